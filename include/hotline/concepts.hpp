@@ -1,0 +1,137 @@
+#pragma once
+
+#include <hotline/types.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+/// \file
+/// Every seam of the library. A concept's page gives its notation, its valid expressions with their meaning, an
+/// example and the models that hotline ships. Failing one is an error at the head of the class that asks for it.
+
+namespace hotline {
+
+// ---------------------------------------------------------------------------------------------- environment
+
+/// Where time and chance come from. Nothing in hotline asks the system for either, so a run can be replayed.
+/// Models: `system_environment`, `manual_environment`. All members may be called from any thread.
+class environment {
+ public:
+  virtual ~environment() = default;
+  [[nodiscard]] virtual steady_time now() const = 0;
+  [[nodiscard]] virtual wall_time wall_now() const = 0;
+  /// 64 unpredictable bits: connection ids, epochs and resume tokens are made of them.
+  [[nodiscard]] virtual std::uint64_t random() = 0;
+};
+
+// ------------------------------------------------------------------------------------------------ transport
+
+/// What a transport calls, always on its loop, never from inside one of its own functions.
+/// `Connection&` is valid from `on_open` until `on_closed` has returned.
+template <class Connection>
+class transport_receiver {
+ public:
+  /// A peer is there; nothing was read from it yet.
+  virtual void on_open(Connection&) = 0;
+  /// Bytes as they came, at most a loop's read buffer of them; they may be changed in place and are gone afterwards.
+  virtual void on_data(Connection&, std::span<char> bytes) = 0;
+  /// After a `write` that took less than it was given: more can be taken now.
+  virtual void on_writable(Connection&) = 0;
+  /// The last call for this connection, once, whoever ended it. `reason` is empty for an orderly end of both sides.
+  virtual void on_closed(Connection&, std::error_code reason) = 0;
+  /// About every `tick_interval`, whether or not anything happened.
+  virtual void on_tick() = 0;
+
+ protected:
+  ~transport_receiver() = default;
+};
+
+/// How often a transport calls `on_tick`: the grain of every timeout.
+inline constexpr std::chrono::milliseconds tick_interval{500};
+
+/// Moves bytes, owns sockets and the clock's ticks, knows nothing of WebSocket.
+///
+/// Notation: `t` a transport, `c` a `T::connection_type&`, `r` a `transport_receiver<T::connection_type>&`,
+/// `s` a `std::span<const std::string_view>`, `f` a `std::function<void()>`.
+///
+/// | expression            | result            | meaning |
+/// |-----------------------|-------------------|---------|
+/// | `t.start(r)`          | `std::error_code` | accept connections and tick; on failure nothing runs and it may be
+/// called again | | `t.stop_accepting()`  |                   | no `on_open` from here on; open connections and ticks
+/// go on | | `t.stop()`            |                   | every connection and the tick end at once, without a callback;
+/// none comes after it, posted functions included | | `t.write(c, s)`       | `std::size_t`     | how many bytes were
+/// taken, in order; never blocks. Less than all: `on_writable` or `on_closed` follows | | `t.pause_reading(c)`  | | no
+/// `on_data` until resumed; a peer's reset is still noticed | | `t.resume_reading(c)` |                   | reading
+/// goes on; what came meanwhile is delivered | | `t.shutdown(c)`       |                   | our direction ends after
+/// what was taken; `on_closed` follows when the peer ends its own | | `t.abort(c)`          |                   | both
+/// directions end now; `on_closed` follows, later, unless it already ran | | `t.post(f)`           | | any thread: run
+/// `f` on the loop, in order, never inside this call; dropped once stopped | | `t.env()`             | `environment&`
+/// | the clocks and the source of randomness | | `c.context()`         | `void*&`          | the receiver's own; null
+/// at first | | `c.remote_address()`  | `std::string`     | for people and logs: "127.0.0.1:40312", "unix", "memory" |
+///
+/// Models: `basic_asio_transport`, `memory_transport`. `tests/transport/conformance.hpp` runs over any model.
+template <class T>
+concept transport = requires(T& t, typename T::connection_type& c, transport_receiver<typename T::connection_type>& r,
+                             std::span<const std::string_view> s, std::function<void()> f) {
+  { t.start(r) } -> std::same_as<std::error_code>;
+  t.stop_accepting();
+  t.stop();
+  { t.write(c, s) } -> std::same_as<std::size_t>;
+  t.pause_reading(c);
+  t.resume_reading(c);
+  t.shutdown(c);
+  t.abort(c);
+  t.post(std::move(f));
+  { t.env() } -> std::same_as<environment&>;
+  { c.context() } -> std::same_as<void*&>;
+  { c.remote_address() } -> std::convertible_to<std::string>;
+};
+
+// ---------------------------------------------------------------------------------------- heartbeat policy
+
+/// What a heartbeat policy is told about a connection.
+struct heartbeat_query {
+  steady_time now;
+  steady_time last_heard;  ///< when any bytes last came from the peer
+  steady_time last_ping;   ///< when we last sent a ping; `last_heard` of the upgrade if never
+  std::uint64_t salt;      ///< random, fixed for the connection's life: spreads what would else happen at once
+};
+
+/// What a heartbeat policy answers.
+enum class heartbeat_action { nothing, ping, drop };
+
+/// Decides when a silent peer is pinged and when it is given up. A value, shared by all connections of a manager.
+///
+/// Notation: `p` a const policy, `q` a `heartbeat_query`.
+///
+/// | expression     | result             | meaning |
+/// |----------------|--------------------|---------|
+/// | `p(q)`         | `heartbeat_action` | asked once per tick and connection; `drop` closes with 4000 |
+/// | `p.interval()` | duration           | told to clients in `connected`; zero: no pings |
+/// | `p.timeout()`  | duration           | told to clients in `connected`; `connection_info::is_healthy` measures with
+/// it; zero: never |
+///
+/// Example: \code
+///   struct patient { auto operator()(const hotline::heartbeat_query& q) const {
+///                      return q.now - q.last_heard > 10min ? hotline::heartbeat_action::drop
+///                                                          : hotline::heartbeat_action::nothing; }
+///                    std::chrono::milliseconds interval() const { return 0ms; }
+///                    std::chrono::milliseconds timeout() const { return 10min; } };
+/// \endcode
+/// Models: `interval_heartbeat` (the default), `jittered_heartbeat`, `no_heartbeat`.
+template <class P>
+concept heartbeat_policy = std::copy_constructible<P> && requires(const P& p, const heartbeat_query& q) {
+  { p(q) } -> std::same_as<heartbeat_action>;
+  { p.interval() } -> std::convertible_to<std::chrono::milliseconds>;
+  { p.timeout() } -> std::convertible_to<std::chrono::milliseconds>;
+};
+
+}  // namespace hotline

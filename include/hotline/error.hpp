@@ -1,0 +1,107 @@
+#pragma once
+
+#include <string>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+namespace hotline {
+
+/// What hotline's own functions can fail with. Comparable with any `std::error_code`.
+enum class errc {
+  invalid_event_type = 1,  ///< an event type must match [A-Za-z0-9._:-]{1,128}
+  reserved_field,          ///< an event's field would overwrite an envelope name
+  reserved_type,           ///< a broadcast message may not pose as one of the protocol's own
+  invalid_project,         ///< a project id that no client could ask for
+  event_too_big,           ///< the finished message is over the log's limit
+  not_an_object,           ///< where a JSON object is needed, something else came
+  invalid_json,            ///< not JSON, or not what hotline accepts as JSON; the message says what
+  no_such_connection,      ///< the connection is not, or no longer, here
+  not_running,             ///< the manager has not started or has stopped
+  already_running,         ///< start() was called twice
+  control_lane_full,       ///< the client does not read its answers
+};
+
+namespace detail {
+
+// Default visibility: copies of this object in shared objects built with -fvisibility=hidden must be one object,
+// else equal codes compare unequal.
+#if defined(__GNUC__)
+#define HOTLINE_DETAIL_EXPORT __attribute__((visibility("default")))
+#else
+#define HOTLINE_DETAIL_EXPORT
+#endif
+
+class HOTLINE_DETAIL_EXPORT error_category final : public std::error_category {
+ public:
+  [[nodiscard]] const char* name() const noexcept override { return "hotline"; }
+
+  [[nodiscard]] std::string message(int value) const override {
+    switch (static_cast<errc>(value)) {
+      case errc::invalid_event_type: return "invalid event type";
+      case errc::reserved_field: return "field overwrites an envelope name";
+      case errc::reserved_type: return "message type is the protocol's own";
+      case errc::invalid_project: return "invalid project id";
+      case errc::event_too_big: return "event too big";
+      case errc::not_an_object: return "not a JSON object";
+      case errc::invalid_json: return "invalid JSON";
+      case errc::no_such_connection: return "no such connection";
+      case errc::not_running: return "not running";
+      case errc::already_running: return "already running";
+      case errc::control_lane_full: return "control lane full";
+    }
+    return "unknown hotline error";
+  }
+};
+
+HOTLINE_DETAIL_EXPORT inline const std::error_category& category_instance() noexcept {
+  static const error_category instance;
+  return instance;
+}
+
+#undef HOTLINE_DETAIL_EXPORT
+
+}  // namespace detail
+
+/// The category of `errc`; one object in the whole process.
+[[nodiscard]] inline const std::error_category& error_category() noexcept { return detail::category_instance(); }
+
+[[nodiscard]] inline std::error_code make_error_code(errc e) noexcept {
+  return {static_cast<int>(e), error_category()};
+}
+
+/// A failure that is told to a person: what kind, and a sentence that names the place ("name: expected string").
+struct error {
+  std::error_code code;
+  std::string message;
+};
+
+/// A value or the `error` that stands in its place; an expected outcome, so never thrown.
+template <class T>
+class [[nodiscard]] result {
+ public:
+  result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+  result(error failure) : state_(std::in_place_index<1>, std::move(failure)) {}
+  result(errc code) : result(hotline::error{make_error_code(code), make_error_code(code).message()}) {}
+
+  [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
+  [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
+
+  /// Only when `has_value()`.
+  [[nodiscard]] T& operator*() & noexcept { return *std::get_if<0>(&state_); }
+  [[nodiscard]] const T& operator*() const& noexcept { return *std::get_if<0>(&state_); }
+  [[nodiscard]] T&& operator*() && noexcept { return std::move(*std::get_if<0>(&state_)); }
+  [[nodiscard]] T* operator->() noexcept { return std::get_if<0>(&state_); }
+  [[nodiscard]] const T* operator->() const noexcept { return std::get_if<0>(&state_); }
+
+  /// Only when not `has_value()`.
+  [[nodiscard]] const hotline::error& error() const noexcept { return *std::get_if<1>(&state_); }
+
+ private:
+  std::variant<T, hotline::error> state_;
+};
+
+}  // namespace hotline
+
+template <>
+struct std::is_error_code_enum<hotline::errc> : std::true_type {};

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <hotline/types.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace hotline {
+
+/// What a client may ask of one connection. Going over a limit has a named outcome, given with each.
+struct session_limits {
+  std::size_t message_bytes = 64 * 1024;        ///< one message from the client; over it: close 1009
+  std::size_t message_fragments = 1024;         ///< frames of one message; over it: close 1009
+  std::size_t json_depth = 32;                  ///< nesting; over it: `error` too_deep
+  std::size_t json_nodes = 8192;                ///< values in one message; over it: `error` too_many_values
+  std::size_t subscriptions = 128;              ///< event types named at once; over it: `too_many_subscriptions`
+  std::size_t commands_in_flight = 64;          ///< commands not yet answered; over it: `too_many_commands`
+  std::size_t remembered_answers = 64;          ///< terminal answers kept for repeated ids; the oldest goes first
+  std::size_t remembered_bytes = 16 * 1024;     ///< the text of those answers together
+  std::size_t control_lane_bytes = 256 * 1024;  ///< answers and pongs not yet taken by the socket; over it: close 4008
+};
+
+/// What is read before a connection has upgraded.
+struct handshake_limits {
+  std::size_t head_bytes = 8 * 1024;          ///< request line and headers; over it: 431
+  std::size_t headers = 100;                  ///< over it: 431
+  std::chrono::milliseconds timeout{10'000};  ///< for the whole head, not per byte; over it: 408
+};
+
+/// What one project's log keeps. The log is also the queue of every slow client: older than this is a `gap` for it.
+struct log_options {
+  std::size_t events = 16 * 1024;           ///< kept per project
+  std::size_t bytes = 8 * 1024 * 1024;      ///< kept per project, frame headers included
+  std::chrono::milliseconds age{600'000};   ///< older events go
+  std::size_t event_bytes = 1024 * 1024;    ///< one finished frame; over it emit() answers errc::event_too_big
+  std::chrono::milliseconds idle{600'000};  ///< a project without clients and without new events is forgotten then
+};
+
+/// Everything that a manager can be told. An aggregate: name what you change, `{.route_prefix = "/live/"}`.
+struct manager_options {
+  std::string route_prefix = "/ws/";  ///< what stands before the project id; begins and ends with '/'
+  /// Which project ids exist at all, asked with the percent-decoded id; a refused one gets 404 before the upgrade.
+  std::function<bool(std::string_view)> valid_project = is_project_id;
+  bool hears_all = true;  ///< a new connection hears every event until it first subscribes
+  session_limits session{};
+  handshake_limits handshake{};
+  std::size_t http_response_bytes = 8 * 1024 * 1024;  ///< what the host's on_http may answer at most; over it: 500
+  std::chrono::milliseconds command_timeout{30'000};  ///< a deferred command not answered by then gets `timeout`
+  std::chrono::milliseconds close_timeout{5'000};     ///< how long a peer may take to answer our close frame
+  std::chrono::milliseconds drain_timeout{5'000};     ///< how long stop() lets clients read what was accepted
+  std::size_t catch_up_bytes = 256 * 1024;            ///< what one lagging client is given per turn of the loop
+};
+
+}  // namespace hotline
