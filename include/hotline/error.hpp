@@ -71,18 +71,18 @@ HOTLINE_DETAIL_EXPORT inline const std::error_category& category_instance() noex
 }
 
 /// A failure that is told to a person: what kind, and a sentence that names the place ("name: expected string").
-struct error {
+struct failure {
   std::error_code code;
   std::string message;
 };
 
-/// A value or the `error` that stands in its place; an expected outcome, so never thrown.
+/// A value or the `failure` that stands in its place; an expected outcome, so never thrown.
 template <class T>
 class [[nodiscard]] result {
  public:
   result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  result(error failure) : state_(std::in_place_index<1>, std::move(failure)) {}
-  result(errc code) : result(hotline::error{make_error_code(code), make_error_code(code).message()}) {}
+  result(failure why) : state_(std::in_place_index<1>, std::move(why)) {}
+  result(errc code) : result(failure{make_error_code(code), make_error_code(code).message()}) {}
 
   [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
   [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
@@ -95,10 +95,10 @@ class [[nodiscard]] result {
   [[nodiscard]] const T* operator->() const noexcept { return std::get_if<0>(&state_); }
 
   /// Only when not `has_value()`.
-  [[nodiscard]] const hotline::error& error() const noexcept { return *std::get_if<1>(&state_); }
+  [[nodiscard]] const failure& error() const noexcept { return *std::get_if<1>(&state_); }
 
  private:
-  std::variant<T, hotline::error> state_;
+  std::variant<T, failure> state_;
 };
 
 }  // namespace hotline
