@@ -64,7 +64,18 @@ inline constexpr std::chrono::milliseconds tick_interval{500};
 ///
 /// | expression            | result            | meaning |
 /// |-----------------------|-------------------|---------|
-/// | `t.start(r)`          | `std::error_code` | accept connections and tick; on failure nothing runs and it may be called again | | `t.stop_accepting()`  |                   | no `on_open` from here on; open connections and ticks go on | | `t.stop()`            |                   | every connection and the tick end at once, without a callback; none comes after it, posted functions included | | `t.write(c, s)`       | `std::size_t`     | how many bytes were taken, in order; never blocks. Less than all: `on_writable` or `on_closed` follows | | `t.pause_reading(c)`  | | no `on_data` until resumed; a peer's reset is still noticed | | `t.resume_reading(c)` |                   | reading goes on; what came meanwhile is delivered | | `t.shutdown(c)`       |                   | our direction ends after what was taken; `on_closed` follows when the peer ends its own | | `t.abort(c)`          |                   | both directions end now; `on_closed` follows, later, unless it already ran | | `t.post(f)`           | | any thread: run `f` on the loop, in order, never inside this call; dropped once stopped | | `t.env()`             | `environment&` | the clocks and the source of randomness | | `c.context()`         | `void*&`          | the receiver's own; null at first | | `c.remote_address()`  | `std::string`     | for people and logs: "127.0.0.1:40312", "unix", "memory" |
+/// | `t.start(r)`          | `std::error_code` | accept connections and tick; on failure nothing runs and it may be called again |
+/// | `t.stop_accepting()`  |                   | no `on_open` from here on; open connections and ticks go on |
+/// | `t.stop()`            |                   | every connection and the tick end at once, without a callback; none comes after it, posted functions included |
+/// | `t.write(c, s)`       | `std::size_t`     | how many bytes were taken, in order; never blocks. Less than all: `on_writable` or `on_closed` follows |
+/// | `t.pause_reading(c)`  |                   | no `on_data` until resumed; a peer's reset is still noticed |
+/// | `t.resume_reading(c)` |                   | reading goes on; what came meanwhile is delivered |
+/// | `t.shutdown(c)`       |                   | our direction ends after what was taken; `on_closed` follows when the peer ends its own |
+/// | `t.abort(c)`          |                   | both directions end now; `on_closed` follows, later, unless it already ran |
+/// | `t.post(f)`           |                   | any thread: run `f` on the loop, in order, never inside this call; dropped once stopped |
+/// | `t.env()`             | `environment&`    | the clocks and the source of randomness |
+/// | `c.context()`         | `void*&`          | the receiver's own; null at first |
+/// | `c.remote_address()`  | `std::string`     | for people and logs: "127.0.0.1:40312", "unix", "memory" |
 ///
 /// Models: `basic_asio_transport`, `memory_transport`. `tests/transport/conformance.hpp` runs over any model.
 template <class T>
