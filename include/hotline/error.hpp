@@ -20,6 +20,12 @@ enum class errc {
   not_running,             ///< the manager has not started or has stopped
   already_running,         ///< start() was called twice
   control_lane_full,       ///< the client does not read its answers
+  json_too_big,            ///< more bytes of JSON than allowed
+  json_too_deep,           ///< more levels of arrays and objects than allowed
+  json_too_many_values,    ///< more JSON values than allowed
+  json_duplicate_name,     ///< an object names a member twice
+  json_number_too_big,     ///< an integer over 64 bits, or a number over the range of double
+  invalid_payload,         ///< JSON of another shape than asked for; the message names the field
 };
 
 namespace detail {
@@ -49,6 +55,12 @@ class HOTLINE_DETAIL_EXPORT error_category final : public std::error_category {
       case errc::not_running: return "not running";
       case errc::already_running: return "already running";
       case errc::control_lane_full: return "control lane full";
+      case errc::json_too_big: return "too much JSON";
+      case errc::json_too_deep: return "JSON nested too deep";
+      case errc::json_too_many_values: return "too many JSON values";
+      case errc::json_duplicate_name: return "duplicate name in a JSON object";
+      case errc::json_number_too_big: return "JSON number out of range";
+      case errc::invalid_payload: return "invalid payload";
     }
     return "unknown hotline error";
   }
