@@ -1,0 +1,42 @@
+#pragma once
+
+#include <hotline/concepts.hpp>
+#include <hotline/types.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <random>
+#if __has_include(<sys/random.h>)
+#include <sys/random.h>
+#include <unistd.h>
+#endif
+
+namespace hotline {
+
+/// The machine's own clocks and randomness. Has no state, so any number of threads may use one at once.
+class system_environment final : public environment {
+ public:
+  [[nodiscard]] steady_time now() const override { return std::chrono::steady_clock::now(); }
+  [[nodiscard]] wall_time wall_now() const override { return std::chrono::system_clock::now(); }
+
+  /// Straight from the kernel each time, good for tokens. A few hundred nanoseconds; in return nothing is buffered
+  /// that a fork could hand out twice, and no descriptor is needed, which a server may have run out of.
+  [[nodiscard]] std::uint64_t random() override {
+    std::uint64_t bits = 0;
+#if __has_include(<sys/random.h>)
+    if (::getentropy(&bits, sizeof bits) == 0) return bits;
+#endif
+    std::random_device device;
+    bits = device();
+    return bits << 32U ^ device();
+  }
+};
+
+/// The one `system_environment` that everything uses which was not given another.
+[[nodiscard]] inline std::shared_ptr<environment> default_environment() {
+  static const std::shared_ptr<environment> instance = std::make_shared<system_environment>();
+  return instance;
+}
+
+}  // namespace hotline
