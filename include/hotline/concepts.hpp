@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hotline/error.hpp>
 #include <hotline/types.hpp>
 
 #include <chrono>
@@ -12,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 /// \file
 /// Every seam of the library. A concept's page gives its notation, its valid expressions with their meaning, an
@@ -31,6 +33,21 @@ class environment {
   /// 64 unpredictable bits: connection ids, epochs and resume tokens are made of them.
   [[nodiscard]] virtual std::uint64_t random() = 0;
 };
+
+namespace detail {
+
+/// `count` random words as lower-case hexadecimal, 16 digits each.
+[[nodiscard]] inline std::string random_hex(environment& env, int count) {
+  static constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (int i = 0; i < count; ++i) {
+    const std::uint64_t word = env.random();
+    for (int shift = 60; shift >= 0; shift -= 4) text.push_back(digits[(word >> shift) & 15]);
+  }
+  return text;
+}
+
+}  // namespace detail
 
 // ------------------------------------------------------------------------------------------------ transport
 
@@ -131,6 +148,94 @@ concept heartbeat_policy = std::copy_constructible<P> && requires(const P& p, co
   { p(q) } -> std::same_as<heartbeat_action>;
   { p.interval() } -> std::convertible_to<std::chrono::milliseconds>;
   { p.timeout() } -> std::convertible_to<std::chrono::milliseconds>;
+};
+
+// ----------------------------------------------------------------------------------------------- event log
+
+/// One finished message on its way into a log. Its payload is `head`, the decimal digits of its `seq`, `tail`;
+/// the log knows the number, so the log puts it in, and the frame's header before it.
+struct log_record {
+  std::string_view head;
+  std::string_view tail;
+  std::string_view type;  ///< what filters match; must be a part of `head`
+};
+
+/// One entry as it is read: `frame` is exactly the bytes that go on the wire.
+struct log_entry {
+  sequence seq;
+  std::string_view frame;
+  std::string_view type;
+  std::uint32_t type_hash;  ///< `hash_type(type)`
+};
+
+/// What a read brought. The views are valid while the batch is; entries that follow each other in the log's memory
+/// follow each other in memory here too, so that neighbours can be sent as one span.
+struct log_batch {
+  std::vector<log_entry> entries;
+  std::vector<std::shared_ptr<const void>> pins;  ///< keeps the bytes alive, evicted or not
+};
+
+/// Where a log begins and ends: `oldest` is the first entry still there, `end` the newest; empty is `oldest == end + 1`.
+struct log_bounds {
+  sequence oldest;
+  sequence end;
+};
+
+/// Told that a stream has new entries. Called from the appending thread with the stream's lock held: note it and return.
+class log_watcher {
+ public:
+  virtual void on_append() noexcept = 0;
+
+ protected:
+  ~log_watcher() = default;
+};
+
+/// The hash by which filters compare event types first (FNV-1a, 32 bits).
+[[nodiscard]] constexpr std::uint32_t hash_type(std::string_view type) noexcept {
+  std::uint32_t hash = 2166136261u;
+  for (const char c : type) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
+  return hash;
+}
+
+/// One project's part of an event log. All of it may be called from any thread.
+///
+/// Notation: `s` a stream, `r` a `log_record`, `b` a `log_batch&`, `a` and `z` sequences, `n` a size, `w` a `log_watcher&`.
+///
+/// | expression          | result             | meaning |
+/// |---------------------|--------------------|---------|
+/// | `s.append(r)`       | `result<sequence>` | number it, frame it, keep it, tell the watchers; `event_too_big` |
+/// | `s.bounds()`        | `log_bounds`       | as of now |
+/// | `s.epoch()`         | `std::string_view` | changes whenever numbering starts anew |
+/// | `s.read(a, z, n, b)` |                   | fill `b` with entries after `a` up to `z`, at least one if there is one, else until `n` bytes; it begins later than `a + 1` only when what is between was evicted |
+/// | `s.attach(w)`       |                    | `w` is told of every append from here on |
+/// | `s.detach(w)`       |                    | it is not, and no call to it is under way |
+template <class S>
+concept event_stream = requires(S& s, const log_record& r, log_batch& b, sequence a, sequence z, std::size_t n,
+                                log_watcher& w) {
+  { s.append(r) } -> std::same_as<result<sequence>>;
+  { s.bounds() } -> std::same_as<log_bounds>;
+  { s.epoch() } -> std::convertible_to<std::string_view>;
+  s.read(a, z, n, b);
+  s.attach(w);
+  s.detach(w);
+};
+
+/// All projects' streams. Shared by emitters and managers, on as many threads as they are.
+///
+/// Notation: `l` a log, `p` a `std::string_view`.
+///
+/// | expression  | result                            | meaning |
+/// |-------------|-----------------------------------|---------|
+/// | `l.open(p)` | `std::shared_ptr<L::stream_type>` | the project's stream, made when it is not there |
+/// | `l.sweep()` |                                   | let go of what is too old, and of idle projects that nobody holds; cheap when called often |
+/// | `l.env()`   | `environment&`                    | its clocks |
+///
+/// Model: `memory_event_log`.
+template <class L>
+concept event_log = event_stream<typename L::stream_type> && requires(L& l, std::string_view p) {
+  { l.open(p) } -> std::same_as<std::shared_ptr<typename L::stream_type>>;
+  l.sweep();
+  { l.env() } -> std::same_as<environment&>;
 };
 
 }  // namespace hotline

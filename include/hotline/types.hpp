@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 namespace hotline {
@@ -16,6 +18,12 @@ using wall_time = std::chrono::system_clock::time_point;
 using sequence = std::uint64_t;
 
 namespace detail {
+
+// Lets maps with string keys be asked with a view.
+struct string_hash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+};
 
 [[nodiscard]] constexpr bool is_name(std::string_view text, std::string_view punctuation) noexcept {
   if (text.empty() || text.size() > 128) return false;

@@ -1,0 +1,76 @@
+#pragma once
+// Outbound 4/6: all projects' logs in memory.
+
+#include <hotline/concepts.hpp>
+#include <hotline/log/memory_stream.hpp>
+#include <hotline/options.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace hotline {
+
+/// The log that keeps everything in this process: the default model of `event_log`. Any thread.
+class memory_event_log {
+ public:
+  using stream_type = memory_stream;
+
+  /// Throws `std::invalid_argument` when the limits contradict each other or name zero events.
+  memory_event_log(std::shared_ptr<environment> env, log_options limits = {}) : env_(std::move(env)), limits_(limits) {
+    if (limits_.events == 0) throw std::invalid_argument("hotline: log_options::events is 0");
+    if (limits_.event_bytes > limits_.bytes / 2)
+      throw std::invalid_argument("hotline: log_options::event_bytes is over half of log_options::bytes");
+  }
+
+  [[nodiscard]] environment& env() noexcept { return *env_; }
+  [[nodiscard]] const log_options& limits() const noexcept { return limits_; }
+
+  [[nodiscard]] std::shared_ptr<memory_stream> open(std::string_view project) {
+    const std::lock_guard lock(mutex_);
+    auto found = streams_.find(project);
+    if (found == streams_.end()) {
+      auto stream = std::make_shared<memory_stream>(limits_, *env_, detail::random_hex(*env_, 1));
+      found = streams_.emplace(std::string(project), std::move(stream)).first;
+    }
+    return found->second;
+  }
+
+  void sweep() {
+    const std::lock_guard lock(mutex_);
+    const steady_time now = env_->now();
+    if (now - last_sweep_ < sweep_interval) return;
+    last_sweep_ = now;
+    for (auto it = streams_.begin(); it != streams_.end();) {
+      it->second->sweep();
+      // Only the map holds it, and the map is locked: nobody can come by it meanwhile.
+      const bool forget = it->second.use_count() == 1 && it->second->is_idle();
+      it = forget ? streams_.erase(it) : std::next(it);
+    }
+  }
+
+  /// How many projects have a log now.
+  [[nodiscard]] std::size_t size() const {
+    const std::lock_guard lock(mutex_);
+    return streams_.size();
+  }
+
+ private:
+  // Several managers may share a log, and each sweeps it at every tick.
+  static constexpr std::chrono::milliseconds sweep_interval{1000};
+
+  const std::shared_ptr<environment> env_;
+  const log_options limits_;
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, std::shared_ptr<memory_stream>, detail::string_hash, std::equal_to<>> streams_;
+  steady_time last_sweep_{};
+};
+
+}  // namespace hotline

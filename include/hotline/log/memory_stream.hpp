@@ -1,0 +1,171 @@
+#pragma once
+// Outbound 4/6: one project's log in memory. Numbers, keeps and evicts; knows nothing of clients.
+
+#include <hotline/concepts.hpp>
+#include <hotline/error.hpp>
+#include <hotline/log/slab.hpp>
+#include <hotline/options.hpp>
+#include <hotline/types.hpp>
+#include <hotline/wire/frame.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hotline {
+
+/// One project's events: finished frames in slabs, numbered within an epoch, bounded by count, bytes and age.
+/// Models `event_stream`; every member may be called from any thread.
+class memory_stream {
+ public:
+  memory_stream(const log_options& limits, environment& env, std::string epoch)
+      : limits_(limits), env_(env), epoch_(std::move(epoch)), last_append_(env.now()) {}
+
+  memory_stream(const memory_stream&) = delete;
+  memory_stream& operator=(const memory_stream&) = delete;
+
+  [[nodiscard]] std::string_view epoch() const noexcept { return epoch_; }
+
+  [[nodiscard]] log_bounds bounds() const {
+    const std::lock_guard lock(mutex_);
+    return {oldest_, end_};
+  }
+
+  /// Bytes that are held now, index included.
+  [[nodiscard]] std::size_t footprint() const {
+    const std::lock_guard lock(mutex_);
+    return footprint_;
+  }
+
+  result<sequence> append(const log_record& record) {
+    const std::uint32_t hash = hash_type(record.type);
+    const auto type_in_head = static_cast<std::size_t>(record.type.data() - record.head.data());
+    const steady_time now = env_.now();
+
+    const std::lock_guard lock(mutex_);
+    const sequence seq = end_ + 1;
+    std::array<char, 20> digits;
+    const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), seq);
+    const std::string_view number(digits.data(), static_cast<std::size_t>(written.ptr - digits.data()));
+    const std::size_t payload = record.head.size() + number.size() + record.tail.size();
+    const auto header = detail::make_frame_header(detail::opcode::text, payload);
+    const std::size_t size = header.view().size() + payload;
+    if (size > limits_.event_bytes || slab_footprint(size) > limits_.bytes) return errc::event_too_big;
+
+    make_room(size);
+    const std::array<std::string_view, 4> parts{header.view(), record.head, number, record.tail};
+    slabs_.back()->append(parts, header.view().size() + type_in_head, record.type, hash, now);
+    end_ = seq;
+    last_append_ = now;
+    while (end_ - oldest_ + 1 > limits_.events) evict_one();
+    evict_older_than(now);
+    for (log_watcher* const watcher : watchers_) watcher->on_append();
+    return seq;
+  }
+
+  void read(sequence after, sequence up_to, std::size_t max_bytes, log_batch& batch) const {
+    batch.entries.clear();
+    batch.pins.clear();
+    const std::lock_guard lock(mutex_);
+    sequence seq = std::max(after + 1, oldest_);
+    const sequence last = std::min(up_to, end_);
+    if (seq > last) return;
+    auto block = std::upper_bound(slabs_.begin(), slabs_.end(), seq,
+                                  [](sequence s, const auto& candidate) { return s < candidate->first(); }) -
+                 1;
+    std::size_t bytes = 0;
+    for (; block != slabs_.end() && seq <= last; ++block) {
+      batch.pins.push_back(*block);
+      for (; seq <= last && seq < (*block)->first() + (*block)->count(); ++seq) {
+        const detail::slab::entry& e = (*block)->at(seq);
+        const std::string_view frame = (*block)->frame(e);
+        if (bytes != 0 && bytes + frame.size() > max_bytes) return;
+        bytes += frame.size();
+        batch.entries.push_back({seq, frame, frame.substr(e.type_begin, e.type_size), e.type_hash});
+      }
+    }
+  }
+
+  void attach(log_watcher& watcher) {
+    const std::lock_guard lock(mutex_);
+    watchers_.push_back(&watcher);
+  }
+
+  void detach(log_watcher& watcher) {
+    const std::lock_guard lock(mutex_);
+    std::erase(watchers_, &watcher);
+  }
+
+  /// Lets go of what is older than the age that the options allow.
+  void sweep() {
+    const steady_time now = env_.now();
+    const std::lock_guard lock(mutex_);
+    evict_older_than(now);
+  }
+
+  /// Whether nothing was appended for as long as the options call idle, or ever.
+  [[nodiscard]] bool is_idle() const {
+    const steady_time now = env_.now();
+    const std::lock_guard lock(mutex_);
+    return end_ == 0 || now - last_append_ >= limits_.idle;
+  }
+
+ private:
+  static constexpr std::size_t first_slab = 4 * 1024;
+  static constexpr std::size_t largest_slab = 256 * 1024;
+
+  [[nodiscard]] static std::size_t slab_footprint(std::size_t size) noexcept {
+    return detail::slab::footprint_of(size);
+  }
+
+  // A quiet project holds little; a busy one grows its slabs, so that a turn's events are one or two spans.
+  void make_room(std::size_t size) {
+    if (!slabs_.empty() && slabs_.back()->has_room(size)) return;
+    std::size_t capacity = slabs_.empty() ? first_slab : std::min(largest_slab, slabs_.back()->capacity() * 2);
+    capacity = std::max(std::min(capacity, limits_.bytes / 8), size);
+    const std::size_t cost = slab_footprint(capacity);
+    while (!slabs_.empty() && footprint_ + cost > limits_.bytes) {
+      const detail::slab& front = *slabs_.front();
+      oldest_ = front.first() + front.count();
+      drop_front();
+    }
+    slabs_.push_back(std::make_shared<detail::slab>(end_ + 1, capacity));
+    footprint_ += cost;
+  }
+
+  void drop_front() {
+    footprint_ -= slabs_.front()->footprint();
+    slabs_.pop_front();
+  }
+
+  void evict_one() {
+    ++oldest_;
+    const detail::slab& front = *slabs_.front();
+    if (front.first() + front.count() <= oldest_) drop_front();
+  }
+
+  void evict_older_than(steady_time now) {
+    while (oldest_ <= end_ && now - slabs_.front()->at(oldest_).at > limits_.age) evict_one();
+  }
+
+  const log_options limits_;
+  environment& env_;
+  const std::string epoch_;
+
+  mutable std::mutex mutex_;
+  std::deque<std::shared_ptr<detail::slab>> slabs_;
+  std::vector<log_watcher*> watchers_;
+  sequence oldest_ = 1;
+  sequence end_ = 0;
+  std::size_t footprint_ = 0;
+  steady_time last_append_;
+};
+
+}  // namespace hotline

@@ -1,0 +1,82 @@
+#pragma once
+// Outbound 4/6, storage: finished frames back to back. No locks here: the stream that owns a slab has one.
+
+#include <hotline/types.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace hotline::detail {
+
+/// A fixed piece of a log's memory: frames in one block of bytes, and an index of them. Only ever appended to, so
+/// whoever holds a reference and knows how many entries there were may read those without the owner's lock.
+class slab {
+ public:
+  struct entry {
+    steady_time at;
+    std::uint32_t begin;
+    std::uint32_t size;
+    std::uint32_t type_hash;
+    std::uint16_t type_begin;  ///< from the frame's begin
+    std::uint16_t type_size;
+  };
+
+  slab(sequence first, std::size_t bytes)
+      : first_(first),
+        byte_capacity_(bytes),
+        entry_capacity_(std::max<std::size_t>(1, bytes / smallest_frame)),
+        bytes_(std::make_unique_for_overwrite<char[]>(byte_capacity_)),
+        entries_(std::make_unique_for_overwrite<entry[]>(entry_capacity_)) {}
+
+  /// What it costs, index included.
+  [[nodiscard]] std::size_t footprint() const noexcept { return footprint_of(byte_capacity_); }
+  [[nodiscard]] static constexpr std::size_t footprint_of(std::size_t bytes) noexcept {
+    return sizeof(slab) + bytes + std::max<std::size_t>(1, bytes / smallest_frame) * sizeof(entry);
+  }
+
+  [[nodiscard]] sequence first() const noexcept { return first_; }
+  [[nodiscard]] std::size_t count() const noexcept { return count_; }
+  [[nodiscard]] std::size_t capacity() const noexcept { return byte_capacity_; }
+  [[nodiscard]] bool has_room(std::size_t size) const noexcept {
+    return count_ < entry_capacity_ && byte_capacity_ - used_ >= size;
+  }
+
+  /// Only when `has_room`. The parts become one frame; the type stands `type_begin` bytes behind its start.
+  void append(std::span<const std::string_view> parts, std::size_t type_begin, std::string_view type,
+              std::uint32_t type_hash, steady_time at) noexcept {
+    entry& e = entries_[count_];
+    e.at = at;
+    e.begin = static_cast<std::uint32_t>(used_);
+    e.type_hash = type_hash;
+    e.type_begin = static_cast<std::uint16_t>(type_begin);
+    e.type_size = static_cast<std::uint16_t>(type.size());
+    for (const std::string_view part : parts) {
+      std::memcpy(bytes_.get() + used_, part.data(), part.size());
+      used_ += part.size();
+    }
+    e.size = static_cast<std::uint32_t>(used_ - e.begin);
+    ++count_;
+  }
+
+  [[nodiscard]] const entry& at(sequence seq) const noexcept { return entries_[seq - first_]; }
+  [[nodiscard]] std::string_view frame(const entry& e) const noexcept { return {bytes_.get() + e.begin, e.size}; }
+
+ private:
+  // The envelope alone (type, event_type, project_id, seq, timestamp) is longer than this.
+  static constexpr std::size_t smallest_frame = 96;
+
+  sequence first_;
+  std::size_t byte_capacity_;
+  std::size_t entry_capacity_;
+  std::size_t used_ = 0;
+  std::size_t count_ = 0;
+  std::unique_ptr<char[]> bytes_;
+  std::unique_ptr<entry[]> entries_;
+};
+
+}  // namespace hotline::detail

@@ -1,0 +1,279 @@
+#pragma once
+// Outbound 5/6: who hears what, and how far each has come. No I/O here: bytes go out through `room_output`.
+
+#include <hotline/concepts.hpp>
+#include <hotline/options.hpp>
+#include <hotline/room/spans.hpp>
+#include <hotline/session/filter.hpp>
+#include <hotline/session/session.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace hotline::detail {
+
+/// What a room needs of the world. None of it may call back into the room.
+class room_output {
+ public:
+  /// Hands bytes to the session's socket; how many were taken. Less than all: `room::resume` once more can be.
+  virtual std::size_t write(session&, std::span<const std::string_view> bytes) = 0;
+  /// A `gap` message for the session's lane.
+  virtual std::string gap_message(sequence from, sequence to) = 0;
+
+ protected:
+  ~room_output() = default;
+};
+
+/// The sessions of one room that share a filter.
+struct room_group {
+  filter wanted;
+  std::size_t members = 0;        ///< current or not
+  std::vector<session*> current;  ///< those at `flushed`, with an empty lane and a socket that takes more
+};
+
+/// The listeners of one project on one loop.
+///
+/// All who are *current* stand at the same place in the log, `flushed()`, and a flush takes them all to its end with
+/// one write each. Whose socket takes less, or whose lane is not empty, goes on alone from its own cursor until it
+/// has caught up. Nothing is queued for anybody.
+template <event_stream Stream>
+class room {
+ public:
+  room(std::shared_ptr<Stream> stream, room_output& output, std::size_t catch_up_bytes)
+      : stream_(std::move(stream)), output_(output), catch_up_bytes_(catch_up_bytes), flushed_(stream_->bounds().end) {}
+
+  room(const room&) = delete;
+  room& operator=(const room&) = delete;
+
+  [[nodiscard]] Stream& stream() noexcept { return *stream_; }
+  [[nodiscard]] sequence flushed() const noexcept { return flushed_; }
+  [[nodiscard]] std::size_t size() const noexcept { return members_; }
+  [[nodiscard]] std::size_t groups() const noexcept { return groups_.size(); }
+  [[nodiscard]] const filter& filter_of(const session& s) const noexcept { return s.place.group->wanted; }
+
+  /// The session hears what is appended from here on; its cursor is set. What it has in its lane goes first.
+  void join(session& s, const filter& wanted) {
+    flush();
+    s.cursor = flushed_;
+    ++members_;
+    enter(s, wanted);
+  }
+
+  void leave(session& s) {
+    if (s.place.group == nullptr) return;
+    exit(s);
+    --members_;
+  }
+
+  /// Holds for everything after the session's cursor, so nothing is heard twice or missed between two filters.
+  void set_filter(session& s, const filter& wanted) {
+    if (s.place.group->wanted == wanted) return;
+    exit(s);
+    enter(s, wanted);
+  }
+
+  /// Takes everybody who is current to the log's end.
+  void flush() {
+    for (;;) {
+      const sequence end = stream_->bounds().end;
+      if (end == flushed_) return;
+      stream_->read(flushed_, end, flush_bytes, batch_);
+      if (batch_.entries.empty() || batch_.entries.front().seq != flushed_ + 1) {
+        // More was appended in one turn than the log holds. Each goes on by itself, and is told of the gap.
+        for (auto& [wanted, group] : groups_) {
+          while (!group->current.empty()) {
+            session& s = *group->current.back();
+            lag(s);
+            make_busy(s);
+          }
+        }
+        flushed_ = end;
+        continue;
+      }
+      for (auto& [wanted, group] : groups_) flush_group(*group);
+      flushed_ = batch_.entries.back().seq;
+      release_batch();
+    }
+  }
+
+  /// Sends what the session is owed: its lane, then the log up to `flushed()`. After queueing something in its lane,
+  /// and, with `blocked` cleared, when its socket can take more.
+  void resume(session& s) {
+    if (s.blocked) return;
+    if (!s.lane.empty() && !write_lane(s)) return;
+    if (s.place.group == nullptr || s.place.current) return;
+    catch_up(s);
+  }
+
+  /// Goes on with sessions that lag, but not for their socket's sake. Whether some remain: then ask again next turn.
+  bool resume_busy() {
+    std::vector<session*> turn;
+    turn.swap(busy_);
+    for (session* const s : turn) s->place.busy = false;
+    for (session* const s : turn) resume(*s);
+    return !busy_.empty();
+  }
+
+  [[nodiscard]] bool has_busy() const noexcept { return !busy_.empty(); }
+
+  /// The last event that the session was sent, or that passed it by.
+  [[nodiscard]] sequence position(const session& s) const noexcept { return s.place.current ? flushed_ : s.cursor; }
+
+ private:
+  static constexpr std::size_t flush_bytes = 1024 * 1024;
+  static constexpr std::size_t kept_entries = 1024;
+
+  void enter(session& s, const filter& wanted) {
+    auto found = groups_.find(wanted);
+    if (found == groups_.end()) {
+      found = groups_.emplace(wanted, std::make_unique<room_group>()).first;
+      found->second->wanted = wanted;
+    }
+    room_group& group = *found->second;
+    ++group.members;
+    s.place.group = &group;
+    if (s.cursor == flushed_ && s.lane.empty() && !s.blocked)
+      make_current(s);
+    else
+      make_busy(s);
+  }
+
+  void exit(session& s) {
+    if (s.place.current) lag(s);
+    if (s.place.busy) {
+      std::erase(busy_, &s);
+      s.place.busy = false;
+    }
+    room_group& group = *std::exchange(s.place.group, nullptr);
+    if (--group.members == 0) groups_.erase(groups_.find(group.wanted));
+  }
+
+  void make_current(session& s) {
+    room_group& group = *s.place.group;
+    s.place.index = static_cast<std::uint32_t>(group.current.size());
+    s.place.current = true;
+    group.current.push_back(&s);
+  }
+
+  void make_busy(session& s) {
+    if (s.place.busy || s.blocked) return;
+    s.place.busy = true;
+    busy_.push_back(&s);
+  }
+
+  // Takes the session out of the current ones; it stands where they stand, on its own.
+  void lag(session& s) {
+    std::vector<session*>& current = s.place.group->current;
+    current[s.place.index] = current.back();
+    current[s.place.index]->place.index = s.place.index;
+    current.pop_back();
+    s.place.current = false;
+    s.cursor = flushed_;
+  }
+
+  void flush_group(room_group& group) {
+    if (group.wanted.hears_nothing() || group.current.empty()) return;
+    spans_.select(batch_, group.wanted);
+    if (spans_.bytes() == 0) return;
+    // Backwards: who lags is replaced by the last, who was served already.
+    for (std::size_t i = group.current.size(); i-- > 0;) {
+      session& s = *group.current[i];
+      if (!s.lane.empty() && !write_lane(s)) continue;
+      const std::size_t taken = output_.write(s, spans_.spans());
+      if (taken == spans_.bytes()) continue;
+      lag(s);
+      s.blocked = true;
+      stand_after(s, group.wanted, taken);
+    }
+  }
+
+  // Sets the cursor to the last entry of the batch that `taken` bytes reached, and keeps the rest of a torn frame.
+  void stand_after(session& s, const filter& wanted, std::size_t taken) {
+    s.cursor = batch_.entries.front().seq - 1;
+    for (const log_entry& entry : batch_.entries) {
+      if (!wanted.matches(entry)) {
+        s.cursor = entry.seq;
+        continue;
+      }
+      if (taken == 0) return;
+      s.cursor = entry.seq;
+      if (taken < entry.frame.size()) {
+        s.lane.start_with(entry.frame.substr(taken));
+        return;
+      }
+      taken -= entry.frame.size();
+    }
+  }
+
+  // False when bytes remain: then the session waits for its socket.
+  bool write_lane(session& s) {
+    const std::string_view pending = s.lane.pending();
+    const std::size_t taken = output_.write(s, {&pending, 1});
+    const bool all = taken == pending.size();
+    s.lane.consume(taken);
+    if (all) return true;
+    if (s.place.current) lag(s);
+    s.blocked = true;
+    return false;
+  }
+
+  void catch_up(session& s) {
+    const filter& wanted = s.place.group->wanted;
+    if (wanted.hears_nothing()) s.cursor = flushed_;
+    std::size_t budget = catch_up_bytes_;
+    while (s.cursor != flushed_) {
+      if (budget == 0) return make_busy(s);
+      stream_->read(s.cursor, flushed_, budget, batch_);
+      const sequence next = batch_.entries.empty() ? flushed_ + 1 : batch_.entries.front().seq;
+      if (next != s.cursor + 1) {
+        s.queue_unbounded(output_.gap_message(s.cursor + 1, next - 1));
+        s.cursor = next - 1;
+        if (!write_lane(s)) return;
+        continue;
+      }
+      spans_.select(batch_, wanted);
+      const std::size_t taken = spans_.bytes() == 0 ? 0 : output_.write(s, spans_.spans());
+      if (taken != spans_.bytes()) {
+        s.blocked = true;
+        stand_after(s, wanted, taken);
+        return release_batch();
+      }
+      s.cursor = batch_.entries.back().seq;
+      budget -= std::min(budget, batch_bytes());
+      release_batch();
+    }
+    make_current(s);
+  }
+
+  [[nodiscard]] std::size_t batch_bytes() const noexcept {
+    std::size_t bytes = 0;
+    for (const log_entry& entry : batch_.entries) bytes += entry.frame.size();
+    return bytes;
+  }
+
+  // What the log evicts should go, not wait here for the next turn.
+  void release_batch() {
+    batch_.pins.clear();
+    if (batch_.entries.capacity() > kept_entries) std::vector<log_entry>().swap(batch_.entries);
+  }
+
+  const std::shared_ptr<Stream> stream_;
+  room_output& output_;
+  const std::size_t catch_up_bytes_;
+  std::unordered_map<filter, std::unique_ptr<room_group>> groups_;
+  std::vector<session*> busy_;
+  log_batch batch_;
+  span_list spans_;
+  sequence flushed_;
+  std::size_t members_ = 0;
+};
+
+}  // namespace hotline::detail

@@ -1,0 +1,54 @@
+#pragma once
+// Outbound 5/6: which bytes a filter's listeners get. No I/O here.
+
+#include <hotline/concepts.hpp>
+#include <hotline/session/filter.hpp>
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hotline::detail {
+
+/// The part of a batch that passes one filter, as few spans: computed once, sent to every session that stands at the
+/// same place with the same filter.
+class span_list {
+ public:
+  /// The views are valid as long as the batch's, and until the next `select`.
+  void select(const log_batch& batch, const filter& wanted) {
+    spans_.clear();
+    scratch_.clear();
+    bytes_ = 0;
+    for (const log_entry& entry : batch.entries) {
+      if (!wanted.matches(entry)) continue;
+      bytes_ += entry.frame.size();
+      if (!spans_.empty() && spans_.back().data() + spans_.back().size() == entry.frame.data())
+        spans_.back() = {spans_.back().data(), spans_.back().size() + entry.frame.size()};
+      else
+        spans_.push_back(entry.frame);
+    }
+    if (spans_.size() > most_spans) gather();
+  }
+
+  [[nodiscard]] std::span<const std::string_view> spans() const noexcept { return spans_; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
+ private:
+  // A sparse filter would make a span of every frame; past this many, one copy for all who share it is cheaper than
+  // a longer gather-write for each.
+  static constexpr std::size_t most_spans = 8;
+
+  void gather() {
+    scratch_.reserve(bytes_);
+    for (const std::string_view span : spans_) scratch_.append(span);
+    spans_.assign(1, scratch_);
+  }
+
+  std::vector<std::string_view> spans_;
+  std::string scratch_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace hotline::detail

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <hotline/types.hpp>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace hotline {
+
+/// What a host is told about a connection: a copy, made when asked for.
+struct connection_info {
+  std::string id;
+  std::string project;
+  std::string remote_address;
+  steady_time connected_at{};
+  wall_time connected_at_wall{};
+  steady_time last_heard{};                ///< when any bytes last came from the client
+  bool hears_all = true;                   ///< every event type; then `subscriptions` is empty
+  std::vector<std::string> subscriptions;  ///< the event types it named, sorted
+  std::chrono::milliseconds timeout{};     ///< of the heartbeat policy; zero: never
+
+  /// Whether the client was heard within the heartbeat's timeout.
+  [[nodiscard]] bool is_healthy(steady_time now) const noexcept {
+    return timeout == std::chrono::milliseconds::zero() || now - last_heard < timeout;
+  }
+};
+
+}  // namespace hotline

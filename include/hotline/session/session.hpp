@@ -1,0 +1,237 @@
+#pragma once
+// Inbound 3/6: one client's life. Decides; time is an argument; no I/O here.
+
+#include <hotline/concepts.hpp>
+#include <hotline/options.hpp>
+#include <hotline/session/control_lane.hpp>
+#include <hotline/types.hpp>
+#include <hotline/wire/close.hpp>
+#include <hotline/wire/decoder.hpp>
+#include <hotline/wire/decoder_pool.hpp>
+#include <hotline/wire/handshake.hpp>
+#include <hotline/wire/http.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace hotline::detail {
+
+struct room_group;
+
+/// Where a session stands in its room; the room's own notes.
+struct room_place {
+  room_group* group = nullptr;
+  std::uint32_t index = 0;  ///< among its group's current members
+  bool current = false;     ///< sent everything up to where the room was last flushed
+  bool busy = false;        ///< owed more, and not waiting for its socket: the room goes on with it next turn
+};
+
+/// One client, from its first byte to its last.
+///
+///     head --request--> (upgrade) open --close()/peer's close--> closing --> finished
+///       \--refused, or answered as plain HTTP------------------> responding -> finished
+class session {
+ public:
+  enum class phase : std::uint8_t { head, responding, open, closing, finished };
+
+  /// What the bytes came to.
+  enum class inbound : std::uint8_t {
+    need_more,    ///< all bytes are used up
+    request,      ///< a whole HTTP head: `take_request()`, then `upgrade` or `respond`
+    refused,      ///< the head broke a rule: `respond` with `status`
+    message,      ///< `text` is one message; gone at the next call
+    peer_closed,  ///< the peer ended the conversation (its close frame is answered): flush, then end the socket
+    failed,       ///< the peer broke a rule: `close` with `code`
+  };
+
+  struct received {
+    inbound what = inbound::need_more;
+    std::string_view text{};
+    int status = 0;
+    close_code code = close_code::normal;
+    std::string_view reason{};
+  };
+
+  /// What the passing of time came to.
+  enum class due : std::uint8_t { nothing, ping_queued, head_timeout, heartbeat_lost, close_timeout };
+
+  session(const manager_options& options, steady_time now, std::uint64_t salt)
+      : options_(options),
+        head_(std::make_unique<head_reader>(options.handshake)),
+        connected_at_(now),
+        last_heard_(now),
+        last_ping_(now),
+        salt_(salt) {}
+
+  session(const session&) = delete;
+  session& operator=(const session&) = delete;
+
+  [[nodiscard]] phase at() const noexcept { return phase_; }
+  [[nodiscard]] bool is_open() const noexcept { return phase_ == phase::open; }
+  [[nodiscard]] steady_time connected_at() const noexcept { return connected_at_; }
+  [[nodiscard]] steady_time last_heard() const noexcept { return last_heard_; }
+
+  /// Takes bytes from the front of `bytes` until something is to be told. Call again until `need_more`.
+  [[nodiscard]] received receive(std::span<char>& bytes, steady_time now, decoder_pool& decoders) {
+    if (!bytes.empty()) last_heard_ = now;
+    if (phase_ == phase::head) return receive_head(bytes);
+    if (phase_ == phase::open || phase_ == phase::closing) return receive_frames(bytes, decoders);
+    bytes = {};
+    return {};
+  }
+
+  [[nodiscard]] http_request take_request() { return head_->take_request(); }
+
+  /// The client speaks WebSocket from here on; `response_head` goes out first.
+  void upgrade(std::string_view response_head, steady_time now) {
+    head_.reset();
+    lane.start_with(response_head);
+    phase_ = phase::open;
+    last_ping_ = now;
+  }
+
+  /// One HTTP answer, and the end.
+  void respond(std::string_view response, steady_time now) {
+    head_.reset();
+    lane.start_with(response);
+    phase_ = phase::responding;
+    close_started_ = now;
+  }
+
+  /// Queues one text message; false when the lane is full.
+  [[nodiscard]] bool queue(std::string_view text) {
+    return lane.append(opcode::text, text, options_.session.control_lane_bytes);
+  }
+
+  /// For what must be told even so: a gap, of which there is one at a time, with an empty lane.
+  void queue_unbounded(std::string_view text) { (void)lane.append(opcode::text, text, no_limit); }
+
+  /// Starts the close handshake: `farewell` (a `disconnected` message, may be empty) and the close frame.
+  /// When `code` says that the peer's bytes can't be trusted any more, its answer is not waited for.
+  void close(close_code code, std::string_view reason, std::string_view farewell, steady_time now) {
+    if (phase_ != phase::open) return;
+    // The lane may be full: that is why a session may be closed. These two are small, and the last.
+    if (!farewell.empty()) queue_unbounded(farewell);
+    (void)lane.append(opcode::close, close_payload(code, reason), no_limit);
+    phase_ = phase::closing;
+    close_started_ = now;
+    answer_expected_ = code != close_code::protocol_error && code != close_code::invalid_payload &&
+                       code != close_code::message_too_big && code != close_code::unsupported_data;
+  }
+
+  /// Whether, once the lane is empty, there is nothing left to wait for but the socket's own end.
+  [[nodiscard]] bool may_end() const noexcept {
+    return phase_ == phase::responding || (phase_ == phase::closing && !answer_expected_);
+  }
+
+  void finish() noexcept { phase_ = phase::finished; }
+
+  template <heartbeat_policy Policy>
+  [[nodiscard]] due tick(steady_time now, const Policy& policy) {
+    switch (phase_) {
+      case phase::head: return now - connected_at_ >= options_.handshake.timeout ? due::head_timeout : due::nothing;
+      case phase::responding:
+      case phase::closing:
+      case phase::finished: return now - close_started_ >= options_.close_timeout ? due::close_timeout : due::nothing;
+      case phase::open: break;
+    }
+    switch (policy(heartbeat_query{now, last_heard_, last_ping_, salt_})) {
+      case heartbeat_action::nothing: return due::nothing;
+      case heartbeat_action::drop: return due::heartbeat_lost;
+      case heartbeat_action::ping: break;
+    }
+    last_ping_ = now;
+    // A full lane has a client that does not read; its pong could not be told from those before it.
+    return lane.append(opcode::ping, {}, options_.session.control_lane_bytes) ? due::ping_queued : due::nothing;
+  }
+
+  control_lane lane;
+  sequence cursor = 0;   ///< the last event of the log that was sent, or passed over
+  bool blocked = false;  ///< the socket took less than it was given: wait until it is writable
+  room_place place;
+
+ private:
+  static constexpr std::size_t no_limit = static_cast<std::size_t>(-1);
+
+  [[nodiscard]] received receive_head(std::span<char>& bytes) {
+    if (bytes.empty()) return {};
+    const auto step = head_->consume({bytes.data(), bytes.size()});
+    bytes = bytes.subspan(step.consumed);
+    switch (step.what) {
+      case head_reader::state::need_more: return {};
+      case head_reader::state::ready: return {.what = inbound::request};
+      case head_reader::state::refused: break;
+    }
+    return {.what = inbound::refused, .status = head_->status()};
+  }
+
+  [[nodiscard]] received receive_frames(std::span<char>& bytes, decoder_pool& decoders) {
+    for (;;) {
+      if (bytes.empty() || !answer_expected_) {
+        bytes = {};
+        // At a message's end a decoder knows nothing that the next one would need: it goes to whom it is needed by.
+        if (decoder_ && decoder_->idle()) decoders.give_back(std::move(decoder_));
+        return {};
+      }
+      if (!decoder_) decoder_ = decoders.lend();
+      const decode_result step = decoder_->consume(bytes);
+      bytes = bytes.subspan(step.consumed);
+      const bool listening = phase_ == phase::open;
+      switch (step.event) {
+        case decode_event::need_more:
+        case decode_event::pong: break;
+        case decode_event::ping:
+          if (listening && !lane.append(opcode::pong, step.payload, options_.session.control_lane_bytes))
+            return {.what = inbound::failed, .code = close_code::too_slow, .reason = "answers are not read"};
+          break;
+        case decode_event::text:
+          if (listening) return {.what = inbound::message, .text = step.payload};
+          break;
+        case decode_event::binary:
+          if (listening)
+            return {.what = inbound::failed, .code = close_code::unsupported_data, .reason = "text messages only"};
+          break;
+        case decode_event::failed: return fail(step.why, listening);
+        case decode_event::close: return receive_close(step.payload, listening);
+      }
+    }
+  }
+
+  [[nodiscard]] received fail(close_code why, bool listening) {
+    answer_expected_ = false;
+    decoder_.reset();
+    if (!listening) return {.what = inbound::peer_closed, .code = why};
+    return {.what = inbound::failed, .code = why, .reason = to_string(why)};
+  }
+
+  [[nodiscard]] received receive_close(std::string_view payload, bool listening) {
+    const close_parse parsed = parse_close(payload);
+    if (!parsed.valid) return fail(parsed.frame.code, listening);
+    peer_reason_ = parsed.frame.reason;
+    // RFC 6455 section 5.5.1: answer with the code that was sent, unless ours went first.
+    if (listening) (void)lane.append(opcode::close, payload.substr(0, 2), no_limit);
+    if (listening) close_started_ = last_heard_;
+    phase_ = phase::closing;
+    answer_expected_ = false;
+    return {.what = inbound::peer_closed, .code = parsed.frame.code, .reason = peer_reason_};
+  }
+
+  const manager_options& options_;
+  std::unique_ptr<head_reader> head_;  // until the head is complete
+  std::unique_ptr<decoder> decoder_;   // only in the middle of a message
+  std::string peer_reason_;
+  steady_time connected_at_;
+  steady_time last_heard_;
+  steady_time last_ping_;
+  steady_time close_started_{};
+  std::uint64_t salt_;
+  phase phase_ = phase::head;
+  bool answer_expected_ = true;  // false: what the peer still sends says nothing to us
+};
+
+}  // namespace hotline::detail
