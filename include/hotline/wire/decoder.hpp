@@ -1,0 +1,216 @@
+// Inbound 2/6: bytes become messages and control frames. No I/O here.
+#pragma once
+
+#include <hotline/options.hpp>
+#include <hotline/types.hpp>
+#include <hotline/wire/frame.hpp>
+#include <hotline/wire/frame_reader.hpp>
+#include <hotline/wire/utf8.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace hotline::detail {
+
+/// What `decoder::consume` came upon.
+enum class decode_event {
+  need_more,  ///< every byte is used up
+  text,       ///< a whole message, checked to be UTF-8
+  binary,     ///< a whole message
+  ping,
+  pong,
+  close,   ///< `parse_close` reads its payload; what the peer sends after it is swallowed
+  failed,  ///< the peer broke RFC 6455 or a limit, `why` says which; final
+};
+
+struct decode_result {
+  decode_event event = decode_event::need_more;
+  std::size_t consumed = 0;             ///< bytes used from the front; all of them with `need_more` and `failed`
+  close_code why = close_code::normal;  ///< with `failed`: 1002, 1007 or 1009
+  std::string_view payload{};           ///< until the decoder's next use, and for as long as the bytes consumed live
+};
+
+/// XORs `bytes` with the masking key, beginning `offset` bytes into the frame's payload (RFC 6455 section 5.3).
+inline void unmask(std::span<char> bytes, std::array<unsigned char, 4> key, std::size_t offset) noexcept {
+  std::array<unsigned char, 8> pattern{};
+  for (std::size_t i = 0; i < pattern.size(); ++i) pattern[i] = key[(offset + i) % 4];
+  std::uint64_t mask = 0;
+  std::memcpy(&mask, pattern.data(), sizeof(mask));
+  std::size_t done = 0;
+  for (; bytes.size() - done >= sizeof(mask); done += sizeof(mask)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + done, sizeof(word));
+    word ^= mask;
+    std::memcpy(bytes.data() + done, &word, sizeof(word));
+  }
+  for (std::size_t i = 0; done < bytes.size(); ++done, ++i) {
+    bytes[done] = static_cast<char>(static_cast<unsigned char>(bytes[done]) ^ pattern[i]);
+  }
+}
+
+/// Turns one client's bytes into whole messages, within limits that hold before anything is buffered.
+/// A decoder that is `idle()` has nothing to remember: it may be given to another connection (see `decoder_pool`).
+class decoder {
+ public:
+  /// Uses `message_bytes` and `message_fragments`.
+  explicit decoder(const session_limits& limits)
+      : message_bytes_(limits.message_bytes), message_fragments_(limits.message_fragments) {}
+
+  /// Takes bytes from the front of `bytes` up to the end of the first message or control frame; call again with the
+  /// rest. The bytes are unmasked in place, and a message that lies in them whole is not copied.
+  [[nodiscard]] decode_result consume(std::span<char> bytes) {
+    drop_delivered();
+    if (phase_ == phase::failed) return {decode_event::failed, bytes.size(), why_, {}};
+    if (phase_ == phase::closed) return {decode_event::need_more, bytes.size()};
+    std::span<char> rest = bytes;
+    for (;;) {
+      if (phase_ == phase::header) {
+        const auto header = frames_.read(rest, fragments_ > 0);
+        if (header == frame_reader::state::partial) return {decode_event::need_more, bytes.size()};
+        if (header == frame_reader::state::refused) return fail(close_code::protocol_error, bytes.size());
+        if (!begin_frame()) return fail(close_code::message_too_big, bytes.size());
+      }
+      const std::span<char> piece = rest.first(std::min(rest.size(), frame_size_ - frame_taken_));
+      unmask(piece, key_, frame_taken_);
+      frame_taken_ += piece.size();
+      rest = rest.subspan(piece.size());
+      const std::string_view seen(piece.data(), piece.size());
+      if (frame_taken_ < frame_size_) {
+        keep(seen);
+        return {decode_event::need_more, bytes.size()};
+      }
+      if (const auto whole = end_frame(seen)) {
+        if (whole->event == decode_event::failed) return fail(whole->why, bytes.size());
+        return {whole->event, bytes.size() - rest.size(), close_code::normal, whole->payload};
+      }
+    }
+  }
+
+  /// Whether the bytes so far end exactly where a message or control frame ended, with no fragmented message under
+  /// way: a fresh decoder could go on from here. Never true again after `close` and `failed`.
+  [[nodiscard]] bool idle() const { return phase_ == phase::header && fragments_ == 0 && frames_.at_start(); }
+
+  /// Back to a fresh decoder that holds no more than a little memory.
+  void reset() {
+    drop_message();
+    frames_.next();
+    phase_ = phase::header;
+    fragments_ = 0;
+  }
+
+  /// How much the decoder's buffer takes, used or not.
+  [[nodiscard]] std::size_t held_bytes() const noexcept { return message_.capacity(); }
+
+  /// The most that a decoder between two messages holds.
+  static constexpr std::size_t idle_bytes = 4096;
+
+ private:
+  enum class phase : std::uint8_t { header, payload, closed, failed };
+
+  [[nodiscard]] bool control() const { return frames_.opcode() >= opcode::close; }
+
+  /// A header is complete: prepares for its payload. False if the message would go over a limit.
+  [[nodiscard]] bool begin_frame() {
+    const std::uint64_t size = frames_.payload_size();
+    if (!control()) {
+      // What was kept is never over the limit, so this difference cannot wrap, whatever the header announces.
+      if (size > message_bytes_ - message_.size()) return false;
+      if (fragments_ >= message_fragments_) return false;
+      if (fragments_++ == 0) message_opcode_ = frames_.opcode();
+    }
+    frame_size_ = static_cast<std::size_t>(size);
+    frame_taken_ = 0;
+    control_size_ = 0;
+    key_ = frames_.masking_key();
+    phase_ = phase::payload;
+    return true;
+  }
+
+  /// Copies a piece of a payload that has not come whole.
+  void keep(std::string_view piece) {
+    if (control()) {
+      std::copy(piece.begin(), piece.end(), control_.begin() + static_cast<std::ptrdiff_t>(control_size_));
+      control_size_ += piece.size();
+      return;
+    }
+    // The buffer grows with what came, not with what was announced, and never over the limit.
+    const std::size_t needed = message_.size() + piece.size();
+    if (needed > message_.capacity()) {
+      message_.reserve(std::min(std::max(needed, 2 * message_.capacity()), message_bytes_));
+    }
+    message_.insert(message_.end(), piece.begin(), piece.end());
+  }
+
+  /// A frame is complete, `last` being the last piece of its payload. Answers what it brought to an end, if anything.
+  [[nodiscard]] std::optional<decode_result> end_frame(std::string_view last) {
+    const opcode op = frames_.opcode();
+    const bool fin = frames_.fin();
+    std::string_view payload = last;
+    if (control()) {
+      if (control_size_ > 0) {
+        keep(last);
+        payload = {control_.data(), control_size_};
+      }
+    } else if (!fin || !message_.empty()) {
+      keep(last);
+      payload = {message_.data(), message_.size()};
+    }
+    phase_ = phase::header;
+    frames_.next();
+    switch (op) {
+      case opcode::ping: return decode_result{decode_event::ping, 0, close_code::normal, payload};
+      case opcode::pong: return decode_result{decode_event::pong, 0, close_code::normal, payload};
+      case opcode::close:
+        phase_ = phase::closed;
+        return decode_result{decode_event::close, 0, close_code::normal, payload};
+      default: break;
+    }
+    if (!fin) return std::nullopt;
+    fragments_ = 0;
+    delivered_ = true;
+    const bool text = message_opcode_ == opcode::text;
+    if (text && !is_utf8(payload)) return decode_result{decode_event::failed, 0, close_code::invalid_payload, {}};
+    return decode_result{text ? decode_event::text : decode_event::binary, 0, close_code::normal, payload};
+  }
+
+  [[nodiscard]] decode_result fail(close_code why, std::size_t consumed) {
+    drop_message();
+    phase_ = phase::failed;
+    why_ = why;
+    return {decode_event::failed, consumed, why, {}};
+  }
+
+  void drop_delivered() {
+    if (delivered_) drop_message();
+  }
+
+  void drop_message() {
+    message_.clear();
+    if (message_.capacity() > idle_bytes) message_.shrink_to_fit();
+    delivered_ = false;
+  }
+
+  std::size_t message_bytes_;
+  std::size_t message_fragments_;
+  frame_reader frames_;
+  phase phase_ = phase::header;
+  close_code why_ = close_code::normal;
+  opcode message_opcode_ = opcode::text;  // of the message's first frame
+  bool delivered_ = false;                // message_ was handed out and is done with
+  std::size_t fragments_ = 0;             // frames of the message under way
+  std::size_t frame_size_ = 0;
+  std::size_t frame_taken_ = 0;
+  std::array<unsigned char, 4> key_{};
+  std::vector<char> message_;  // and not a string: its reserve() is exact
+  std::size_t control_size_ = 0;
+  std::array<char, control_payload_bytes> control_{};  // apart, for it may come inside a fragmented message
+};
+
+}  // namespace hotline::detail

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <hotline/options.hpp>
+#include <hotline/wire/decoder.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace hotline::detail {
+
+/// One loop's decoders. Most connections are between two messages most of the time and need none; those whose bytes
+/// ended inside of something keep theirs until `decoder::idle()`. Not for several threads.
+class decoder_pool {
+ public:
+  explicit decoder_pool(const session_limits& limits) : limits_(limits) {}
+
+  /// A fresh decoder. It may outlive the pool.
+  [[nodiscard]] std::unique_ptr<decoder> lend() {
+    if (spare_.empty()) return std::make_unique<decoder>(limits_);
+    std::unique_ptr<decoder> lent = std::move(spare_.back());
+    spare_.pop_back();
+    return lent;
+  }
+
+  /// Takes a decoder back, whatever state it is in; payloads that it answered are gone. A null pointer is nothing.
+  void give_back(std::unique_ptr<decoder> returned) {
+    if (!returned || spare_.size() >= spare_decoders) return;
+    returned->reset();
+    spare_.push_back(std::move(returned));
+  }
+
+  /// How many decoders are kept for the next to ask.
+  static constexpr std::size_t spare_decoders = 8;
+
+ private:
+  session_limits limits_;
+  std::vector<std::unique_ptr<decoder>> spare_;
+};
+
+}  // namespace hotline::detail

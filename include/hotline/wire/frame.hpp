@@ -1,0 +1,54 @@
+// Outbound 3/6: a message becomes a frame, once, however many clients hear it. No I/O here.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace hotline::detail {
+
+/// What a frame is (RFC 6455 section 5.2).
+enum class opcode : std::uint8_t { continuation = 0, text = 1, binary = 2, close = 8, ping = 9, pong = 10 };
+
+/// The most payload a control frame may carry (RFC 6455 section 5.5).
+inline constexpr std::size_t control_payload_bytes = 125;
+
+/// What stands before a payload on its way to a client: 2, 4 or 10 bytes.
+struct frame_header {
+  std::array<char, 10> bytes{};
+  std::uint8_t size = 0;
+
+  [[nodiscard]] std::string_view view() const noexcept { return {bytes.data(), size}; }
+};
+
+/// The header of a whole message in one unmasked frame, its length in the shortest form (RFC 6455 section 5.2).
+/// Written out here and not taken from websocketpp, so that emitting needs none of it; a test holds the two equal.
+[[nodiscard]] constexpr frame_header make_frame_header(opcode op, std::size_t payload_size) noexcept {
+  constexpr unsigned fin = 0x80;
+  frame_header header;
+  const auto put = [&](std::uint64_t byte) { header.bytes[header.size++] = static_cast<char>(byte & 0xFFU); };
+  put(fin | static_cast<unsigned>(op));
+  const std::uint64_t length = payload_size;
+  int length_bytes = 0;
+  if (length < 126) {
+    put(length);
+  } else if (length <= 0xFFFF) {
+    put(126);
+    length_bytes = 2;
+  } else {
+    put(127);
+    length_bytes = 8;
+  }
+  for (int i = length_bytes; i > 0; --i) put(length >> (8 * (i - 1)));
+  return header;
+}
+
+/// Appends a whole frame to `out`. A control frame's payload must be within `control_payload_bytes`.
+inline void append_frame(std::string& out, opcode op, std::string_view payload) {
+  out.append(make_frame_header(op, payload.size()).view());
+  out.append(payload);
+}
+
+}  // namespace hotline::detail

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace hotline::detail {
+
+/// How many bytes the well-formed UTF-8 sequence at the front of `text` has (Unicode table 3-7: no overlong forms, no
+/// surrogates, nothing over U+10FFFF); 0 if there is none, also if `text` ends inside of it.
+[[nodiscard]] constexpr std::size_t utf8_sequence(std::string_view text) noexcept {
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto continues = [&](std::size_t i) { return i < text.size() && (at(i) & 0xC0U) == 0x80U; };
+  if (text.empty()) return 0;
+  const unsigned char first = at(0);
+  if (first < 0x80) return 1;
+  if (first < 0xC2 || first > 0xF4 || !continues(1)) return 0;
+  if (first < 0xE0) return 2;
+  const unsigned char second = at(1);
+  if (first < 0xF0) {
+    const bool overlong = first == 0xE0 && second < 0xA0;
+    const bool surrogate = first == 0xED && second > 0x9F;
+    return !overlong && !surrogate && continues(2) ? 3 : 0;
+  }
+  const bool overlong = first == 0xF0 && second < 0x90;
+  const bool too_high = first == 0xF4 && second > 0x8F;
+  return !overlong && !too_high && continues(2) && continues(3) ? 4 : 0;
+}
+
+/// Whether `text` is UTF-8 from end to end (RFC 3629).
+[[nodiscard]] inline bool is_utf8(std::string_view text) noexcept {
+  while (!text.empty()) {
+    // Most of what clients send is ASCII: look at eight bytes at once for as long as that holds.
+    std::uint64_t word = 0;
+    while (text.size() >= sizeof(word)) {
+      std::memcpy(&word, text.data(), sizeof(word));
+      if ((word & 0x8080808080808080U) != 0) break;
+      text.remove_prefix(sizeof(word));
+    }
+    // Then byte by byte up to the next chance.
+    for (std::size_t i = 0; i < sizeof(word) && !text.empty(); ++i) {
+      const std::size_t length = utf8_sequence(text);
+      if (length == 0) return false;
+      text.remove_prefix(length);
+    }
+  }
+  return true;
+}
+
+/// The longest front of the UTF-8 `text` that has at most `bytes` bytes and cuts no character; its length.
+[[nodiscard]] constexpr std::size_t utf8_prefix(std::string_view text, std::size_t bytes) noexcept {
+  if (text.size() <= bytes) return text.size();
+  while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0U) == 0x80U) --bytes;
+  return bytes;
+}
+
+}  // namespace hotline::detail
