@@ -1,0 +1,387 @@
+#include "../../examples/dashboard/process.hpp"
+
+#include <catch2_any.hpp>
+
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+using dashboard::exit_status;
+using dashboard::line_splitter;
+using dashboard::output_stream;
+using dashboard::process;
+using dashboard::process_request;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::vector<std::string> all_lines(line_splitter& lines) {
+  std::vector<std::string> list;
+  while (auto line = lines.next()) list.push_back(*line);
+  return list;
+}
+
+process_request shell(std::string script) { return {.argv = {"/bin/sh", "-c", std::move(script)}}; }
+
+// One process on one loop, and what it told. The loop's bound is a watchdog only: no test gets near it.
+struct watched {
+  void start(const process_request& request) {
+    auto started = process::start(loop.get_executor(), request,
+                                  {.on_line =
+                                       [this](std::string_view line, output_stream from) {
+                                         (from == output_stream::out ? out : err).emplace_back(line);
+                                         if (on_line) on_line(line);
+                                       },
+                                   .on_exit = [this](exit_status how) { ended = how; }});
+    REQUIRE(started);
+    running.emplace(*std::move(started));
+  }
+
+  void finish() {
+    loop.restart();  // a paused process leaves the loop without work
+    loop.run_for(60s);
+    REQUIRE(ended);
+  }
+
+  void run(const process_request& request) {
+    start(request);
+    finish();
+  }
+
+  asio::io_context loop{1};
+  std::vector<std::string> out;
+  std::vector<std::string> err;
+  std::function<void(std::string_view)> on_line;
+  std::optional<exit_status> ended;
+  std::optional<process> running;
+};
+
+// Orphans become ours, so a test can wait for what a process left behind.
+struct subreaper {
+  subreaper() { REQUIRE(::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0); }
+  ~subreaper() { ::prctl(PR_SET_CHILD_SUBREAPER, 0); }
+
+  static int signal_that_ended(const std::string& pid) {
+    int status = 0;
+    REQUIRE(::waitpid(std::stoi(pid), &status, 0) == std::stoi(pid));
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("lines end with a newline, with or without a carriage return, however the bytes were cut", "[examples]") {
+  const std::string text = "one\r\ntwo\n\nthr\ree\r\n";
+  for (std::size_t step = 1; step <= text.size(); ++step) {
+    line_splitter lines;
+    std::vector<std::string> got;
+    for (std::size_t at = 0; at < text.size(); at += step) {
+      lines.push(std::string_view(text).substr(at, step));
+      for (auto& line : all_lines(lines)) got.push_back(line);
+    }
+    CHECK(got == std::vector<std::string>{"one", "two", "", "thr\ree"});
+  }
+}
+
+TEST_CASE("a last line without a newline is a line once nothing follows", "[examples]") {
+  line_splitter lines;
+  lines.push("half");
+  CHECK(all_lines(lines).empty());
+  lines.finish();
+  CHECK(all_lines(lines) == std::vector<std::string>{"half"});
+  CHECK(all_lines(lines).empty());
+}
+
+TEST_CASE("a line over the limit comes in pieces that lose nothing and tear no character", "[examples]") {
+  const std::string letters(line_splitter::longest - 1, 'x');
+  line_splitter lines;
+  lines.push(letters + "\xC3\xA4" + "y\n");
+  CHECK(all_lines(lines) == std::vector<std::string>{letters, "\xC3\xA4y"});
+
+  lines.push(std::string(3 * line_splitter::longest, '\x80'));  // nowhere to cut: no character at all
+  std::size_t characters = 0;
+  lines.finish();
+  for (const auto& piece : all_lines(lines)) characters += piece.size() / 3;
+  CHECK(characters == 3 * line_splitter::longest);
+}
+
+TEST_CASE("a line of just the limit is followed by no empty one", "[examples]") {
+  const std::string letters(line_splitter::longest, 'x');
+  for (const std::string_view end : {"\n", "\r\n"}) {
+    line_splitter lines;
+    std::vector<std::string> got;
+    for (const char c : letters + std::string(end) + "next\n") {
+      lines.push({&c, 1});
+      for (auto& line : all_lines(lines)) got.push_back(line);
+    }
+    CHECK(got == std::vector<std::string>{letters, "next"});
+  }
+}
+
+TEST_CASE("bytes that are no UTF-8 become one replacement character per broken character", "[examples]") {
+  const std::string r = "\xEF\xBF\xBD";
+  CHECK(dashboard::valid_utf8("plain \xC3\xA4 \xE2\x82\xAC \xF0\x9F\x8C\xB1") ==
+        "plain \xC3\xA4 \xE2\x82\xAC \xF0\x9F\x8C\xB1");
+  CHECK(dashboard::valid_utf8("a\xFFz") == "a" + r + "z");
+  CHECK(dashboard::valid_utf8("\xE2\x82") == r);                      // ends too early
+  CHECK(dashboard::valid_utf8("\xE2\x82(") == r + "(");               // broken off
+  CHECK(dashboard::valid_utf8("\xC0\xAF") == r + r);                  // overlong
+  CHECK(dashboard::valid_utf8("\xE0\x80\xAF") == r + r + r);          // overlong
+  CHECK(dashboard::valid_utf8("\xED\xA0\x80") == r + r + r);          // a surrogate
+  CHECK(dashboard::valid_utf8("\xF4\x90\x80\x80") == r + r + r + r);  // past the last character
+}
+
+TEST_CASE("a process's lines come by stream, then its exit code", "[examples]") {
+  watched task;
+  task.run(shell("echo one; echo two >&2; printf three; exit 7"));
+  CHECK(task.out == std::vector<std::string>{"one", "three"});
+  CHECK(task.err == std::vector<std::string>{"two"});
+  CHECK(task.ended->code == 7);
+  CHECK(task.ended->signal == 0);
+  CHECK_FALSE(task.ended->success());
+  CHECK(to_string(*task.ended) == "exit code 7");
+}
+
+TEST_CASE("the signal that ended a process is told apart from an exit code", "[examples]") {
+  watched task;
+  task.run(shell("kill -KILL $$"));
+  CHECK(task.ended->signal == SIGKILL);
+  CHECK_FALSE(task.ended->success());
+  CHECK(to_string(*task.ended) == "ended by signal 9 (Killed)");
+}
+
+TEST_CASE("much output arrives whole and in order", "[examples]") {
+  watched task;
+  task.run(shell("i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done"));
+  REQUIRE(task.out.size() == 20000);
+  CHECK(task.out.front() == "line 0");
+  CHECK(task.out.back() == "line 19999");
+}
+
+TEST_CASE("arguments reach the program as they are: no shell reads them", "[examples]") {
+  watched task;
+  task.run({.argv = {"printf", "%s\\n", "$(echo hi); `x` && *"}});
+  CHECK(task.out == std::vector<std::string>{"$(echo hi); `x` && *"});
+}
+
+TEST_CASE("a process runs in its directory, with the environment it was given", "[examples]") {
+  ::setenv("HOTLINE_TEST_KEPT", "kept", 1);
+  ::setenv("HOTLINE_TEST_GONE", "gone", 1);
+  process_request request = shell("pwd; echo \"$HOTLINE_TEST_KEPT ${HOTLINE_TEST_GONE-unset} $HOTLINE_TEST_NEW\"");
+  request.directory = "/";
+  request.environment = {{"HOTLINE_TEST_GONE", std::nullopt}, {"HOTLINE_TEST_NEW", "new"}};
+  watched task;
+  task.run(request);
+  CHECK(task.out == std::vector<std::string>{"/", "kept unset new"});
+}
+
+TEST_CASE("a process inherits no signal setting, no descriptor and no stdin", "[examples]") {
+  const int inheritable = ::open("/", O_RDONLY);  // no O_CLOEXEC: what a library's socket may look like
+  REQUIRE(inheritable > 2);
+  sigset_t mask;
+  sigset_t before;
+  ::sigemptyset(&mask);
+  ::sigaddset(&mask, SIGUSR1);
+  ::sigprocmask(SIG_BLOCK, &mask, &before);
+  const auto old = ::signal(SIGPIPE, SIG_IGN);
+
+  watched task;  // no shell reads this one: it would clear its own mask
+  task.run({.argv = {"grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"}});
+  watched other;
+  other.run(shell("cat; [ -e /proc/$$/fd/" + std::to_string(inheritable) + " ] && echo open || echo closed"));
+
+  ::signal(SIGPIPE, old);
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  ::close(inheritable);
+  REQUIRE(task.out.size() == 2);
+  const auto mask_of = [](const std::string& line) { return std::stoull(line.substr(line.find('\t')), nullptr, 16); };
+  constexpr unsigned long long own_of_libc = 3ULL << 31;  // signals 32 and 33: nobody else can set them
+  CHECK(mask_of(task.out[0]) == 0);
+  CHECK((mask_of(task.out[1]) & ~own_of_libc) == 0);
+  CHECK(other.out == std::vector<std::string>{"closed"});
+}
+
+TEST_CASE("what cannot be started is an error that names it", "[examples]") {
+  asio::io_context loop;
+  const auto missing = process::start(loop.get_executor(), {.argv = {"no-such-program-here"}}, {});
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().code == std::errc::no_such_file_or_directory);
+  CHECK(missing.error().message == "cannot run no-such-program-here: No such file or directory");
+
+  const auto nowhere = process::start(loop.get_executor(), {.argv = {"true"}, .directory = "/no/such"}, {});
+  REQUIRE_FALSE(nowhere);
+  CHECK(nowhere.error().message == "cannot enter /no/such: No such file or directory");
+
+  const auto data = process::start(loop.get_executor(), {.argv = {"/etc/passwd"}}, {});
+  REQUIRE_FALSE(data);
+  CHECK(data.error().code == std::errc::permission_denied);
+
+  CHECK_FALSE(process::start(loop.get_executor(), {}, {}));
+}
+
+TEST_CASE("cancelling ends the whole group with SIGTERM", "[examples]") {
+  const subreaper orphans;
+  watched task;
+  std::string child;
+  task.on_line = [&](std::string_view line) {
+    child = line;
+    task.running->cancel();
+  };
+  auto request = shell("sleep 1000 & echo $!; wait");
+  request.patience = 1h;
+  request.grace = 1h;
+  task.start(request);
+  CHECK_FALSE(task.running->cancelled());
+  task.finish();
+  CHECK(task.running->cancelled());
+  CHECK(task.ended->signal == SIGTERM);
+  CHECK(subreaper::signal_that_ended(child) == SIGTERM);
+}
+
+TEST_CASE("who does not hear SIGTERM gets SIGKILL when the patience is over", "[examples]") {
+  watched task;
+  task.on_line = [&](std::string_view) { task.running->cancel(); };
+  auto request = shell("trap '' TERM; echo ready; while :; do sleep 1000; done");
+  request.patience = 1ms;
+  task.run(request);
+  CHECK(task.ended->signal == SIGKILL);
+}
+
+TEST_CASE("a stopped process is cancelled too", "[examples]") {
+  watched task;
+  task.on_line = [&](std::string_view) {
+    ::kill(-task.running->id(), SIGSTOP);
+    task.running->cancel();
+  };
+  auto request = shell("echo ready; sleep 1000");
+  request.patience = 1h;
+  task.run(request);
+  CHECK(task.ended->signal == SIGTERM);
+}
+
+TEST_CASE("a process that left others holding its output ends after the grace, and they with it", "[examples]") {
+  const subreaper orphans;
+  watched task;
+  auto request = shell("sleep 1000 & printf $!");
+  request.grace = 1ms;
+  task.run(request);
+  CHECK(task.ended->success());
+  REQUIRE(task.out.size() == 1);  // though no end of the output was seen
+  CHECK(subreaper::signal_that_ended(task.out[0]) == SIGKILL);
+}
+
+TEST_CASE("the exit waits for output that others in the group still write", "[examples]") {
+  watched task;
+  auto request = shell("(until grep -q ') Z' /proc/$$/stat; do :; done; echo late) & exit 0");
+  request.grace = 1h;
+  task.run(request);
+  CHECK(task.out == std::vector<std::string>{"late"});
+}
+
+TEST_CASE("a paused process keeps its output in the pipe, and its exit back, until it is resumed", "[examples]") {
+  watched task;
+  auto request = shell("i=0; while [ $i -lt 5000 ]; do echo a line of output; i=$((i+1)); done");
+  request.grace = 1ms;
+  task.on_line = [&](std::string_view) {
+    if (task.out.size() == 1) task.running->pause_reading();
+  };
+  task.start(request);
+  while (task.out.empty()) task.loop.run_one_for(60s);
+  for (int turn = 0; turn < 1000; ++turn) task.loop.poll();
+  CHECK(task.out.size() * sizeof("a line of output") <= 16 * 1024);
+  CHECK_FALSE(task.ended);
+  task.running->resume_reading();
+  task.finish();
+  CHECK(task.out.size() == 5000);
+}
+
+TEST_CASE("a cancelled process does not wait to be resumed", "[examples]") {
+  watched task;
+  auto request = shell("echo first; while :; do echo more; done");
+  request.patience = 1h;
+  task.on_line = [&](std::string_view) {
+    if (task.out.size() > 1) return;
+    task.running->pause_reading();
+    task.running->cancel();
+  };
+  task.run(request);
+  CHECK(task.ended->signal == SIGTERM);
+}
+
+TEST_CASE("a process that ended while paused is let go by cancelling", "[examples]") {
+  watched task;
+  auto request = shell("echo first; echo second");
+  request.grace = 1h;
+  task.start(request);
+  task.running->pause_reading();
+  siginfo_t info{};
+  REQUIRE(::waitid(P_PID, static_cast<id_t>(task.running->id()), &info, WEXITED | WNOWAIT) == 0);
+  for (int turn = 0; turn < 100; ++turn) task.loop.poll();
+  CHECK_FALSE(task.ended);
+  task.running->cancel();
+  task.finish();
+  CHECK(task.ended->success());
+  CHECK(task.out == std::vector<std::string>{"first", "second"});
+}
+
+TEST_CASE("destroying a process kills its group, reaps it and calls nothing back", "[examples]") {
+  const subreaper orphans;
+  watched task;
+  std::string child;
+  pid_t leader = 0;
+  task.on_line = [&](std::string_view line) {
+    REQUIRE(child.empty());
+    child = line;
+    leader = task.running->id();
+    task.running.reset();
+  };
+  task.start(shell("sleep 1000 & echo $!; echo second; wait"));
+  task.loop.run_for(60s);
+  CHECK_FALSE(task.ended);
+  CHECK(task.out.size() == 1);
+  CHECK(::kill(leader, 0) == -1);  // reaped: not even a zombie is left
+  CHECK(subreaper::signal_that_ended(child) == SIGKILL);
+}
+
+TEST_CASE("a process may be replaced from its own exit callback", "[examples]") {
+  asio::io_context loop;
+  std::optional<process> running;
+  int ended = 0;
+  std::function<void()> again = [&] {
+    auto started = process::start(loop.get_executor(), {.argv = {"true"}}, {.on_line = {}, .on_exit = [&](exit_status) {
+                                                                              if (++ended < 3) again();
+                                                                            }});
+    REQUIRE(started);
+    running = *std::move(started);
+  };
+  again();
+  loop.run_for(60s);
+  CHECK(ended == 3);
+}
+
+TEST_CASE("many processes run at once on one loop", "[examples]") {
+  asio::io_context loop;
+  std::vector<process> running;
+  int lines = 0;
+  int ended = 0;
+  for (int i = 0; i < 40; ++i) {
+    auto started = process::start(loop.get_executor(), shell("echo hello; exit 3"),
+                                  {.on_line = [&](std::string_view, output_stream) { ++lines; },
+                                   .on_exit = [&](exit_status how) { ended += how.code == 3 ? 1 : 0; }});
+    REQUIRE(started);
+    running.push_back(*std::move(started));
+  }
+  loop.run_for(60s);
+  CHECK(lines == 40);
+  CHECK(ended == 40);
+}
