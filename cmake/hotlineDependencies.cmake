@@ -1,0 +1,91 @@
+# Finds what hotline stands on: Asio (standalone), websocketpp, RapidJSON, threads. Used by the source tree and by the
+# installed package alike.
+#
+#   hotline_find_dependencies(<missing>)
+#
+# defines hotline::dep_asio, hotline::dep_websocketpp and hotline::dep_rapidjson, and sets <missing> to the list of what
+# was not found. They wrap, in this order: a target that the host already has, a config package, plain headers. No
+# foreign name is ever defined here, so a host's own way of finding these libraries is never disturbed.
+# It is a macro because imported targets belong to the directory that makes them.
+
+macro(hotline_find_dependencies missing)
+  set(${missing} "")
+
+  if(NOT TARGET Threads::Threads)
+    set(THREADS_PREFER_PTHREAD_FLAG ON)
+    find_package(Threads QUIET)
+  endif()
+  if(NOT TARGET Threads::Threads)
+    list(APPEND ${missing} "threads")
+  endif()
+
+  _hotline_wrap_target(asio asio::asio)
+  if(NOT TARGET hotline::dep_asio)
+    find_package(asio CONFIG QUIET)
+    _hotline_wrap_target(asio asio::asio)
+    _hotline_wrap_headers(asio HOTLINE_ASIO_INCLUDE_DIR asio/any_io_executor.hpp)
+  endif()
+
+  # Headers before the config package: that one demands its exact version and is an error when loaded twice.
+  _hotline_wrap_target(websocketpp websocketpp::websocketpp)
+  _hotline_wrap_headers(websocketpp HOTLINE_WEBSOCKETPP_INCLUDE_DIR websocketpp/processors/hybi13.hpp)
+  if(NOT TARGET hotline::dep_websocketpp)
+    find_package(websocketpp CONFIG QUIET)
+    _hotline_wrap_target(websocketpp websocketpp::websocketpp)
+  endif()
+
+  _hotline_wrap_target(rapidjson rapidjson RapidJSON)
+  if(NOT TARGET hotline::dep_rapidjson)
+    # Debian's config package prints a status line even when it is asked to be quiet.
+    set(_hotline_log_level "${CMAKE_MESSAGE_LOG_LEVEL}")
+    set(CMAKE_MESSAGE_LOG_LEVEL WARNING)
+    find_package(RapidJSON CONFIG QUIET)
+    set(CMAKE_MESSAGE_LOG_LEVEL "${_hotline_log_level}")
+    unset(_hotline_log_level)
+    _hotline_wrap_target(rapidjson rapidjson RapidJSON)
+    # 1.1.0's config package has no target but says where the headers are.
+    _hotline_wrap_headers(rapidjson HOTLINE_RAPIDJSON_INCLUDE_DIR rapidjson/reader.h
+                          HINTS ${RAPIDJSON_INCLUDE_DIRS} ${RapidJSON_INCLUDE_DIRS})
+  endif()
+
+  foreach(_hotline_name IN ITEMS asio websocketpp rapidjson)
+    if(NOT TARGET hotline::dep_${_hotline_name})
+      list(APPEND ${missing} "${_hotline_name}")
+    endif()
+  endforeach()
+  unset(_hotline_name)
+endmacro()
+
+# _hotline_wrap_target(<name> <target>…): the first of the targets that exists becomes hotline::dep_<name>.
+macro(_hotline_wrap_target name)
+  foreach(_hotline_target ${ARGN})
+    if(NOT TARGET hotline::dep_${name} AND TARGET ${_hotline_target})
+      _hotline_add_wrapper(${name})
+      set_property(TARGET hotline::dep_${name} PROPERTY INTERFACE_LINK_LIBRARIES ${_hotline_target})
+      # Their warnings are not the host's. (An imported target's own directories are system ones already.)
+      set_property(TARGET hotline::dep_${name} PROPERTY INTERFACE_SYSTEM_INCLUDE_DIRECTORIES
+        "$<TARGET_PROPERTY:${_hotline_target},INTERFACE_INCLUDE_DIRECTORIES>")
+    endif()
+  endforeach()
+  unset(_hotline_target)
+endmacro()
+
+# _hotline_wrap_headers(<name> <cache variable> <header> [HINTS dir…])
+macro(_hotline_wrap_headers name variable header)
+  if(NOT TARGET hotline::dep_${name})
+    find_path(${variable} NAMES ${header} DOC "The directory that holds ${header}" ${ARGN})
+    mark_as_advanced(${variable})
+    if(${variable})
+      _hotline_add_wrapper(${name})
+      set_property(TARGET hotline::dep_${name} PROPERTY INTERFACE_INCLUDE_DIRECTORIES "${${variable}}")
+    endif()
+  endif()
+endmacro()
+
+macro(_hotline_add_wrapper name)
+  if(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL)
+    add_library(hotline::dep_${name} INTERFACE IMPORTED GLOBAL)
+  else()
+    add_library(hotline::dep_${name} INTERFACE IMPORTED)
+  endif()
+endmacro()

@@ -1,0 +1,33 @@
+# What `cmake --install` puts where. All of it can be moved afterwards: nothing knows its own prefix.
+
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+# Headers serve every architecture, so the package lies in share/, not lib/.
+set(hotline_package_dir "${CMAKE_INSTALL_DATADIR}/cmake/hotline")
+set(hotline_pc_dir "${CMAKE_INSTALL_DATADIR}/pkgconfig")
+
+install(TARGETS hotline EXPORT hotlineTargets FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(EXPORT hotlineTargets NAMESPACE hotline:: DESTINATION "${hotline_package_dir}")
+
+configure_package_config_file(cmake/hotlineConfig.cmake.in "${PROJECT_BINARY_DIR}/hotlineConfig.cmake"
+  INSTALL_DESTINATION "${hotline_package_dir}" NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+# While the version is 0.x a new minor may change the interface.
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/hotlineConfigVersion.cmake"
+  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+install(FILES
+  "${PROJECT_BINARY_DIR}/hotlineConfig.cmake"
+  "${PROJECT_BINARY_DIR}/hotlineConfigVersion.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/hotlineDependencies.cmake"
+  DESTINATION "${hotline_package_dir}")
+
+file(RELATIVE_PATH hotline_pc_to_prefix "/prefix/${hotline_pc_dir}" "/prefix")
+if(IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
+  set(hotline_pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
+else()
+  set(hotline_pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
+configure_file(cmake/hotline.pc.in "${PROJECT_BINARY_DIR}/hotline.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/hotline.pc" DESTINATION "${hotline_pc_dir}")
+
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
