@@ -1,0 +1,305 @@
+#pragma once
+
+#include <hotline/error.hpp>
+#include <hotline/protocol/json.hpp>
+
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+// Inbound 4/6: JSON text becomes a value, or the reason why it does not. No I/O here.
+
+namespace hotline {
+
+/// How much JSON is read from one text. All of it is checked while reading: what is over a limit is never stored.
+struct json_limits {
+  std::size_t depth = 32;           ///< arrays and objects within each other; over it: errc::json_too_deep
+  std::size_t nodes = 8192;         ///< values, the outermost one included; over it: errc::json_too_many_values
+  std::size_t bytes = 1024 * 1024;  ///< of text, at most 4 GiB - 1; over it: errc::json_too_big
+};
+
+namespace detail {
+
+/// Whether `text`, a JSON number too small or too big for a double, is too small (which makes it 0, as everywhere).
+[[nodiscard]] inline bool is_tiny_number(std::string_view text) noexcept {
+  const std::size_t e = text.find_first_of("eE");
+  const std::string_view mantissa = text.substr(0, e);
+  const std::size_t point = std::min(mantissa.find('.'), mantissa.size());
+  const std::size_t first = mantissa.find_first_of("123456789");
+  if (first == std::string_view::npos) return true;
+  // The power of ten of the first digit that counts, roughly: one off does not matter 300 powers from 1.
+  std::int64_t power = static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first);
+  if (e != std::string_view::npos) {
+    std::string_view digits = text.substr(e + 1);
+    const bool negative = digits.front() == '-';
+    if (negative || digits.front() == '+') digits.remove_prefix(1);
+    std::int64_t exponent = 0;
+    for (const char digit : digits)
+      exponent = std::min<std::int64_t>(exponent * 10 + (digit - '0'), std::int64_t{1} << 40);
+    power += negative ? -exponent : exponent;
+  }
+  return power < 0;
+}
+
+/// RapidJSON's MemoryStream under a name of our own, so that no later RapidJSON reads it through a local copy and
+/// leaves `Tell()` behind.
+struct json_stream : rapidjson::MemoryStream {
+  using rapidjson::MemoryStream::MemoryStream;
+};
+
+/// Takes what RapidJSON's reader finds and lays it down as nodes. Answers false to stop the reader at once.
+class json_builder {
+ public:
+  json_builder(std::string_view text, const json_limits& limits) : limits_(limits), stream_(text.data(), text.size()) {
+    document_->text = text;
+    // A guess that holds for most messages: a value or a name for each eight bytes.
+    document_->nodes.reserve(std::min<std::size_t>(text.size() / 8 + 1, 64));
+  }
+
+  [[nodiscard]] result<json> read() {
+    // Iterative: the default one recurses, and a hundred thousand brackets end the process. Numbers as text: RapidJSON
+    // would make doubles of long integers.
+    constexpr unsigned flags =
+        rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
+    rapidjson::Reader reader;
+    const rapidjson::ParseResult parsed = reader.Parse<flags>(stream_, *this);
+    if (code_ != errc{}) return refused(code_, refused_at_, why_);
+    if (parsed.IsError()) {
+      const bool big = parsed.Code() == rapidjson::kParseErrorNumberTooBig;
+      return refused(big ? errc::json_number_too_big : errc::invalid_json, parsed.Offset(), name_of(parsed.Code()));
+    }
+    // The reader takes a NUL for the end of the text.
+    if (stream_.Tell() != document_->text.size()) {
+      return refused(errc::invalid_json, stream_.Tell(), "text after the value");
+    }
+    return json(std::move(document_), 0);
+  }
+
+  // ------------------------------------------------------------------------------ called by RapidJSON's reader
+
+  bool Null() { return add(json_kind::null, 4); }
+
+  bool Bool(bool value) {
+    if (!add(json_kind::boolean, value ? 4 : 5)) return false;
+    last().value.boolean = value;
+    return true;
+  }
+
+  bool RawNumber(const char*, rapidjson::SizeType size, bool) {
+    if (!add(json_kind::number, size)) return false;
+    json_node& node = last();
+    const char* const first = document_->text.data() + node.begin;
+    const char* const end = document_->text.data() + node.end;
+    const std::string_view text(first, size);
+    if (text.find_first_of(".eE") == std::string_view::npos) {
+      node.form = json_form::int64;
+      if (std::from_chars(first, end, node.value.int64).ec == std::errc{}) return true;
+      node.form = json_form::uint64;
+      if (text.front() != '-' && std::from_chars(first, end, node.value.uint64).ec == std::errc{}) return true;
+      return refuse(errc::json_number_too_big, node.begin, "integer over 64 bits");
+    }
+    node.form = json_form::real;
+    double value = 0;
+    if (std::from_chars(first, end, value).ec != std::errc{}) {
+      if (!is_tiny_number(text))
+        return refuse(errc::json_number_too_big, node.begin, "number over the range of double");
+      value = text.front() == '-' ? -0.0 : 0.0;
+    }
+    node.value.real = value;
+    return true;
+  }
+
+  bool String(const char* string, rapidjson::SizeType size, bool) {
+    return count_value() && add_string({string, size});
+  }
+
+  bool Key(const char* string, rapidjson::SizeType size, bool) { return add_string({string, size}); }
+
+  bool StartObject() { return open(json_kind::object); }
+  bool StartArray() { return open(json_kind::array); }
+
+  bool EndObject(rapidjson::SizeType members) {
+    const std::uint32_t object = open_.back();
+    close(members);
+    return names_differ(object);
+  }
+
+  bool EndArray(rapidjson::SizeType elements) {
+    close(elements);
+    return true;
+  }
+
+  // The reader's interface asks for these; with numbers as text they are never called.
+  bool Int(int) { return false; }
+  bool Uint(unsigned) { return false; }
+  bool Int64(std::int64_t) { return false; }
+  bool Uint64(std::uint64_t) { return false; }
+  bool Double(double) { return false; }
+
+ private:
+  [[nodiscard]] json_node& last() noexcept { return document_->nodes.back(); }
+
+  /// Where the token begins that was just read or is about to be: after the one before and what may stand between.
+  [[nodiscard]] std::uint32_t next_token() const noexcept {
+    const std::size_t at = document_->text.find_first_not_of(" \t\r\n,:", after_);
+    return static_cast<std::uint32_t>(std::min(at, document_->text.size()));
+  }
+
+  bool count_value() {
+    if (++values_ > limits_.nodes) return refuse(errc::json_too_many_values, next_token(), "too many values");
+    return true;
+  }
+
+  void push(json_kind kind, std::uint32_t begin, std::uint32_t end) {
+    auto& nodes = document_->nodes;
+    nodes.push_back({begin, end, static_cast<std::uint32_t>(nodes.size() + 1), kind, json_form::none, {}});
+    after_ = end;
+  }
+
+  bool add(json_kind kind, std::uint32_t size) {
+    if (!count_value()) return false;
+    const std::uint32_t begin = next_token();
+    push(kind, begin, begin + size);
+    return true;
+  }
+
+  bool add_string(std::string_view string) {
+    const std::uint32_t begin = next_token();
+    const auto end = static_cast<std::uint32_t>(stream_.Tell());
+    const auto size = static_cast<std::uint32_t>(string.size());
+    push(json_kind::string, begin, end);
+    json_node& node = last();
+    if (end - begin - 2 == size) {  // every escape is longer than what it stands for
+      node.form = json_form::in_text;
+      node.value.string = {begin + 1, size};
+      return true;
+    }
+    // RapidJSON 1.1 refuses a lone high surrogate and lets a lone low one pass, as bytes that are not UTF-8.
+    for (std::size_t i = 0; i + 1 < string.size(); ++i) {
+      if (static_cast<unsigned char>(string[i]) == 0xED && static_cast<unsigned char>(string[i + 1]) >= 0xA0) {
+        return refuse(errc::invalid_json, begin, "string with half a surrogate pair");
+      }
+    }
+    node.form = json_form::unescaped;
+    node.value.string = {static_cast<std::uint32_t>(document_->unescaped.size()), size};
+    document_->unescaped.append(string);
+    return true;
+  }
+
+  bool open(json_kind kind) {
+    if (open_.size() >= limits_.depth) return refuse(errc::json_too_deep, next_token(), "nested too deep");
+    open_.push_back(static_cast<std::uint32_t>(document_->nodes.size()));
+    return add(kind, 1);
+  }
+
+  void close(std::uint32_t count) {
+    json_node& node = document_->nodes[open_.back()];
+    open_.pop_back();
+    node.end = next_token() + 1;
+    node.next = static_cast<std::uint32_t>(document_->nodes.size());
+    node.value.count = count;
+    after_ = node.end;
+  }
+
+  /// Small objects are compared pair by pair, others sorted: no object makes this quadratic.
+  bool names_differ(std::uint32_t object) {
+    const json_document& document = *document_;
+    const auto name_at = [&](std::uint32_t node) { return document.string_of(document.nodes[node]); };
+    names_.clear();
+    for (std::uint32_t at = object + 1; at != document.nodes[object].next; at = document.nodes[at + 1].next) {
+      names_.push_back(at);
+    }
+    if (names_.size() <= 12) {
+      for (std::size_t i = 1; i < names_.size(); ++i) {
+        for (std::size_t j = 0; j < i; ++j) {
+          if (name_at(names_[i]) == name_at(names_[j])) return refuse_name(names_[i]);
+        }
+      }
+      return true;
+    }
+    std::sort(names_.begin(), names_.end(), [&](std::uint32_t a, std::uint32_t b) {
+      const int order = name_at(a).compare(name_at(b));
+      return order != 0 ? order < 0 : a < b;
+    });
+    const auto twice = std::adjacent_find(names_.begin(), names_.end(),
+                                          [&](std::uint32_t a, std::uint32_t b) { return name_at(a) == name_at(b); });
+    return twice == names_.end() || refuse_name(twice[1]);
+  }
+
+  bool refuse_name(std::uint32_t name) {
+    return refuse(errc::json_duplicate_name, document_->nodes[name].begin, "name used before in this object");
+  }
+
+  bool refuse(errc code, std::size_t offset, std::string_view why) {
+    code_ = code;
+    refused_at_ = offset;
+    why_ = why;
+    return false;
+  }
+
+  [[nodiscard]] static failure refused(errc code, std::size_t offset, std::string_view why) {
+    return {make_error_code(code), "offset " + std::to_string(offset) + ": " + std::string(why)};
+  }
+
+  [[nodiscard]] static std::string_view name_of(rapidjson::ParseErrorCode code) noexcept {
+    switch (code) {
+      case rapidjson::kParseErrorDocumentEmpty: return "no value";
+      case rapidjson::kParseErrorDocumentRootNotSingular: return "text after the value";
+      case rapidjson::kParseErrorObjectMissName: return "expected a member's name";
+      case rapidjson::kParseErrorObjectMissColon: return "expected ':'";
+      case rapidjson::kParseErrorObjectMissCommaOrCurlyBracket: return "expected ',' or '}'";
+      case rapidjson::kParseErrorArrayMissCommaOrSquareBracket: return "expected ',' or ']'";
+      case rapidjson::kParseErrorStringUnicodeEscapeInvalidHex: return "expected four hex digits";
+      case rapidjson::kParseErrorStringUnicodeSurrogateInvalid: return "string with half a surrogate pair";
+      case rapidjson::kParseErrorStringEscapeInvalid: return "control character or unknown escape in a string";
+      case rapidjson::kParseErrorStringMissQuotationMark: return "string without end";
+      case rapidjson::kParseErrorStringInvalidEncoding: return "string that is not UTF-8";
+      case rapidjson::kParseErrorNumberTooBig: return "number out of range";
+      case rapidjson::kParseErrorNumberMissFraction: return "expected a digit after '.'";
+      case rapidjson::kParseErrorNumberMissExponent: return "expected a digit in the exponent";
+      default: return "expected a value";
+    }
+  }
+
+  json_limits limits_;
+  std::shared_ptr<json_document> document_ = std::make_shared<json_document>();
+  json_stream stream_;
+  std::vector<std::uint32_t> open_;   ///< the arrays and objects that we are in
+  std::vector<std::uint32_t> names_;  ///< kept for its memory
+  std::uint32_t after_ = 0;           ///< the end of the last token
+  std::size_t values_ = 0;
+  errc code_{};
+  std::size_t refused_at_ = 0;
+  std::string_view why_;
+};
+
+}  // namespace detail
+
+/// Reads one JSON text (RFC 8259), the whole of it: white space may surround the value, nothing else.
+///
+/// Stricter than the RFC where it leaves a choice: no byte order mark, no name twice in one object, no integer that
+/// fits neither int64 nor uint64 and no number over the range of double (a number too small for one is 0), no half of
+/// a surrogate pair. The text is copied. Failures name the place, "offset 17: expected ':'", and are one of
+/// errc::invalid_json, json_too_big, json_too_deep, json_too_many_values, json_duplicate_name, json_number_too_big.
+[[nodiscard]] inline result<json> parse_json(std::string_view text, json_limits limits = {}) {
+  if (text.size() > std::min<std::size_t>(limits.bytes, std::numeric_limits<std::uint32_t>::max())) {
+    return failure{make_error_code(errc::json_too_big), "offset " + std::to_string(limits.bytes) + ": too much text"};
+  }
+  if (text.substr(0, 3) == "\xEF\xBB\xBF") {
+    return failure{make_error_code(errc::invalid_json), "offset 0: byte order mark"};
+  }
+  return detail::json_builder(text, limits).read();
+}
+
+}  // namespace hotline
