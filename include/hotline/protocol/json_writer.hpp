@@ -1,0 +1,264 @@
+#pragma once
+
+#include <hotline/protocol/json.hpp>
+
+#include <rapidjson/writer.h>
+
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+// Outbound 2/6: values become JSON text. No I/O here, and nothing that is not JSON comes out.
+
+namespace hotline {
+
+namespace detail {
+
+/// The length of the UTF-8 character (RFC 3629) that `text` begins with; 0 when it begins with none.
+[[nodiscard]] inline std::size_t utf8_character(std::string_view text) noexcept {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  const auto follows = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
+  const unsigned first = byte(0);
+  if (text.empty()) return 0;
+  if (first < 0x80) return 1;
+  if (first >= 0xC2 && first <= 0xDF) return follows(1) ? 2 : 0;
+  if (first >= 0xE0 && first <= 0xEF) {
+    // No longer form than needed, and no surrogates.
+    if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F)) return 0;
+    return follows(1) && follows(2) ? 3 : 0;
+  }
+  if (first >= 0xF0 && first <= 0xF4) {
+    if ((first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F)) return 0;
+    return follows(1) && follows(2) && follows(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+/// What a string needs before it is a JSON string.
+enum class string_kind { plain, escapes, not_utf8 };
+
+[[nodiscard]] inline string_kind kind_of_string(std::string_view text) noexcept {
+  constexpr std::uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+  const auto has_zero = [](std::uint64_t word) { return (word - ones) & ~word & tops; };
+  string_kind kind = string_kind::plain;
+  std::size_t i = 0;
+  while (i < text.size()) {
+    // Eight bytes at a time while none is a control, a quote, a backslash or part of a longer character.
+    if (i + 8 <= text.size()) {
+      std::uint64_t word;
+      std::memcpy(&word, text.data() + i, 8);
+      const std::uint64_t control = (word - ones * 0x20) & ~word;
+      if (((control | word) & tops) == 0 && has_zero(word ^ (ones * '"')) == 0 && has_zero(word ^ (ones * '\\')) == 0) {
+        i += 8;
+        continue;
+      }
+    }
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x80) {
+      if (byte < 0x20 || byte == '"' || byte == '\\') kind = string_kind::escapes;
+      ++i;
+      continue;
+    }
+    const std::size_t size = utf8_character(text.substr(i));
+    if (size == 0) return string_kind::not_utf8;
+    i += size;
+  }
+  return kind;
+}
+
+/// `text` with each byte that is not UTF-8 replaced by U+FFFD.
+[[nodiscard]] inline std::string utf8_or_replaced(std::string_view text) {
+  std::string clean;
+  clean.reserve(text.size() + 8);
+  while (!text.empty()) {
+    const std::size_t size = utf8_character(text);
+    clean.append(size != 0 ? text.substr(0, size) : "\xEF\xBF\xBD");
+    text.remove_prefix(size != 0 ? size : 1);
+  }
+  return clean;
+}
+
+/// What RapidJSON's writer writes to.
+struct string_stream {
+  using Ch = char;
+  std::string& text;
+
+  void Put(char c) { text.push_back(c); }
+  void Flush() {}
+};
+
+/// The parts of RapidJSON's writer that write one number. Its own levels are not used, because they cost an allocation
+/// for every text and end the process when an object is closed as an array; nor its strings, because it copies byte by
+/// byte and reads past the end of a view that ends inside a character.
+class number_writer : rapidjson::Writer<string_stream> {
+ public:
+  explicit number_writer(string_stream& stream) : Writer(stream) {}
+  void integer(std::int64_t value) { WriteInt64(value); }
+  void integer(std::uint64_t value) { WriteUint64(value); }
+  void real(double value) { WriteDouble(value); }
+};
+
+/// Appends `text` with its quotes, backslashes and controls escaped, in runs of what needs no escape.
+inline void append_escaped(std::string& out, std::string_view text) {
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
+    out.append(text, begin, i - begin);
+    begin = i + 1;
+    switch (byte) {
+      case '"': out.append("\\\""); break;
+      case '\\': out.append("\\\\"); break;
+      case '\b': out.append("\\b"); break;
+      case '\f': out.append("\\f"); break;
+      case '\n': out.append("\\n"); break;
+      case '\r': out.append("\\r"); break;
+      case '\t': out.append("\\t"); break;
+      default: {
+        constexpr std::string_view digits = "0123456789abcdef";
+        out.append("\\u00").append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
+      }
+    }
+  }
+  out.append(text, begin);
+}
+
+}  // namespace detail
+
+/// Appends one JSON text to a string, piece by piece. Does not allocate by itself beyond what the string needs.
+///
+/// What JSON cannot say is refused: strings that are not UTF-8, NaN and infinities, calls out of order (a value in an
+/// object without its `key`, `end_array` for an object), more than 64 levels. Then `ok()` is false and stays so,
+/// nothing more is written, and what was written is worthless. While `ok()`, and once `complete()`, the text is JSON.
+/// That names differ within an object is the caller's affair; `json_object` sees to it.
+class json_writer {
+ public:
+  /// Appends to `out`, which must outlive the writer and is not to be changed by others meanwhile.
+  explicit json_writer(std::string& out) : stream_{out}, number_(stream_) {}
+  json_writer(const json_writer&) = delete;
+  json_writer& operator=(const json_writer&) = delete;
+
+  void begin_object() { begin('{', true); }
+  void end_object() { end('}', true); }
+  void begin_array() { begin('[', false); }
+  void end_array() { end(']', false); }
+
+  /// The name of the member whose value comes next.
+  void key(std::string_view name) {
+    if (!ok_ || !in_object() || after_key_) return refuse();
+    if (!first_) stream_.Put(',');
+    first_ = false;
+    string(name);
+    stream_.Put(':');
+    after_key_ = true;
+  }
+
+  void value(std::nullptr_t) { literal("null"); }
+  void value(std::same_as<bool> auto value) { literal(value ? "true" : "false"); }
+
+  template <std::integral Integer>
+  requires(!std::same_as<Integer, bool> && sizeof(Integer) <= 8) void value(Integer value) {
+    if (!before_value()) return;
+    if constexpr (std::signed_integral<Integer>) {
+      number_.integer(std::int64_t{value});
+    } else {
+      number_.integer(std::uint64_t{value});
+    }
+  }
+
+  /// The shortest text, or nearly so, that reads back as the same double.
+  void value(std::floating_point auto value) {
+    if (!std::isfinite(static_cast<double>(value))) return refuse();
+    if (before_value()) number_.real(static_cast<double>(value));
+  }
+
+  void value(std::string_view value) {
+    if (before_value()) string(value);
+  }
+  void value(const char* value) { this->value(std::string_view(value)); }
+
+  /// A copy of a parsed value; a missing one is written as null.
+  void value(const json& value) { literal(value.is_missing() ? std::string_view("null") : value.text()); }
+
+  /// A string in which each byte that is not UTF-8 becomes U+FFFD: for texts that are for people.
+  void replaced_value(std::string_view value) {
+    if (!before_value()) return;
+    if (detail::kind_of_string(value) == detail::string_kind::not_utf8) {
+      string(detail::utf8_or_replaced(value));
+    } else {
+      string(value);
+    }
+  }
+
+  /// A whole JSON value that is finished already. The caller vouches for it; only an empty one is refused.
+  void raw(std::string_view finished_json) {
+    if (finished_json.empty()) return refuse();
+    literal(finished_json);
+  }
+
+  /// Whether nothing was refused so far.
+  [[nodiscard]] bool ok() const noexcept { return ok_; }
+  /// Whether one whole value was written and nothing was refused.
+  [[nodiscard]] bool complete() const noexcept { return ok_ && depth_ == 0 && !first_; }
+
+ private:
+  [[nodiscard]] bool in_object() const noexcept { return depth_ > 0 && (objects_ & 1) != 0; }
+
+  void refuse() noexcept { ok_ = false; }
+
+  /// Writes the comma that the next value needs. False when no value may stand here.
+  bool before_value() {
+    if (in_object() ? !after_key_ : depth_ == 0 && !first_) ok_ = false;
+    if (!ok_) return false;
+    if (!after_key_ && !first_) stream_.Put(',');
+    first_ = after_key_ = false;
+    return true;
+  }
+
+  void literal(std::string_view text) {
+    if (before_value()) stream_.text.append(text);
+  }
+
+  void begin(char bracket, bool object) {
+    if (depth_ == 64) return refuse();
+    if (!before_value()) return;
+    stream_.Put(bracket);
+    objects_ = (objects_ << 1) | (object ? 1U : 0U);
+    ++depth_;
+    first_ = true;
+  }
+
+  void end(char bracket, bool object) {
+    if (!ok_ || depth_ == 0 || after_key_ || in_object() != object) return refuse();
+    stream_.Put(bracket);
+    objects_ >>= 1;
+    --depth_;
+    first_ = false;
+  }
+
+  void string(std::string_view value) {
+    const detail::string_kind kind = detail::kind_of_string(value);
+    if (kind == detail::string_kind::not_utf8) return refuse();
+    stream_.Put('"');
+    if (kind == detail::string_kind::plain) {
+      stream_.text.append(value);
+    } else {
+      detail::append_escaped(stream_.text, value);
+    }
+    stream_.Put('"');
+  }
+
+  detail::string_stream stream_;
+  detail::number_writer number_;
+  std::uint64_t objects_ = 0;  ///< one bit for each level, the innermost lowest: object or array
+  unsigned depth_ = 0;
+  bool first_ = true;  ///< nothing stands yet where we are
+  bool after_key_ = false;
+  bool ok_ = true;
+};
+
+}  // namespace hotline
