@@ -1,0 +1,61 @@
+#pragma once
+
+#include "process.hpp"
+
+#include <hotline/error.hpp>
+
+#include <asio/any_io_executor.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// \file
+/// The little of git that the dashboard needs: make a branch, list branches. Runs the git program, without a shell.
+
+namespace dashboard {
+
+struct branch {
+  std::string name;
+  std::string commit;  ///< in full
+};
+
+struct branch_list {
+  std::vector<branch> branches;  ///< the one last committed to first, at most 500
+  std::string current;           ///< what is checked out; empty when that is no branch
+  std::string head;              ///< the commit that is checked out; empty in a repository without commits
+};
+
+/// Why `name` cannot name a branch, as a sentence, or nothing if it can: git's own rules (git-check-ref-format), and no
+/// leading '-', and at most 128 bytes.
+[[nodiscard]] std::optional<std::string> branch_name_error(std::string_view name);
+
+/// Variables that would lead git away from the repository it is started in: a dashboard started by a git hook has them.
+[[nodiscard]] std::vector<std::pair<std::string, std::optional<std::string>>> own_repository_environment();
+
+/// One repository. All members are called on the loop; answers come there, never from inside the call that asked.
+/// Destroying it ends what still runs, without an answer.
+class git {
+ public:
+  git(asio::any_io_executor loop, std::string repository);
+  git(const git&) = delete;
+  git& operator=(const git&) = delete;
+  ~git();
+
+  using branch_answer = std::function<void(hotline::result<branch>)>;
+  using list_answer = std::function<void(hotline::result<branch_list>)>;
+
+  /// Makes a branch at HEAD and leaves the checked out one alone. A bad name fails with `std::errc::invalid_argument`,
+  /// a taken one with `file_exists`; the message is fit for people, and git's own where git refused.
+  void create_branch(std::string name, branch_answer answer);
+  void list_branches(list_answer answer);
+
+ private:
+  class runner;
+  std::shared_ptr<runner> runner_;
+};
+
+}  // namespace dashboard
