@@ -31,7 +31,10 @@ class decoder_pool {
     spare_.push_back(std::move(returned));
   }
 
-  /// How many decoders are kept for the next to ask.
+  /// How many decoders wait to be lent.
+  [[nodiscard]] std::size_t spare() const noexcept { return spare_.size(); }
+
+  /// The most that wait.
   static constexpr std::size_t spare_decoders = 8;
 
  private:
