@@ -1,0 +1,203 @@
+#pragma once
+
+#include <asio/basic_stream_socket.hpp>
+#include <asio/generic/stream_protocol.hpp>
+#include <asio/ip/address_v4.hpp>
+#include <asio/ip/address_v6.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+namespace hotline {
+
+template <class Executor>
+class basic_asio_transport;
+
+namespace detail {
+
+template <class Executor>
+class asio_loop;
+
+template <class Connection>
+class connection_reference;
+
+/// Room for the one operation that is pending for as long as a connection lives: waiting for input.
+class operation_room {
+ public:
+  void* take(std::size_t bytes) {
+    if (bytes > sizeof room_ || taken_) return ::operator new(bytes);
+    taken_ = true;
+    return room_;
+  }
+
+  void give_back(void* p) noexcept {
+    if (p == room_) {
+      taken_ = false;
+    } else {
+      ::operator delete(p);
+    }
+  }
+
+ private:
+  alignas(std::max_align_t) std::byte room_[112];  // Asio's wait operation with our handler; larger ones go to the heap
+  bool taken_ = false;
+};
+
+/// Hands an `operation_room` to Asio; the handler that carries it keeps the connection, and so the room, alive.
+template <class T>
+struct operation_allocator {
+  using value_type = T;
+
+  explicit operation_allocator(operation_room& r) noexcept : room(&r) {}
+  template <class U>
+  operation_allocator(const operation_allocator<U>& other) noexcept : room(other.room) {}
+
+  [[nodiscard]] T* allocate(std::size_t n) { return static_cast<T*>(room->take(n * sizeof(T))); }
+  void deallocate(T* p, std::size_t) noexcept { room->give_back(p); }
+
+  template <class U>
+  bool operator==(const operation_allocator<U>& other) const noexcept {
+    return room == other.room;
+  }
+
+  operation_room* room;
+};
+
+/// A peer's address in 20 bytes, so that it can be told after the socket is gone.
+class peer_address {
+ public:
+  peer_address() = default;
+
+  explicit peer_address(const asio::generic::stream_protocol::endpoint& endpoint) noexcept {
+    const auto size = endpoint.size();
+    if (endpoint.protocol().family() == AF_INET && size >= sizeof(sockaddr_in)) {
+      sockaddr_in from{};
+      std::memcpy(&from, endpoint.data(), sizeof from);
+      std::memcpy(address_.data(), &from.sin_addr, 4);
+      port_ = ntohs(from.sin_port);
+      kind_ = kind::v4;
+    } else if (endpoint.protocol().family() == AF_INET6 && size >= sizeof(sockaddr_in6)) {
+      sockaddr_in6 from{};
+      std::memcpy(&from, endpoint.data(), sizeof from);
+      std::memcpy(address_.data(), &from.sin6_addr, 16);
+      port_ = ntohs(from.sin6_port);
+      kind_ = kind::v6;
+    }
+  }
+
+  [[nodiscard]] std::string text() const {
+    switch (kind_) {
+      case kind::v4: {
+        asio::ip::address_v4::bytes_type bytes{};
+        std::memcpy(bytes.data(), address_.data(), bytes.size());
+        return asio::ip::address_v4(bytes).to_string() + ':' + std::to_string(port_);
+      }
+      case kind::v6: {
+        asio::ip::address_v6::bytes_type bytes{};
+        std::memcpy(bytes.data(), address_.data(), bytes.size());
+        return '[' + asio::ip::address_v6(bytes).to_string() + "]:" + std::to_string(port_);
+      }
+      case kind::local: break;
+    }
+    return "unix";
+  }
+
+ private:
+  enum class kind : std::uint8_t { local, v4, v6 };
+
+  std::array<unsigned char, 16> address_{};
+  std::uint16_t port_ = 0;
+  kind kind_ = kind::local;
+};
+
+/// What a host had read from a socket before we adopted it, and how much of it was delivered.
+struct early_input {
+  std::string bytes;
+  std::size_t delivered = 0;
+};
+
+}  // namespace detail
+
+/// One connection of a `basic_asio_transport`. About 300 bytes; buffers belong to the loop, not to connections.
+template <class Executor>
+class asio_connection {
+ public:
+  using socket_type = asio::basic_stream_socket<asio::generic::stream_protocol, Executor>;
+
+  asio_connection(const asio_connection&) = delete;
+  asio_connection& operator=(const asio_connection&) = delete;
+
+  /// The receiver's own; null at first.
+  [[nodiscard]] void*& context() noexcept { return context_; }
+
+  /// "127.0.0.1:40312", "[::1]:40312" or "unix"; also when the peer is gone.
+  [[nodiscard]] std::string remote_address() const { return peer_.text(); }
+
+ private:
+  friend class detail::asio_loop<Executor>;
+  friend class detail::connection_reference<asio_connection>;
+  using loop_type = detail::asio_loop<Executor>;
+
+  asio_connection(std::shared_ptr<loop_type> loop, socket_type socket, detail::peer_address peer)
+      : loop_(std::move(loop)), socket_(std::move(socket)), peer_(peer) {}
+
+  std::shared_ptr<loop_type> loop_;  // whoever holds a connection holds the loop; the loop lets go of all in stop()
+  socket_type socket_;
+  void* context_ = nullptr;
+  asio_connection* previous_ = nullptr;  // the loop's list of open connections
+  asio_connection* next_ = nullptr;
+  std::unique_ptr<detail::early_input> early_;
+  detail::peer_address peer_;
+  std::atomic<std::uint32_t> references_{0};  // atomic: under a strand, Asio destroys handlers on any of its threads
+  bool awaits_input_ = false;
+  bool awaits_output_ = false;  // a write came short: on_writable is owed
+  bool awaits_error_ = false;
+  bool error_told_ = false;  // that wait has ended without an error, and would again
+  bool paused_ = false;
+  bool ended_ = false;    // our FIN is out: no more writes, what comes in is discarded
+  bool closing_ = false;  // the receiver hears no more than on_closed
+  detail::operation_room room_;
+};
+
+namespace detail {
+
+/// Holds a connection; what `std::shared_ptr` would do with 8 bytes, for handlers that are made once per read.
+template <class Connection>
+class connection_reference {
+ public:
+  explicit connection_reference(Connection& c) noexcept : connection_(&c) {
+    c.references_.fetch_add(1, std::memory_order_relaxed);
+  }
+  /// Takes over a hold that `c` counts already.
+  [[nodiscard]] static connection_reference of_held(Connection& c) noexcept { return {c, held{}}; }
+
+  connection_reference(connection_reference&& other) noexcept
+      : connection_(std::exchange(other.connection_, nullptr)) {}
+  connection_reference& operator=(connection_reference&&) = delete;
+  ~connection_reference() {
+    if (connection_ == nullptr || connection_->references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    delete connection_;
+  }
+
+  [[nodiscard]] Connection& operator*() const noexcept { return *connection_; }
+  [[nodiscard]] Connection* operator->() const noexcept { return connection_; }
+
+ private:
+  struct held {};
+  connection_reference(Connection& c, held) noexcept : connection_(&c) {}
+
+  Connection* connection_;
+};
+
+}  // namespace detail
+}  // namespace hotline

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <hotline/concepts.hpp>
+#include <hotline/error.hpp>
+#include <hotline/transport/asio_connection.hpp>
+#include <hotline/transport/asio_loop.hpp>
+#include <hotline/transport/listen_options.hpp>
+#include <hotline/transport/system_environment.hpp>
+
+#include <asio/basic_stream_socket.hpp>
+#include <asio/io_context.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace hotline {
+
+/// TCP and Unix sockets over an executor that the host owns: a `transport`.
+///
+/// *Which thread.* All callbacks run on the executor, one at a time, so an io_context that several threads run needs a
+/// strand. All functions but `post` are for the same executor, or for before the loop runs and after it has ended.
+///
+/// *How it ends.* `on_closed` has no reason when a peer ended its side with nothing left for it to read, and when it
+/// answered `shutdown`. A peer that ends its side is gone: its connection is closed then, half-closed ones are not kept.
+/// A connection that we aborted has `operation_aborted`, one whose peer went without reading `eof`, else what the system
+/// says. After `stop()`, which the destructor calls, nothing of the transport keeps `io_context::run` from returning.
+///
+/// *What it survives.* The transport may be destroyed in its own callbacks, and before or after its io_context. When the
+/// process has no descriptors left, new clients are turned away until it has.
+template <class Executor = asio::io_context::executor_type>
+class basic_asio_transport {
+ public:
+  using executor_type = Executor;
+  using connection_type = asio_connection<Executor>;
+
+  explicit basic_asio_transport(const Executor& executor, listen_options options = {},
+                                std::shared_ptr<environment> env = default_environment())
+      : basic_asio_transport(executor, std::vector<listen_options>{std::move(options)}, std::move(env)) {}
+
+  /// Several at once: ports, addresses, Unix sockets.
+  basic_asio_transport(const Executor& executor, std::vector<listen_options> options,
+                       std::shared_ptr<environment> env = default_environment())
+      : env_(std::move(env)), loop_(std::make_shared<detail::asio_loop<Executor>>(executor, std::move(options))) {}
+
+  explicit basic_asio_transport(asio::io_context& context, listen_options options = {},
+                                std::shared_ptr<environment> env = default_environment()) requires
+      std::constructible_from<Executor, asio::io_context::executor_type>
+      : basic_asio_transport(Executor(context.get_executor()), std::move(options), std::move(env)) {}
+
+  basic_asio_transport(asio::io_context& context, std::vector<listen_options> options,
+                       std::shared_ptr<environment> env = default_environment()) requires
+      std::constructible_from<Executor, asio::io_context::executor_type>
+      : basic_asio_transport(Executor(context.get_executor()), std::move(options), std::move(env)) {}
+
+  basic_asio_transport(basic_asio_transport&&) noexcept = default;
+  basic_asio_transport& operator=(basic_asio_transport&&) = delete;
+  ~basic_asio_transport() {
+    if (loop_) loop_->stop();
+  }
+
+  /// Binds, listens and ticks. A failure is the system's, `address_in_use` say, or `errc::already_running`, or
+  /// `errc::not_running` once stopped. A file at `unix_path` is replaced only if it is a socket that nobody listens on.
+  std::error_code start(transport_receiver<connection_type>& receiver) { return loop_->start(receiver); }
+
+  /// Closes the listening sockets and removes the files of the Unix ones.
+  void stop_accepting() noexcept { loop_->stop_accepting(); }
+
+  /// No connection is valid afterwards but the one whose callback is running, until that returns.
+  void stop() noexcept { loop_->stop(); }
+
+  std::size_t write(connection_type& c, std::span<const std::string_view> spans) { return loop_->write(c, spans); }
+  void pause_reading(connection_type& c) noexcept { loop_->pause_reading(c); }
+  void resume_reading(connection_type& c) { loop_->resume_reading(c); }
+  void shutdown(connection_type& c) { loop_->shutdown(c); }
+  void abort(connection_type& c) { loop_->abort(c); }
+
+  /// Any thread, and safe against a `stop()` at the same time; not against the destructor. Takes any `void()`.
+  template <std::invocable Function>
+  void post(Function&& function) {
+    loop_->post(std::forward<Function>(function));
+  }
+
+  [[nodiscard]] environment& env() noexcept { return *env_; }
+
+  /// The port that the first TCP listener got; 0 without one, and before `start`.
+  [[nodiscard]] std::uint16_t port() const noexcept { return loop_->port(); }
+
+  /// Takes over a connected TCP or Unix socket that the host accepted, with what it had read from it. `on_open` and then
+  /// `on_data` with those bytes follow later. On failure, `errc::not_running` if not started, the socket is closed.
+  /// A socket of another executor or io_context comes over to ours; nothing may be pending on it.
+  template <class Protocol, class Other>
+  std::error_code adopt(asio::basic_stream_socket<Protocol, Other> socket, std::string_view already_read = {}) {
+    return loop_->adopt(std::move(socket), already_read);
+  }
+
+ private:
+  std::shared_ptr<environment> env_;
+  std::shared_ptr<detail::asio_loop<Executor>> loop_;
+};
+
+using asio_transport = basic_asio_transport<>;
+
+static_assert(transport<asio_transport>);
+
+}  // namespace hotline

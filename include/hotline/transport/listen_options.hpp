@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace hotline {
+
+/// Where `asio_transport` listens, and how its connections are set up. An aggregate: `{.port = 8080}`.
+struct listen_options {
+  std::string address = "127.0.0.1";  ///< an IPv4 or IPv6 address, no host name; "0.0.0.0" and "::" are all of them
+  std::uint16_t port = 0;             ///< 0: any free one, told by `asio_transport::port`
+  std::string unix_path{};            ///< if not empty: a Unix socket at this path, and no TCP
+  int backlog = 4096;                 ///< connections that the kernel keeps while we have not accepted them
+  bool listen = true;                 ///< false: nothing is accepted, connections come through `adopt` alone
+  bool reuse_address = true;          ///< a restarted server need not wait for old connections of its port to time out
+  std::size_t read_buffer_bytes = 64 * 1024;   ///< one buffer for all connections; of several options the largest holds
+  std::optional<int> socket_send_buffer = {};  ///< bytes that the kernel keeps per connection; none: it decides itself
+};
+
+}  // namespace hotline
