@@ -1,0 +1,77 @@
+#pragma once
+
+#include <hotline/error.hpp>
+#include <hotline/options.hpp>
+#include <hotline/protocol/command_id.hpp>
+#include <hotline/protocol/json.hpp>
+#include <hotline/protocol/json_reader.hpp>
+#include <hotline/types.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+// Inbound 4/6: a client's message becomes a command, or the named reason why it does not. No I/O here.
+
+namespace hotline::detail {
+
+/// `{"command": name, "id"?: string or integer, "payload"?: object}`. Other members are ignored: later versions of the
+/// protocol may have them.
+struct client_command {
+  std::string command;
+  std::optional<command_id> id;
+  json payload;  ///< an object, or missing
+};
+
+/// Why a message is no command. With a `command` it is told as `command_error`, without as `error`.
+struct protocol_failure {
+  std::string_view code;  ///< one of those in `read_envelope`
+  std::string message;
+  std::optional<command_id> id;  ///< when the message had a valid one
+  std::string command;           ///< when the message had a valid one
+};
+
+/// Whether a command can have that name: `[A-Za-z0-9._:-]{1,64}`.
+[[nodiscard]] constexpr bool is_command_name(std::string_view text) noexcept {
+  return text.size() <= 64 && is_event_type(text);
+}
+
+[[nodiscard]] inline std::string_view failure_code_of(const failure& why) noexcept {
+  if (why.code == errc::json_too_deep) return "too_deep";
+  if (why.code == errc::json_too_many_values) return "too_many_values";
+  if (why.code == errc::json_duplicate_name) return "duplicate_key";
+  if (why.code == errc::json_number_too_big) return "number_out_of_range";
+  if (why.code == errc::json_too_big) return "too_big";
+  return "not_json";
+}
+
+/// Reads one message. Failure codes: not_json, too_big, too_deep, too_many_values, duplicate_key and
+/// number_out_of_range (in any object or array of the message), not_an_object, no_command, invalid_command, invalid_id,
+/// invalid_payload.
+[[nodiscard]] inline std::variant<client_command, protocol_failure> read_envelope(std::string_view text,
+                                                                                  const session_limits& limits) {
+  auto parsed = parse_json(text, {limits.json_depth, limits.json_nodes, limits.message_bytes});
+  if (!parsed) return protocol_failure{failure_code_of(parsed.error()), parsed.error().message, {}, {}};
+  if (!parsed->is_object()) return protocol_failure{"not_an_object", "a message is a JSON object", {}, {}};
+
+  const json name = (*parsed)["command"];
+  const json id = (*parsed)["id"];
+  client_command command{{}, command_id::from(id), (*parsed)["payload"]};
+  const auto fail = [&command](std::string_view code, std::string_view message) {
+    return protocol_failure{code, std::string(message), std::move(command.id), std::move(command.command)};
+  };
+  if (!name) return fail("no_command", "command: missing");
+  if (!is_command_name(name.as_string().value_or(""))) {
+    return fail("invalid_command", "command: expected 1 to 64 of A-Z a-z 0-9 . _ : -");
+  }
+  command.command = *name.as_string();
+  if (id && !command.id) {
+    return fail("invalid_id", "id: expected a string of 1 to 64 bytes without control characters, or an integer");
+  }
+  if (command.payload && !command.payload.is_object()) return fail("invalid_payload", "payload: expected object");
+  return command;
+}
+
+}  // namespace hotline::detail
