@@ -2,6 +2,7 @@
 #pragma once
 
 #include <hotline/transport/listen_options.hpp>
+#include <hotline/transport/unix_socket_file.hpp>
 
 #include <asio/basic_socket_acceptor.hpp>
 #include <asio/basic_stream_socket.hpp>
@@ -11,6 +12,7 @@
 #include <asio/ip/address.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/local/stream_protocol.hpp>
+#include <asio/socket_base.hpp>
 #include <asio/wait_traits.hpp>
 
 #include <cerrno>
@@ -19,61 +21,16 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 namespace hotline::detail {
-
-/// The file of a Unix socket that we listen on.
-class unix_socket_file {
- public:
-  unix_socket_file() = default;
-  unix_socket_file(const unix_socket_file&) = delete;
-  unix_socket_file& operator=(const unix_socket_file&) = delete;
-  ~unix_socket_file() { remove(); }
-
-  /// Remembers the file that was just bound.
-  void keep(const std::string& path) {
-    struct stat status {};
-    if (::lstat(path.c_str(), &status) != 0) return;
-    path_ = path;
-    device_ = status.st_dev;
-    inode_ = status.st_ino;
-  }
-
-  /// Removes it, unless somebody else put a file of his own there meanwhile.
-  void remove() noexcept {
-    struct stat status {};
-    if (!path_.empty() && ::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_)
-      ::unlink(path_.c_str());
-    path_.clear();
-  }
-
-  /// Removes a socket that a server which is gone left behind: one that refuses connections. Nothing else is touched.
-  static bool remove_stale(const std::string& path, const asio::local::stream_protocol::endpoint& endpoint) noexcept {
-    struct stat status {};
-    if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
-    const int probe = ::socket(AF_UNIX, SOCK_STREAM, 0);
-    if (probe < 0) return false;
-    ::fcntl(probe, F_SETFL, O_NONBLOCK);
-    const bool refused =
-        ::connect(probe, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0 && errno == ECONNREFUSED;
-    ::close(probe);
-    return refused && ::unlink(path.c_str()) == 0;
-  }
-
- private:
-  std::string path_;
-  dev_t device_{};
-  ino_t inode_{};
-};
 
 /// A descriptor kept for the day when there are no more: closing it makes room to accept a connection and close it at
 /// once. Else the connection would stay in the kernel's queue, and the listener would be readable for ever.
@@ -108,6 +65,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
 
   /// Binds and listens. A failure leaves nothing behind.
   std::error_code open(const listen_options& options) {
+    send_buffer_ = options.socket_send_buffer;
     const std::error_code failed = options.unix_path.empty() ? bind_tcp(options) : bind_unix(options);
     if (failed) close();
     return failed;
@@ -150,7 +108,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
 
   std::error_code bind_unix(const listen_options& options) {
     const std::string& path = options.unix_path;
-    if (path.size() >= sizeof(sockaddr_un::sun_path)) return std::make_error_code(std::errc::filename_too_long);
+    if (path.size() > unix_socket_file::longest_path) return std::make_error_code(std::errc::filename_too_long);
     const asio::local::stream_protocol::endpoint endpoint(path);
     std::error_code failed = bind(endpoint, options);
     if (failed == asio::error::address_in_use && unix_socket_file::remove_stale(path, endpoint)) {
@@ -223,9 +181,10 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
     socket.assign(protocol(family_, 0), descriptor, failed);
     if (failed) {
       ::close(descriptor);
-    } else {
-      accepted_(std::move(socket), peer);
+      return;
     }
+    if (send_buffer_) socket.set_option(asio::socket_base::send_buffer_size(*send_buffer_), failed);
+    accepted_(std::move(socket), peer);
   }
 
   void turn_away() noexcept {
@@ -253,6 +212,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
   on_accept accepted_;
   unix_socket_file file_;
   reserve_descriptor reserve_;
+  std::optional<int> send_buffer_;
   std::uint16_t port_ = 0;
   int family_ = 0;
 };

@@ -69,7 +69,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
     buffer_.resize(bytes);
     tick_.emplace(*executor_);
     tick_later();
-    for (std::size_t i = 0; i < listeners_.size(); ++i) listen(*listeners_[i], send_buffers_[i]);
+    for (const auto& listener : listeners_) listen(*listener);
     return {};
   }
 
@@ -126,7 +126,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
     if (stopped_ || receiver_ == nullptr) return errc::not_running;
     std::error_code failed;
     const auto peer = socket.remote_endpoint(failed);
-    if (!failed) failed = prepare(socket, peer, std::nullopt);
+    if (!failed) failed = prepare(socket, peer);
     if (failed) return failed;
     connection& c = link(std::move(socket), peer);
     if (!already_read.empty()) c.early_ = std::make_unique<early_input>(early_input{std::string(already_read), 0});
@@ -209,7 +209,6 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
       if (const std::error_code failed = listener->open(o)) return failed;
       if (port_ == 0) port_ = listener->port();
       listeners_.push_back(std::move(listener));
-      send_buffers_.push_back(o.socket_send_buffer);
     }
     return {};
   }
@@ -217,13 +216,12 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
   void close_listeners() noexcept {
     for (const auto& listener : listeners_) listener->close();
     listeners_.clear();
-    send_buffers_.clear();
   }
 
   /// The listener keeps no hold of us: it is silent once it is closed, and we close it before we go.
-  void listen(asio_listener<Executor>& listener, std::optional<int> send_buffer) {
-    listener.start([this, send_buffer](socket_type socket, const asio::generic::stream_protocol::endpoint& peer) {
-      if (prepare(socket, peer, send_buffer)) return;
+  void listen(asio_listener<Executor>& listener) {
+    listener.start([this](socket_type socket, const asio::generic::stream_protocol::endpoint& peer) {
+      if (prepare(socket, peer)) return;
       const reference c(link(std::move(socket), peer));
       open(*c);
     });
@@ -245,15 +243,13 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
 
   // ------------------------------------------------------------------------------------ a connection's life
 
-  static std::error_code prepare(socket_type& socket, const asio::generic::stream_protocol::endpoint& peer,
-                                 std::optional<int> send_buffer) {
+  static std::error_code prepare(socket_type& socket, const asio::generic::stream_protocol::endpoint& peer) {
     std::error_code failed;
     socket.non_blocking(true, failed);
     if (failed) return failed;
-    std::error_code ignored;  // better without these than not at all
+    std::error_code ignored;  // better slow than not at all
     const int family = peer.protocol().family();
     if (family == AF_INET || family == AF_INET6) socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-    if (send_buffer) socket.set_option(asio::socket_base::send_buffer_size(*send_buffer), ignored);
     return {};
   }
 
@@ -394,7 +390,6 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
   std::vector<char> buffer_;
   std::optional<timer> tick_;
   std::vector<std::shared_ptr<asio_listener<Executor>>> listeners_;
-  std::vector<std::optional<int>> send_buffers_;  // of the listener with the same index
   connection* first_ = nullptr;
   std::uint16_t port_ = 0;
   std::mutex mutex_;      // for post: guards stopped_ and executor_ against stop
