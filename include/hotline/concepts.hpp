@@ -228,6 +228,7 @@ concept event_stream = requires(S& s, const log_record& r, log_batch& b, sequenc
 /// |-------------|-----------------------------------|---------|
 /// | `l.open(p)` | `std::shared_ptr<L::stream_type>` | the project's stream, made when it is not there |
 /// | `l.sweep()` |                                   | let go of what is too old, and of idle projects that nobody holds; cheap when called often |
+/// | `l.for_each(f)` |                               | `f(std::string_view project, stream&)` for every project that has a stream now |
 /// | `l.env()`   | `environment&`                    | its clocks |
 ///
 /// Model: `memory_event_log`.
@@ -235,6 +236,7 @@ template <class L>
 concept event_log = event_stream<typename L::stream_type> && requires(L& l, std::string_view p) {
   { l.open(p) } -> std::same_as<std::shared_ptr<typename L::stream_type>>;
   l.sweep();
+  l.for_each([](std::string_view, typename L::stream_type&) {});
   { l.env() } -> std::same_as<environment&>;
 };
 

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 namespace hotline {
 
@@ -41,6 +42,15 @@ class memory_event_log {
       found = streams_.emplace(std::string(project), std::move(stream)).first;
     }
     return found->second;
+  }
+
+  void for_each(const std::function<void(std::string_view, memory_stream&)>& f) {
+    std::vector<std::pair<std::string, std::shared_ptr<memory_stream>>> all;
+    {
+      const std::lock_guard lock(mutex_);
+      all.assign(streams_.begin(), streams_.end());
+    }
+    for (const auto& [project, stream] : all) f(project, *stream);
   }
 
   void sweep() {

@@ -157,6 +157,10 @@ class room {
   }
 
   void make_current(session& s) {
+    if (s.place.busy) {
+      std::erase(busy_, &s);
+      s.place.busy = false;
+    }
     room_group& group = *s.place.group;
     s.place.index = static_cast<std::uint32_t>(group.current.size());
     s.place.current = true;

@@ -8,9 +8,10 @@
 #include <hotline/wire/close.hpp>
 #include <hotline/wire/decoder.hpp>
 #include <hotline/wire/decoder_pool.hpp>
-#include <hotline/wire/handshake.hpp>
+#include <hotline/wire/head_reader.hpp>
 #include <hotline/wire/http.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -18,6 +19,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 namespace hotline::detail {
 
@@ -74,11 +76,12 @@ class session {
   [[nodiscard]] phase at() const noexcept { return phase_; }
   [[nodiscard]] bool is_open() const noexcept { return phase_ == phase::open; }
   [[nodiscard]] steady_time connected_at() const noexcept { return connected_at_; }
-  [[nodiscard]] steady_time last_heard() const noexcept { return last_heard_; }
+  /// Any thread.
+  [[nodiscard]] steady_time last_heard() const noexcept { return last_heard_.load(std::memory_order_relaxed); }
 
   /// Takes bytes from the front of `bytes` until something is to be told. Call again until `need_more`.
   [[nodiscard]] received receive(std::span<char>& bytes, steady_time now, decoder_pool& decoders) {
-    if (!bytes.empty()) last_heard_ = now;
+    if (!bytes.empty()) last_heard_.store(now, std::memory_order_relaxed);
     if (phase_ == phase::head) return receive_head(bytes);
     if (phase_ == phase::open || phase_ == phase::closing) return receive_frames(bytes, decoders);
     bytes = {};
@@ -140,7 +143,7 @@ class session {
       case phase::finished: return now - close_started_ >= options_.close_timeout ? due::close_timeout : due::nothing;
       case phase::open: break;
     }
-    switch (policy(heartbeat_query{now, last_heard_, last_ping_, salt_})) {
+    switch (policy(heartbeat_query{now, last_heard(), last_ping_, salt_})) {
       case heartbeat_action::nothing: return due::nothing;
       case heartbeat_action::drop: return due::heartbeat_lost;
       case heartbeat_action::ping: break;
@@ -162,7 +165,7 @@ class session {
     if (bytes.empty()) return {};
     const auto step = head_->consume({bytes.data(), bytes.size()});
     bytes = bytes.subspan(step.consumed);
-    switch (step.what) {
+    switch (step.state) {
       case head_reader::state::need_more: return {};
       case head_reader::state::ready: return {.what = inbound::request};
       case head_reader::state::refused: break;
@@ -210,15 +213,16 @@ class session {
   }
 
   [[nodiscard]] received receive_close(std::string_view payload, bool listening) {
-    const close_parse parsed = parse_close(payload);
-    if (!parsed.valid) return fail(parsed.frame.code, listening);
-    peer_reason_ = parsed.frame.reason;
+    const auto parsed = parse_close(payload);
+    if (const auto* const wrong = std::get_if<close_code>(&parsed)) return fail(*wrong, listening);
+    const auto& frame = std::get<close_frame>(parsed);
+    peer_reason_ = frame.reason;
     // RFC 6455 section 5.5.1: answer with the code that was sent, unless ours went first.
     if (listening) (void)lane.append(opcode::close, payload.substr(0, 2), no_limit);
-    if (listening) close_started_ = last_heard_;
+    if (listening) close_started_ = last_heard();
     phase_ = phase::closing;
     answer_expected_ = false;
-    return {.what = inbound::peer_closed, .code = parsed.frame.code, .reason = peer_reason_};
+    return {.what = inbound::peer_closed, .code = frame.code, .reason = peer_reason_};
   }
 
   const manager_options& options_;
@@ -226,7 +230,7 @@ class session {
   std::unique_ptr<decoder> decoder_;   // only in the middle of a message
   std::string peer_reason_;
   steady_time connected_at_;
-  steady_time last_heard_;
+  std::atomic<steady_time> last_heard_;
   steady_time last_ping_;
   steady_time close_started_{};
   std::uint64_t salt_;

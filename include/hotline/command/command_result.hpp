@@ -1,0 +1,46 @@
+#pragma once
+
+#include <hotline/protocol/fields.hpp>
+#include <hotline/protocol/json.hpp>
+#include <hotline/protocol/json_object.hpp>
+
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace hotline {
+
+/// Why a command was not done, as its sender is told. `code` is for programs, `message` for people; `retryable` says
+/// whether the same command may work later.
+struct command_error {
+  std::string code;
+  std::string message;
+  bool retryable = false;
+};
+
+/// What a handler answers: a JSON object, any JSON value, a described struct, nothing (`{}`), or a `command_error`.
+class command_result {
+ public:
+  command_result() : state_(std::string("{}")) {}
+  command_result(const json_object& object) {
+    if (object.valid())
+      state_ = std::string(object.text());
+    else
+      state_ = command_error{"internal_error", "the answer is not JSON", false};
+  }
+  command_result(const json& value) : state_(value.is_missing() ? std::string("null") : std::string(value.text())) {}
+  command_result(command_error error) : state_(std::move(error)) {}
+  template <described T>
+  command_result(const T& value) : command_result(encode(value)) {}
+
+  [[nodiscard]] bool failed() const noexcept { return state_.index() == 1; }
+  /// Only when not `failed()`: JSON.
+  [[nodiscard]] const std::string& text() const noexcept { return *std::get_if<0>(&state_); }
+  /// Only when `failed()`.
+  [[nodiscard]] const command_error& error() const noexcept { return *std::get_if<1>(&state_); }
+
+ private:
+  std::variant<std::string, command_error> state_;
+};
+
+}  // namespace hotline

@@ -1,0 +1,109 @@
+#pragma once
+// Inbound 5/6: one session's commands: those under way, and the answers that repeated ids get.
+
+#include <hotline/command/pending_command.hpp>
+#include <hotline/options.hpp>
+#include <hotline/protocol/command_id.hpp>
+#include <hotline/types.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace hotline::detail {
+
+/// Sees to it that an id runs once and is answered once. Small: linear searches over bounded lists.
+class command_table {
+ public:
+  explicit command_table(const session_limits& limits) : limits_(limits) {}
+
+  enum class admission {
+    run,        ///< new: run it
+    under_way,  ///< this id runs already: its one answer is still to come
+    answered,   ///< this id was answered: `remembered` is the answer
+    too_many,   ///< over `commands_in_flight`
+  };
+
+  struct verdict {
+    admission what;
+    std::string_view remembered{};
+  };
+
+  [[nodiscard]] verdict admit(const std::optional<command_id>& id) const {
+    if (id) {
+      for (const auto& pending : under_way_)
+        if (pending->id == id) return {admission::under_way};
+      for (const answer& known : answers_)
+        if (known.id == *id) return {admission::answered, known.text};
+    }
+    return {under_way_.size() < limits_.commands_in_flight ? admission::run : admission::too_many};
+  }
+
+  void add(std::shared_ptr<pending_command> pending) { under_way_.push_back(std::move(pending)); }
+
+  /// The terminal answer to a command that was `add`ed; false when it is not under way.
+  bool complete(std::uint64_t serial, std::string_view text) {
+    for (auto it = under_way_.begin(); it != under_way_.end(); ++it) {
+      if ((*it)->serial != serial) continue;
+      const std::shared_ptr<pending_command> done = std::move(*it);
+      under_way_.erase(it);
+      if (done->id) remember(*done->id, text);
+      return true;
+    }
+    return false;
+  }
+
+  [[nodiscard]] bool is_under_way(std::uint64_t serial) const noexcept {
+    for (const auto& pending : under_way_)
+      if (pending->serial == serial) return true;
+    return false;
+  }
+
+  /// Keeps an answer for the id's next coming; the oldest are forgotten first.
+  void remember(const command_id& id, std::string_view text) {
+    if (limits_.remembered_answers == 0 || text.size() > limits_.remembered_bytes) return;
+    answers_.push_back({id, std::string(text)});
+    remembered_bytes_ += text.size();
+    while (answers_.size() > limits_.remembered_answers || remembered_bytes_ > limits_.remembered_bytes) {
+      remembered_bytes_ -= answers_.front().text.size();
+      answers_.pop_front();
+    }
+  }
+
+  /// The command with this id, if it is under way.
+  [[nodiscard]] std::shared_ptr<pending_command> find(const command_id& id) const {
+    for (const auto& pending : under_way_)
+      if (pending->id && *pending->id == id) return pending;
+    return nullptr;
+  }
+
+  /// Those whose deadline has passed.
+  [[nodiscard]] std::vector<std::shared_ptr<pending_command>> overdue(steady_time now) const {
+    std::vector<std::shared_ptr<pending_command>> late;
+    for (const auto& pending : under_way_)
+      if (pending->deadline <= now) late.push_back(pending);
+    return late;
+  }
+
+  /// Copies, so that stop callbacks may do as they like.
+  [[nodiscard]] std::vector<std::shared_ptr<pending_command>> all() const { return under_way_; }
+  [[nodiscard]] std::size_t under_way() const noexcept { return under_way_.size(); }
+
+ private:
+  struct answer {
+    command_id id;
+    std::string text;
+  };
+
+  const session_limits& limits_;
+  std::vector<std::shared_ptr<pending_command>> under_way_;
+  std::deque<answer> answers_;
+  std::size_t remembered_bytes_ = 0;
+};
+
+}  // namespace hotline::detail

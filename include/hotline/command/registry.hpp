@@ -1,0 +1,119 @@
+#pragma once
+// Inbound 5/6: a name becomes a handler.
+
+#include <hotline/command/command_result.hpp>
+#include <hotline/command/request.hpp>
+#include <hotline/command/responder.hpp>
+#include <hotline/protocol/fields.hpp>
+#include <hotline/types.hpp>
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <unordered_map>
+#include <utility>
+
+namespace hotline {
+
+namespace detail {
+
+template <class F, class... Args>
+concept answers_now = std::invocable<F&, Args...> &&
+    (std::is_void_v<std::invoke_result_t<F&, Args...>> ||
+     std::convertible_to<std::invoke_result_t<F&, Args...>, command_result>);
+
+template <class F, class... Args>
+concept answers_later =
+    std::invocable<F&, Args..., responder> && std::is_void_v<std::invoke_result_t<F&, Args..., responder>>;
+
+}  // namespace detail
+
+/// What `on_command` takes.
+///
+/// Notation: `f` a handler, `q` a `const request&`, `a` a `responder`.
+///
+/// | expression             | result                                | meaning |
+/// |------------------------|---------------------------------------|---------|
+/// | `f(q)`                 | convertible to `command_result`, or void | answers at once; void answers `{}` |
+/// | `f(q, std::move(a))`   | void                                  | answers through `a`, now or later, from any thread |
+///
+/// A handler runs on its manager's loop and should not block. What it throws is `internal_error` to the client and goes
+/// to the error hook.
+template <class F>
+concept command_handler = detail::answers_now<F, const request&> || detail::answers_later<F, const request&>;
+
+/// As `command_handler`, with the decoded payload behind the request: `f(q, p)` or `f(q, p, std::move(a))`.
+template <class F, class Payload>
+concept typed_command_handler = described<Payload> &&(detail::answers_now<F, const request&, const Payload&> ||
+                                                      detail::answers_later<F, const request&, const Payload&>);
+
+namespace detail {
+
+/// Makes the responder of a command; asked only by handlers that want one.
+class responder_source {
+ public:
+  [[nodiscard]] virtual responder make() = 0;
+
+ protected:
+  ~responder_source() = default;
+};
+
+/// The handlers of a manager, by name. For one loop.
+class registry {
+ public:
+  /// Empty when the answer comes through the responder.
+  using handler = std::function<std::optional<command_result>(const request&, responder_source&)>;
+
+  /// The last handler that was set for a name counts.
+  void set(std::string name, handler h) {
+    handlers_.insert_or_assign(std::move(name), std::make_shared<handler>(std::move(h)));
+  }
+
+  void erase(std::string_view name) {
+    if (const auto found = handlers_.find(name); found != handlers_.end()) handlers_.erase(found);
+  }
+
+  /// Null when there is none. Shared: a handler may replace itself while it runs.
+  [[nodiscard]] std::shared_ptr<handler> find(std::string_view name) const {
+    const auto found = handlers_.find(name);
+    return found == handlers_.end() ? nullptr : found->second;
+  }
+
+  template <command_handler F>
+  [[nodiscard]] static handler wrap(F f) {
+    return [f = std::move(f)](const request& q, responder_source& source) mutable { return call(f, source, q); };
+  }
+
+  template <class Payload, typed_command_handler<Payload> F>
+  [[nodiscard]] static handler wrap_typed(F f) {
+    return [f = std::move(f)](const request& q, responder_source& source) mutable -> std::optional<command_result> {
+      const result<Payload> payload = q.template payload_as<Payload>();
+      if (!payload) return command_error{"invalid_payload", payload.error().message, false};
+      return call(f, source, q, *payload);
+    };
+  }
+
+ private:
+  template <class F, class... Args>
+  static std::optional<command_result> call(F& f, responder_source& source, const Args&... args) {
+    if constexpr (!answers_now<F, const Args&...>) {
+      f(args..., source.make());
+      return std::nullopt;
+    } else if constexpr (std::is_void_v<std::invoke_result_t<F&, const Args&...>>) {
+      f(args...);
+      return command_result();
+    } else {
+      return command_result(f(args...));
+    }
+  }
+
+  std::unordered_map<std::string, std::shared_ptr<handler>, string_hash, std::equal_to<>> handlers_;
+};
+
+}  // namespace detail
+
+}  // namespace hotline

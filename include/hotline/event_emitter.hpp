@@ -1,0 +1,122 @@
+#pragma once
+// Outbound 1/6: an event enters. Serialised here once, framed once by the log; no I/O.
+
+#include <hotline/concepts.hpp>
+#include <hotline/error.hpp>
+#include <hotline/fwd.hpp>
+#include <hotline/listener_list.hpp>
+#include <hotline/log/memory_event_log.hpp>
+#include <hotline/options.hpp>
+#include <hotline/protocol/event_message.hpp>
+#include <hotline/protocol/fields.hpp>
+#include <hotline/protocol/json_object.hpp>
+#include <hotline/protocol/json_reader.hpp>
+#include <hotline/subscription.hpp>
+#include <hotline/transport/system_environment.hpp>
+
+#include <concepts>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+// Qt defines `emit` as nothing.
+#pragma push_macro("emit")
+#undef emit
+
+namespace hotline {
+
+/// A described struct that says which event it is: `static constexpr std::string_view event_type = "task_started";`.
+template <class E>
+concept typed_event = described<E> && requires {
+  { E::event_type } -> std::convertible_to<std::string_view>;
+};
+
+/// Where a service says what happens. Every member may be called from any thread.
+///
+/// What is emitted is appended to the project's log; each manager over the same log sends it to the clients that
+/// subscribe to its type. Listeners in this process are called on the emitting thread, before `emit` returns.
+template <class Log>
+class basic_event_emitter {
+  static_assert(event_log<Log>, "hotline: an emitter needs a model of hotline::event_log");
+
+ public:
+  /// Over a log of its own. Throws `std::invalid_argument` when the limits contradict each other.
+  explicit basic_event_emitter(log_options limits = {},
+                               std::shared_ptr<environment> env = default_environment()) requires
+      std::constructible_from<Log, std::shared_ptr<environment>, log_options>
+      : log_(std::make_shared<Log>(std::move(env), limits)) {}
+
+  /// Over a log that others write to as well.
+  explicit basic_event_emitter(std::shared_ptr<Log> log) : log_(std::move(log)) {}
+
+  basic_event_emitter(const basic_event_emitter&) = delete;
+  basic_event_emitter& operator=(const basic_event_emitter&) = delete;
+
+  [[nodiscard]] const std::shared_ptr<Log>& log() const noexcept { return log_; }
+
+  /// Emits an event. Answers its number in the project's log, or why it is refused, and then nothing has happened:
+  /// `invalid_event_type`, `invalid_project` (empty), `reserved_field`, `invalid_json` (text that is not UTF-8, a number that is not
+  /// finite), `event_too_big`. What `broadcast` sends reaches no listener; what this sends reaches all.
+  result<sequence> emit(std::string_view project, std::string_view type, const json_object& fields = {}) {
+    if (project.empty()) return errc::invalid_project;
+    detail::split_text& text = scratch();
+    if (const std::error_code refused = detail::split_event(text, type, project, fields, log_->env().wall_now()))
+      return failure{refused, refused.message()};
+    return append(project, type, text, fields);
+  }
+
+  /// Emits a typed event.
+  template <typed_event E>
+  result<sequence> emit(std::string_view project, const E& typed) {
+    return emit(project, E::event_type, encode(typed));
+  }
+
+  /// Calls `listener(const event&)` for events of one type. Dropping the subscription ends it.
+  template <std::invocable<const event&> F>
+  subscription on(std::string_view type, F listener) {
+    return listeners_.add(std::string(type), std::move(listener));
+  }
+
+  /// Calls `listener(const event&)` for every event.
+  template <std::invocable<const event&> F>
+  subscription on_all(F listener) {
+    return listeners_.add({}, std::move(listener));
+  }
+
+  /// Calls `listener(const event&, const E&)` for events of E's type whose fields fit E; others of that type pass it by.
+  template <typed_event E, std::invocable<const event&, const E&> F>
+  subscription on(F listener) {
+    return on(E::event_type, [listener = std::move(listener)](const event& e) mutable {
+      const result<json> fields = parse_json(e.fields.text());
+      if (!fields) return;
+      const result<E> typed = decode<E>(*fields);
+      if (typed) listener(e, *typed);
+    });
+  }
+
+  /// Told of what listeners throw; without it that is lost, and harms nobody either way.
+  void on_listener_error(listener_error_hook hook) { listeners_.on_error(std::move(hook)); }
+
+ private:
+  // One per thread: an event costs no allocation beyond the log's own.
+  static detail::split_text& scratch() noexcept {
+    thread_local detail::split_text text;
+    return text;
+  }
+
+  result<sequence> append(std::string_view project, std::string_view type, const detail::split_text& text,
+                          const json_object& fields) {
+    result<sequence> seq = log_->open(project)->append({text.head, text.tail, detail::type_in(text)});
+    if (seq && !listeners_.empty()) listeners_.call({project, type, *seq, fields});
+    return seq;
+  }
+
+  std::shared_ptr<Log> log_;
+  detail::listener_list listeners_;
+};
+
+}  // namespace hotline
+
+#pragma pop_macro("emit")

@@ -1,0 +1,26 @@
+#pragma once
+
+/// \file
+/// The names of the library, and the default arguments of its templates: they stand here and nowhere else. What each
+/// parameter must model is said at the head of the class, where a complete type can be asked.
+
+namespace hotline {
+
+class filter;
+class interval_heartbeat;
+class json;
+class json_object;
+class memory_event_log;
+class memory_transport;
+class request;
+class responder;
+class subscription;
+
+template <class Log = memory_event_log>
+class basic_event_emitter;
+using event_emitter = basic_event_emitter<>;
+
+template <class Transport, class Heartbeat = interval_heartbeat, class Log = memory_event_log>
+class ws_manager;
+
+}  // namespace hotline

@@ -1,0 +1,158 @@
+#pragma once
+// Outbound 1/6, aside: who in this process hears an event. No I/O here.
+
+#include <hotline/protocol/json_object.hpp>
+#include <hotline/subscription.hpp>
+#include <hotline/types.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace hotline {
+
+/// An event as a listener in this process sees it; valid during the call.
+struct event {
+  std::string_view project;
+  std::string_view type;
+  sequence seq;
+  const json_object& fields;
+};
+
+/// Told of what listeners throw.
+using listener_error_hook = std::function<void(std::string_view event_type, std::exception_ptr)>;
+
+namespace detail {
+
+/// Calls listeners on the emitting thread, without a lock held. Any thread.
+class listener_list {
+ public:
+  using function = std::function<void(const event&)>;
+
+  /// An empty type hears all.
+  [[nodiscard]] subscription add(std::string type, function f) {
+    auto added = std::make_shared<listener>(std::move(type), std::move(f));
+    shared_->change([&](std::vector<std::shared_ptr<listener>>& all) { all.push_back(added); });
+    return subscription([shared = std::weak_ptr(shared_), gone = std::weak_ptr(added)] {
+      const auto target = gone.lock();
+      if (!target) return;
+      target->live.store(false, std::memory_order_release);
+      if (const auto list = shared.lock())
+        list->change([&](std::vector<std::shared_ptr<listener>>& all) { std::erase(all, target); });
+    });
+  }
+
+  [[nodiscard]] bool empty() const noexcept { return shared_->count.load(std::memory_order_acquire) == 0; }
+
+  void on_error(listener_error_hook hook) {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->hook = std::make_shared<listener_error_hook>(std::move(hook));
+  }
+
+  /// A listener that emits is heard by all listeners after the event that it was called for: on every thread, events
+  /// are heard in the order in which that thread emitted them.
+  void call(const event& e) {
+    for (turn* outer = innermost_turn(); outer != nullptr; outer = outer->outer) {
+      if (outer->list != shared_.get()) continue;
+      outer->waiting.push_back({std::string(e.project), std::string(e.type), e.seq, e.fields});
+      return;
+    }
+    turn mine{shared_.get(), innermost_turn(), {}};
+    innermost_turn() = &mine;
+    const std::shared_ptr<state> alive = shared_;  // a listener may destroy the emitter
+    dispatch(*alive, e);
+    while (!mine.waiting.empty()) {
+      const kept next = std::move(mine.waiting.front());
+      mine.waiting.pop_front();
+      dispatch(*alive, {next.project, next.type, next.seq, next.fields});
+    }
+    innermost_turn() = mine.outer;
+  }
+
+ private:
+  struct listener {
+    listener(std::string t, function f) : type(std::move(t)), call(std::move(f)) {}
+    const std::string type;
+    const function call;
+    std::atomic<bool> live{true};
+  };
+  using listeners = std::vector<std::shared_ptr<listener>>;
+
+  struct state {
+    std::mutex mutex;
+    std::shared_ptr<const listeners> all = std::make_shared<listeners>();  // replaced, never changed
+    std::shared_ptr<const listener_error_hook> hook;
+    std::atomic<std::size_t> count{0};
+
+    template <class F>
+    void change(F f) {
+      const std::lock_guard lock(mutex);
+      auto next = std::make_shared<listeners>(*all);
+      f(*next);
+      count.store(next->size(), std::memory_order_release);
+      all = std::move(next);
+    }
+  };
+
+  struct kept {
+    std::string project;
+    std::string type;
+    sequence seq;
+    json_object fields;
+  };
+
+  // One per emitter that is calling listeners on this thread.
+  struct turn {
+    const void* list;
+    turn* outer;
+    std::deque<kept> waiting;
+  };
+
+  static turn*& innermost_turn() noexcept {
+    thread_local turn* innermost = nullptr;
+    return innermost;
+  }
+
+  static void dispatch(state& s, const event& e) noexcept {
+    std::shared_ptr<const listeners> all;
+    std::shared_ptr<const listener_error_hook> hook;
+    {
+      const std::lock_guard lock(s.mutex);
+      all = s.all;
+      hook = s.hook;
+    }
+    for (const auto& l : *all) {
+      if (!l->type.empty() && l->type != e.type) continue;
+      if (!l->live.load(std::memory_order_acquire)) continue;
+      try {
+        l->call(e);
+      } catch (...) {
+        report(hook, e.type, std::current_exception());
+      }
+    }
+  }
+
+  static void report(const std::shared_ptr<const listener_error_hook>& hook, std::string_view type,
+                     std::exception_ptr thrown) noexcept {
+    if (!hook || !*hook) return;
+    try {
+      (*hook)(type, std::move(thrown));
+    } catch (...) {
+      // A hook that fails has nobody left to tell.
+    }
+  }
+
+  std::shared_ptr<state> shared_ = std::make_shared<state>();
+};
+
+}  // namespace detail
+
+}  // namespace hotline

@@ -1,0 +1,88 @@
+#pragma once
+// Inbound 3/6: a session with its connection, its commands and its room.
+
+#include <hotline/command/command_client.hpp>
+#include <hotline/command/command_table.hpp>
+#include <hotline/session/connection_info.hpp>
+#include <hotline/session/filter.hpp>
+#include <hotline/session/session.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace hotline::detail {
+
+/// One client of a manager. `Core` is the manager's core: what a command leads to is done there.
+template <class Core>
+class client final : public session, public command_client {
+ public:
+  using connection_type = typename Core::connection_type;
+  using room_type = typename Core::room_type;
+
+  client(Core& core, connection_type& connection, std::uint64_t number, steady_time now, std::uint64_t salt)
+      : session(core.options(), now, salt),
+        connection(&connection),
+        remote_address(connection.remote_address()),
+        core_(core),
+        number_(number) {}
+
+  /// The request was taken: from here on the client has a name and a project.
+  void welcome(std::string id, room_type& joined, wall_time now) {
+    origin_ = std::make_shared<const command_origin>(command_origin{std::move(id), joined.project});
+    room = &joined;
+    connected_wall_ = now;
+  }
+
+  std::uint64_t number() const noexcept override { return number_; }
+  const std::shared_ptr<const command_origin>& origin() const noexcept override { return origin_; }
+
+  connection_info info() const override {
+    connection_info told;
+    told.id = origin_->connection_id;
+    told.project = origin_->project;
+    told.remote_address = remote_address;
+    told.connected_at = connected_at();
+    told.connected_at_wall = connected_wall_;
+    told.last_heard = last_heard();
+    told.timeout = core_.heartbeat_timeout();
+    told.hears_all = wanted.hears_all();
+    told.subscriptions = wanted.names();
+    return told;
+  }
+
+  command_table& commands() override {
+    if (!commands_) commands_ = std::make_unique<command_table>(core_.options().session);
+    return *commands_;
+  }
+  [[nodiscard]] bool has_commands() const noexcept { return commands_ && commands_->under_way() > 0; }
+
+  void answer(std::string_view text) override { core_.send(*this, text); }
+  const filter& hears() const noexcept override { return wanted; }
+  bool has_subscribed() const noexcept override { return subscribed; }
+  void subscribe(const filter& f) override { core_.subscribe(*this, f); }
+  sequence position() const noexcept override { return room == nullptr ? 0 : room->listeners.position(*this); }
+  sequence log_end() const override { return room == nullptr ? 0 : room->listeners.stream().bounds().end; }
+
+  connection_type* connection;
+  const std::string remote_address;
+  room_type* room = nullptr;  ///< while it hears events
+  filter wanted;              ///< as the room knows it; kept for when it has left
+  bool subscribed = false;
+  bool paused = false;   ///< not read from, until its lane is shorter
+  bool touched = false;  ///< has something to send when the turn ends
+  close_code ended_with = close_code::abnormal;
+  std::string ended_because;
+
+ private:
+  Core& core_;
+  const std::uint64_t number_;
+  std::shared_ptr<const command_origin> origin_;  // null until the upgrade
+  std::unique_ptr<command_table> commands_;       // from the first command on
+  wall_time connected_wall_{};
+};
+
+}  // namespace hotline::detail

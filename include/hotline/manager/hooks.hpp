@@ -1,0 +1,52 @@
+#pragma once
+
+#include <hotline/session/connection_info.hpp>
+#include <hotline/types.hpp>
+#include <hotline/wire/http.hpp>
+
+#include <exception>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace hotline {
+
+/// How much a log line matters.
+enum class log_level { debug, info, warning };
+
+namespace detail {
+
+/// What a host may hang into a manager. All are called on the manager's loop; what they throw goes to `on_error`.
+struct hooks {
+  std::function<void(const connection_info&)> on_connect;
+  std::function<void(const connection_info&, close_code, std::string_view reason)> on_disconnect;
+  std::function<std::optional<http_response>(const http_request&)> on_http;
+  std::function<void(std::string_view where, std::exception_ptr)> on_error;
+  std::function<void(log_level, std::string_view)> on_log;
+
+  void report(std::string_view where, std::exception_ptr thrown) noexcept {
+    if (!on_error) return;
+    try {
+      on_error(where, std::move(thrown));
+    } catch (...) {
+      // A hook that fails has nobody left to tell.
+    }
+  }
+
+  /// Whether `f` returned.
+  template <class F>
+  bool guard(std::string_view where, F&& f) noexcept {
+    try {
+      std::forward<F>(f)();
+      return true;
+    } catch (...) {
+      report(where, std::current_exception());
+      return false;
+    }
+  }
+};
+
+}  // namespace detail
+
+}  // namespace hotline

@@ -1,0 +1,230 @@
+#pragma once
+
+#include <hotline/command/command_result.hpp>
+#include <hotline/command/registry.hpp>
+#include <hotline/command/request.hpp>
+#include <hotline/command/responder.hpp>
+#include <hotline/concepts.hpp>
+#include <hotline/error.hpp>
+#include <hotline/event_emitter.hpp>
+#include <hotline/fwd.hpp>
+#include <hotline/log/memory_event_log.hpp>
+#include <hotline/manager/core.hpp>
+#include <hotline/manager/hooks.hpp>
+#include <hotline/manager/status.hpp>
+#include <hotline/options.hpp>
+#include <hotline/protocol/event_message.hpp>
+#include <hotline/protocol/json_object.hpp>
+#include <hotline/session/connection_info.hpp>
+#include <hotline/session/heartbeat.hpp>
+#include <hotline/types.hpp>
+#include <hotline/wire/http.hpp>
+
+#include <algorithm>
+#include <concepts>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace hotline {
+
+/// Keeps the screens of a service's users live: takes their connections, runs their commands, and sends them the
+/// events of their project that they subscribe to.
+///
+/// A manager belongs to one loop, its transport's; there it calls handlers and hooks. Unless a member says "any
+/// thread", call it there, or before the loop runs. Handlers and hooks may call any member; what they throw goes to
+/// `on_error`. Several managers, each with a loop of its own, may share one log.
+///
+///     asio::io_context io;
+///     hotline::event_emitter events;
+///     auto manager = hotline::make_ws_manager(io, events, {.port = 8080});
+///     manager.on_command("greet", [](const hotline::request& q) { return hotline::json_object{{"hello", q.project()}}; });
+///     if (auto failed = manager.start()) return report(failed);
+///     io.run();
+template <class Transport, class Heartbeat, class Log>
+class ws_manager {
+  static_assert(transport<Transport>, "hotline: ws_manager needs a model of hotline::transport");
+  static_assert(heartbeat_policy<Heartbeat>, "hotline: ws_manager needs a model of hotline::heartbeat_policy");
+  static_assert(event_log<Log>, "hotline: ws_manager needs a model of hotline::event_log");
+
+ public:
+  using transport_type = Transport;
+
+  /// Sends what `emitter`, and whoever else writes to its log, emits. Throws `std::invalid_argument` when the route's
+  /// prefix does not begin and end with '/'.
+  ws_manager(Transport transport, basic_event_emitter<Log>& emitter, manager_options options = {},
+             Heartbeat heartbeat = {})
+      : ws_manager(std::move(transport), emitter.log(), std::move(options), std::move(heartbeat)) {}
+
+  ws_manager(Transport transport, std::shared_ptr<Log> log, manager_options options = {}, Heartbeat heartbeat = {})
+      : core_(std::move(transport), std::move(log), checked(std::move(options)), std::move(heartbeat)) {}
+
+  // ------------------------------------------------------------------------------------------- start and stop
+
+  /// Listens. The error is the transport's (`address_in_use`, …), and then nothing has started; or `already_running`.
+  std::error_code start() { return core_.start(); }
+
+  /// Ends in good order: no new connections; clients get what was accepted for them, then `disconnected` and 1001;
+  /// then their sockets end, at the latest after `manager_options::drain_timeout`. `done` is the last call that comes
+  /// from here, and may destroy the manager. Destroying a manager that was not stopped ends everything at once.
+  void stop(std::function<void()> done = {}) { core_.stop(std::move(done)); }
+
+  [[nodiscard]] bool is_running() const noexcept { return core_.is_running(); }
+
+  /// Any thread: calls `f` on the loop; not when the manager stops first.
+  void post(std::function<void()> f) { core_.post(std::move(f)); }
+
+  /// The transport that it was given: what it listens on, what it can adopt.
+  [[nodiscard]] Transport& transport() noexcept { return core_.carrier(); }
+
+  // ------------------------------------------------------------------------------------------------- commands
+
+  /// What runs when a client sends the command `name`. The last handler for a name counts. The built-in `ping`,
+  /// `subscribe`, `unsubscribe` and `cancel` cannot be replaced.
+  template <command_handler F>
+  void on_command(std::string name, F handler) {
+    core_.desk.handlers.set(std::move(name), detail::registry::wrap(std::move(handler)));
+  }
+
+  /// The handler gets the payload decoded; a payload that does not fit is answered with `invalid_payload`.
+  template <class Payload, typed_command_handler<Payload> F>
+  void on_command(std::string name, F handler) {
+    core_.desk.handlers.set(std::move(name), detail::registry::wrap_typed<Payload>(std::move(handler)));
+  }
+
+  void remove_command(std::string_view name) { core_.desk.handlers.erase(name); }
+
+  /// Asked before each command that is not built in; an error that it returns (code `forbidden` unless it names one)
+  /// is the answer.
+  void authorize_commands(std::function<std::optional<command_error>(const connection_info&, const request&)> f) {
+    core_.desk.authorize = std::move(f);
+  }
+
+  // --------------------------------------------------------------------------------------------------- hooks
+
+  /// A client has connected; what is sent to it from here comes behind its `connected`.
+  void on_connect(std::function<void(const connection_info&)> f) { core_.calls.on_connect = std::move(f); }
+
+  /// A client's socket has ended: with the code and reason that we or it closed with, or `abnormal`.
+  void on_disconnect(std::function<void(const connection_info&, close_code, std::string_view reason)> f) {
+    core_.calls.on_disconnect = std::move(f);
+  }
+
+  /// Answers HTTP GETs outside the route's prefix (a page, a health check); nothing, or no hook, is 404.
+  void on_http(std::function<std::optional<http_response>(const http_request&)> f) {
+    core_.calls.on_http = std::move(f);
+  }
+
+  /// Told of what handlers and hooks throw, with the name of the command or hook.
+  void on_error(std::function<void(std::string_view where, std::exception_ptr)> f) {
+    core_.calls.on_error = std::move(f);
+  }
+
+  /// Told what a log would want to know.
+  void on_log(std::function<void(log_level, std::string_view)> f) { core_.calls.on_log = std::move(f); }
+
+  // ------------------------------------------------------------------------------------------------- sending
+
+  /// Any thread. Sends an object with a `type` of its own to every connection of the project that hears that type; it
+  /// is logged and numbered like an event. Answers its number, or: `invalid_project`, `not_an_object` or
+  /// `invalid_event_type` (no proper `type`), `reserved_type`, `reserved_field`, `invalid_json`, `event_too_big`.
+  result<sequence> broadcast_to_project(std::string_view project, const json_object& message) {
+    if (project.empty()) return errc::invalid_project;
+    return append(*core_.log().open(project), project, message);
+  }
+
+  /// Any thread. As `broadcast_to_project`, for every project that has a log now. Answers how many those were.
+  result<std::size_t> broadcast_to_all(const json_object& message) {
+    std::size_t projects = 0;
+    std::optional<failure> refused;
+    core_.log().for_each([&](std::string_view project, typename Log::stream_type& stream) {
+      if (refused) return;
+      const result<sequence> sent = append(stream, project, message);
+      if (sent)
+        ++projects;
+      else
+        refused = sent.error();
+    });
+    if (refused) return *refused;
+    return projects;
+  }
+
+  /// Sends an object with a `type` of its own to one connection, whatever it subscribes to. Not logged, not numbered.
+  std::error_code send_to(std::string_view connection_id, const json_object& message) {
+    auto* const c = core_.find(connection_id);
+    if (c == nullptr) return errc::no_such_connection;
+    std::string text;
+    const auto now = core_.log().env().wall_now();
+    if (const std::error_code refused = detail::direct_message(text, c->origin()->project, message, now))
+      return refused;
+    core_.send(*c, text);
+    return c->is_open() ? std::error_code() : errc::control_lane_full;
+  }
+
+  /// Closes a connection with a `disconnected` message and the close handshake. `on_disconnect` comes when its socket
+  /// has ended.
+  std::error_code disconnect(std::string_view connection_id, close_code code = close_code::normal,
+                             std::string_view reason = {}) {
+    auto* const c = core_.find(connection_id);
+    if (c == nullptr) return errc::no_such_connection;
+    core_.close(*c, code, reason);
+    return {};
+  }
+
+  // -------------------------------------------------------------------------------------------------- status
+
+  /// Any thread.
+  [[nodiscard]] manager_status status() const {
+    std::map<std::string_view, std::size_t> counts;
+    manager_status told;
+    core_.for_each_client([&](const auto& c) {
+      ++told.connections;
+      ++counts[c.origin()->project];
+    });
+    for (const auto& [project, connections] : counts) told.projects.push_back({std::string(project), connections});
+    return told;
+  }
+
+  /// Any thread. The connections of a project, the oldest first; of all projects when it is empty.
+  [[nodiscard]] std::vector<connection_info> connections(std::string_view project = {}) const {
+    std::vector<connection_info> found;
+    core_.for_each_client([&](const auto& c) {
+      if (project.empty() || c.origin()->project == project) found.push_back(c.info());
+    });
+    std::sort(found.begin(), found.end(), [](const connection_info& a, const connection_info& b) {
+      return a.connected_at != b.connected_at ? a.connected_at < b.connected_at : a.id < b.id;
+    });
+    return found;
+  }
+
+  [[nodiscard]] std::optional<connection_info> connection(std::string_view connection_id) const {
+    const auto* const c = core_.find(connection_id);
+    return c == nullptr ? std::nullopt : std::optional(c->info());
+  }
+
+ private:
+  static manager_options checked(manager_options options) {
+    const std::string& prefix = options.route_prefix;
+    if (prefix.empty() || prefix.front() != '/' || prefix.back() != '/')
+      throw std::invalid_argument("hotline: manager_options::route_prefix must begin and end with '/'");
+    return options;
+  }
+
+  result<sequence> append(typename Log::stream_type& stream, std::string_view project, const json_object& message) {
+    detail::split_text text;
+    const auto now = core_.log().env().wall_now();
+    if (const std::error_code refused = detail::split_message(text, project, message, now))
+      return failure{refused, refused.message()};
+    return stream.append({text.head, text.tail, detail::type_in(text)});
+  }
+
+  detail::manager_core<Transport, Heartbeat, Log> core_;
+};
+
+}  // namespace hotline

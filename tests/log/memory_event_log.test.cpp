@@ -1,0 +1,210 @@
+#include <catch2_any.hpp>
+#include <hotline/log/memory_event_log.hpp>
+#include <hotline/transport/manual_environment.hpp>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace hotline;
+using namespace std::chrono_literals;
+
+namespace {
+
+// A message as long as it must be, of the given type.
+struct sample {
+  explicit sample(std::string_view type, std::size_t padding = 0) {
+    head = "{\"type\":\"event\",\"event_type\":\"" + std::string(type) + "\",\"seq\":";
+    tail = ",\"text\":\"" + std::string(padding, 'x') + "\"}";
+    type_size = type.size();
+  }
+  [[nodiscard]] log_record record() const { return {head, tail, std::string_view(head).substr(30, type_size)}; }
+  std::string head, tail;
+  std::size_t type_size;
+};
+
+struct counting_watcher : log_watcher {
+  int appends = 0;
+  void on_append() noexcept override { ++appends; }
+};
+
+std::vector<sequence> numbers(const log_batch& batch) {
+  std::vector<sequence> seqs;
+  for (const auto& entry : batch.entries) seqs.push_back(entry.seq);
+  return seqs;
+}
+
+}  // namespace
+
+TEST_CASE("entries are numbered from 1 and read back as the frames that go on the wire", "[log]") {
+  auto env = std::make_shared<manual_environment>();
+  memory_event_log log(env);
+  const auto stream = log.open("p");
+  CHECK(stream->bounds().oldest == 1);
+  CHECK(stream->bounds().end == 0);
+
+  CHECK(*stream->append(sample("a").record()) == 1);
+  CHECK(*stream->append(sample("b", 200).record()) == 2);
+
+  log_batch batch;
+  stream->read(0, 2, 1 << 20, batch);
+  REQUIRE(numbers(batch) == std::vector<sequence>{1, 2});
+  CHECK(batch.entries[0].type == "a");
+  const std::string text = R"({"type":"event","event_type":"a","seq":1,"text":""})";
+  CHECK(batch.entries[0].frame == std::string("\x81") + static_cast<char>(text.size()) + text);
+  CHECK(batch.entries[1].frame.substr(0, 2) == "\x81\x7e");
+  CHECK(batch.entries[1].type == "b");
+  CHECK(batch.entries[1].type_hash == hash_type("b"));
+  // Neighbours in the log are neighbours in memory.
+  CHECK(batch.entries[0].frame.data() + batch.entries[0].frame.size() == batch.entries[1].frame.data());
+}
+
+TEST_CASE("a read is bounded by sequence and by bytes, but brings at least one entry", "[log]") {
+  memory_event_log log(std::make_shared<manual_environment>());
+  const auto stream = log.open("p");
+  for (int i = 0; i < 10; ++i) REQUIRE(stream->append(sample("a", 100).record()));
+  log_batch batch;
+  stream->read(3, 5, 1 << 20, batch);
+  CHECK(numbers(batch) == std::vector<sequence>{4, 5});
+  stream->read(3, 10, 1, batch);
+  CHECK(numbers(batch) == std::vector<sequence>{4});
+  stream->read(10, 10, 1 << 20, batch);
+  CHECK(batch.entries.empty());
+}
+
+TEST_CASE("the count bound holds exactly: the newest stay", "[log]") {
+  memory_event_log log(std::make_shared<manual_environment>(), {.events = 5});
+  const auto stream = log.open("p");
+  for (int i = 0; i < 1000; ++i) REQUIRE(stream->append(sample("a").record()));
+  CHECK(stream->bounds().oldest == 996);
+  CHECK(stream->bounds().end == 1000);
+  log_batch batch;
+  stream->read(990, 1000, 1 << 20, batch);
+  CHECK(numbers(batch) == std::vector<sequence>{996, 997, 998, 999, 1000});
+}
+
+TEST_CASE("the byte bound holds for all memory that the log takes, index included", "[log]") {
+  constexpr std::size_t bytes = 64 * 1024;
+  memory_event_log log(std::make_shared<manual_environment>(),
+                       {.events = 1 << 20, .bytes = bytes, .event_bytes = bytes / 2});
+  const auto stream = log.open("p");
+  for (std::size_t i = 0; i < 5000; ++i) {
+    REQUIRE(stream->append(sample("a", i * 7919 % 20000).record()));
+    REQUIRE(stream->footprint() <= bytes);
+    REQUIRE(stream->bounds().oldest <= stream->bounds().end);
+  }
+}
+
+TEST_CASE("an event over the limit is refused and leaves the log as it was", "[log]") {
+  memory_event_log log(std::make_shared<manual_environment>(), {.event_bytes = 100});
+  const auto stream = log.open("p");
+  const std::size_t overhead = [&] {
+    REQUIRE(stream->append(sample("a").record()));
+    log_batch batch;
+    stream->read(0, 1, 1, batch);
+    return batch.entries.front().frame.size();
+  }();
+  CHECK(stream->append(sample("a", 100 - overhead).record()));
+  const auto refused = stream->append(sample("a", 101 - overhead).record());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::event_too_big);
+  CHECK(stream->bounds().end == 2);
+}
+
+TEST_CASE("what is older than the age goes, by append and by sweep", "[log]") {
+  auto env = std::make_shared<manual_environment>();
+  memory_event_log log(env, {.age = 10s});
+  const auto stream = log.open("p");
+  REQUIRE(stream->append(sample("a").record()));
+  env->advance(6s);
+  REQUIRE(stream->append(sample("a").record()));
+  env->advance(6s);
+  REQUIRE(stream->append(sample("a").record()));
+  CHECK(stream->bounds().oldest == 2);
+  env->advance(11s);
+  log.sweep();
+  CHECK(stream->bounds().oldest == 4);
+  CHECK(stream->bounds().end == 3);
+  CHECK(stream->footprint() == 0);
+  CHECK(*stream->append(sample("a").record()) == 4);
+}
+
+TEST_CASE("a batch keeps its bytes although the log evicts them meanwhile", "[log]") {
+  memory_event_log log(std::make_shared<manual_environment>(), {.events = 2});
+  const auto stream = log.open("p");
+  REQUIRE(stream->append(sample("first").record()));
+  log_batch batch;
+  stream->read(0, 1, 1 << 20, batch);
+  const std::string before(batch.entries.front().frame);
+  for (int i = 0; i < 10000; ++i) REQUIRE(stream->append(sample("later", 50).record()));
+  CHECK(batch.entries.front().frame == before);
+}
+
+TEST_CASE("idle projects that nobody holds are forgotten, and begin a new epoch", "[log]") {
+  auto env = std::make_shared<manual_environment>();
+  memory_event_log log(env, {.idle = 60s});
+  const std::string epoch(log.open("used")->epoch());
+  REQUIRE(log.open("used")->append(sample("a").record()));
+  const auto held = log.open("held");
+  (void)log.open("looked at");
+  CHECK(log.size() == 3);
+
+  env->advance(5s);
+  log.sweep();
+  CHECK(log.size() == 2);  // without an event there is nothing to remember
+  CHECK(log.open("used")->epoch() == epoch);
+
+  env->advance(60s);
+  log.sweep();
+  CHECK(log.size() == 1);
+  CHECK(log.open("used")->epoch() != epoch);
+  CHECK(log.open("held") == held);
+}
+
+TEST_CASE("watchers are told of each append until they are detached", "[log]") {
+  memory_event_log log(std::make_shared<manual_environment>());
+  const auto stream = log.open("p");
+  counting_watcher watcher;
+  stream->attach(watcher);
+  REQUIRE(stream->append(sample("a").record()));
+  REQUIRE(stream->append(sample("a").record()));
+  CHECK(watcher.appends == 2);
+  stream->detach(watcher);
+  REQUIRE(stream->append(sample("a").record()));
+  CHECK(watcher.appends == 2);
+}
+
+TEST_CASE("limits that contradict each other are refused at once", "[log]") {
+  auto env = std::make_shared<manual_environment>();
+  CHECK_THROWS_AS(memory_event_log(env, {.events = 0}), std::invalid_argument);
+  CHECK_THROWS_AS(memory_event_log(env, {.bytes = 1000, .event_bytes = 501}), std::invalid_argument);
+}
+
+TEST_CASE("threads append while others read: every number once, every frame whole", "[log][threads]") {
+  memory_event_log log(std::make_shared<manual_environment>(), {.events = 500});
+  constexpr int each = 3000;
+  const auto write = [&] {
+    for (int i = 0; i < each; ++i) (void)log.open("p")->append(sample("t", static_cast<std::size_t>(i) % 300).record());
+  };
+  std::thread one(write), two(write);
+  const auto stream = log.open("p");
+  sequence cursor = 0;
+  log_batch batch;
+  bool ordered = true, whole = true;
+  while (cursor < 2 * each) {
+    stream->read(cursor, 2 * each, 64 * 1024, batch);
+    for (const auto& entry : batch.entries) {
+      ordered = ordered && entry.seq > cursor;
+      cursor = entry.seq;
+      whole = whole && entry.frame.back() == '}' && entry.type == "t" &&
+              entry.frame.find("\"seq\":" + std::to_string(entry.seq) + ",") != std::string_view::npos;
+    }
+  }
+  one.join();
+  two.join();
+  CHECK(ordered);
+  CHECK(whole);
+  CHECK(stream->bounds().end == 2 * each);
+}
