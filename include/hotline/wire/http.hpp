@@ -51,12 +51,12 @@ namespace detail {
 
 /// A request's head as it came: what a host's hooks are shown. It never has a body.
 struct http_request {
-  std::string method;
-  std::string target;                                        ///< the whole of what was asked for, not decoded
-  std::string path;                                          ///< of `target`, up to '?', not decoded
-  std::string query;                                         ///< of `target`, behind '?', not decoded
-  std::vector<std::pair<std::string, std::string>> headers;  ///< in the order they came, values trimmed
-  std::string remote_address;                                ///< for people and logs
+  std::string method{};
+  std::string target{};                                        ///< the whole of what was asked for, not decoded
+  std::string path{};                                          ///< of `target`, up to '?', not decoded
+  std::string query{};                                         ///< of `target`, behind '?', not decoded
+  std::vector<std::pair<std::string, std::string>> headers{};  ///< in the order they came, values trimmed
+  std::string remote_address{};                                ///< for people and logs
 
   /// The value of the first header called `name`, in whatever case; empty if there is none.
   [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
@@ -117,7 +117,7 @@ struct http_request {
 struct http_response {
   int status = 200;  ///< 200 to 599; anything else goes out as 500
   std::string content_type = "text/plain; charset=utf-8";
-  std::string body;
+  std::string body{};
   /// Further headers. Left out on the wire: names that are no token, values with control characters in them, and what
   /// frames a message or names its type (Connection, Content-Length, Content-Type, Transfer-Encoding, …).
   std::vector<std::pair<std::string, std::string>> headers{};
