@@ -1,0 +1,250 @@
+#pragma once
+
+#include <hotline/error.hpp>
+#include <hotline/protocol/json.hpp>
+#include <hotline/protocol/json_object.hpp>
+#include <hotline/protocol/json_writer.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+// Inbound 4/6 and outbound 2/6: a plain struct, described once, is read from JSON and written as JSON. No I/O here.
+
+namespace hotline {
+
+/// One member of a described struct and its name on the wire.
+template <class Struct, class Value>
+struct field {
+  std::string_view name;
+  Value Struct::*member;
+};
+
+template <class Struct, class Value>
+field(const char*, Value Struct::*) -> field<Struct, Value>;
+
+/// The description of a struct, in the order in which its members are written. Naming two alike does not compile.
+///
+///     struct start_task {
+///       std::string task;
+///       std::optional<int> priority;
+///       static constexpr auto fields = hotline::fields(hotline::field{"task", &start_task::task},
+///                                                      hotline::field{"priority", &start_task::priority});
+///     };
+template <class... Struct, class... Value>
+consteval std::tuple<field<Struct, Value>...> fields(field<Struct, Value>... described) {
+  const std::string_view names[] = {described.name..., {}};
+  for (std::size_t i = 0; i < sizeof...(described); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (names[i] == names[j]) throw "hotline: two fields of one name";
+    }
+  }
+  return {described...};
+}
+
+/// A struct with a `fields` that describes it. Its described members may be bool, integers, float, double, std::string,
+/// `json` (any value), described structs, and std::optional and std::vector of these.
+template <class T>
+concept described = std::is_class_v<T> && std::default_initializable<T> && requires {
+  std::tuple_size<std::remove_cvref_t<decltype(T::fields)>>::value;
+};
+
+namespace detail {
+
+/// Why and where a value has not the shape that was asked for. The path grows outwards while the reading unwinds.
+struct misfit {
+  std::string path;
+  std::string_view why;
+
+  bool because(std::string_view reason) {
+    why = reason;
+    return false;
+  }
+  bool inside(std::string_view name) {
+    path.insert(0, path.empty() || path.front() == '[' ? "" : ".").insert(0, name);
+    return false;
+  }
+  bool inside(std::size_t index) { return inside("[" + std::to_string(index) + "]"); }
+};
+
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+
+inline bool read_value(const json& from, json& to, misfit&) {
+  to = from;
+  return true;
+}
+
+inline bool read_value(const json& from, std::string& to, misfit& wrong) {
+  const auto text = from.as_string();
+  if (!text) return wrong.because("expected string");
+  to = *text;
+  return true;
+}
+
+template <class T>
+requires std::is_arithmetic_v<T>
+bool read_value(const json& from, T& to, misfit& wrong) {
+  if constexpr (std::same_as<T, bool>) {
+    if (!from.is_boolean()) return wrong.because("expected boolean");
+    to = *from.as_bool();
+  } else if constexpr (std::floating_point<T>) {
+    const auto number = from.as_double();
+    if (!number) return wrong.because("expected number");
+    if (*number > static_cast<double>(std::numeric_limits<T>::max()) ||
+        *number < static_cast<double>(std::numeric_limits<T>::lowest())) {
+      return wrong.because("out of range");
+    }
+    to = static_cast<T>(*number);
+  } else {
+    const auto number = from.as_int64();
+    const auto natural = from.as_uint64();
+    if (number && std::in_range<T>(*number)) {
+      to = static_cast<T>(*number);
+    } else if (natural && std::in_range<T>(*natural)) {
+      to = static_cast<T>(*natural);
+    } else {
+      return wrong.because(number || natural ? "out of range" : "expected integer");
+    }
+  }
+  return true;
+}
+
+template <described T>
+bool read_value(const json& from, T& to, misfit& wrong);
+template <class T>
+bool read_value(const json& from, std::optional<T>& to, misfit& wrong);
+template <class T>
+bool read_value(const json& from, std::vector<T>& to, misfit& wrong);
+
+/// A missing or null value is none.
+template <class T>
+bool read_value(const json& from, std::optional<T>& to, misfit& wrong) {
+  if (from.is_missing() || from.is_null()) {
+    to.reset();
+    return true;
+  }
+  return read_value(from, to.emplace(), wrong);
+}
+
+template <class T>
+bool read_value(const json& from, std::vector<T>& to, misfit& wrong) {
+  if (!from.is_array()) return wrong.because("expected array");
+  to.clear();
+  to.reserve(from.size());
+  std::size_t index = 0;
+  for (const json& element : from.elements()) {
+    T value{};
+    if (!read_value(element, value, wrong)) return wrong.inside(index);
+    to.push_back(std::move(value));
+    ++index;
+  }
+  return true;
+}
+
+template <class Struct, class Value>
+bool read_member(const json& from, Struct& to, const field<Struct, Value>& description, misfit& wrong) {
+  const json value = from[description.name];
+  if (!value && !is_optional<Value> && !std::same_as<Value, json>) {
+    wrong.because("missing");
+    return wrong.inside(description.name);
+  }
+  return read_value(value, to.*description.member, wrong) || wrong.inside(description.name);
+}
+
+template <described T>
+bool read_value(const json& from, T& to, misfit& wrong) {
+  if (!from.is_object()) return wrong.because("expected object");
+  return std::apply([&](const auto&... each) { return (read_member(from, to, each, wrong) && ...); }, T::fields);
+}
+
+inline void write_value(json_writer& out, const std::string& value) { out.value(std::string_view(value)); }
+inline void write_value(json_writer& out, const json& value) { out.value(value); }
+template <class T>
+requires std::is_arithmetic_v<T>
+void write_value(json_writer& out, T value) { out.value(value); }
+template <described T>
+void write_value(json_writer& out, const T& value);
+template <class T>
+void write_value(json_writer& out, const std::vector<T>& values);
+
+template <class T>
+void write_value(json_writer& out, const std::optional<T>& value) {
+  if (value) {
+    write_value(out, *value);
+  } else {
+    out.value(nullptr);
+  }
+}
+
+template <class T>
+void write_value(json_writer& out, const std::vector<T>& values) {
+  out.begin_array();
+  for (const auto& value : values) write_value(out, static_cast<const T&>(value));
+  out.end_array();
+}
+
+/// Whether a member is written at all: an empty optional and a missing `json` are left out.
+template <class T>
+[[nodiscard]] bool is_there(const T& value) noexcept {
+  if constexpr (is_optional<T>) {
+    return value.has_value();
+  } else if constexpr (std::same_as<T, json>) {
+    return !value.is_missing();
+  } else {
+    return true;
+  }
+}
+
+template <described T>
+void write_value(json_writer& out, const T& value) {
+  const auto write_member = [&](const auto& description) {
+    const auto& member = value.*description.member;
+    if (!is_there(member)) return;
+    out.key(description.name);
+    write_value(out, member);
+  };
+  out.begin_object();
+  std::apply([&](const auto&... each) { (write_member(each), ...); }, T::fields);
+  out.end_object();
+}
+
+}  // namespace detail
+
+/// Reads a described struct from an object. A failure is errc::invalid_payload and names the field: "task: missing",
+/// "name: expected string", "items[3].count: out of range". A std::optional member may be missing or null, a `json`
+/// missing; all others must be there. Members of the object that the struct does not describe are ignored.
+template <described T>
+[[nodiscard]] result<T> decode(const json& from) {
+  T value{};
+  detail::misfit wrong;
+  if (detail::read_value(from, value, wrong)) return value;
+  return failure{make_error_code(errc::invalid_payload),
+                 wrong.path + (wrong.path.empty() ? "" : ": ") + std::string(wrong.why)};
+}
+
+/// Writes a described struct. Empty optionals and missing `json`s are left out; in a vector they are null. The object
+/// is not `valid()` when a string is not UTF-8 or a number is not finite.
+template <described T>
+[[nodiscard]] json_object encode(const T& value) {
+  json_object object;
+  const auto append = [&](const auto& description) {
+    const auto& member = value.*description.member;
+    if (!detail::is_there(member)) return;
+    object.append_with(description.name, [&member](json_writer& out) { detail::write_value(out, member); });
+  };
+  std::apply([&](const auto&... each) { (append(each), ...); }, T::fields);
+  return object;
+}
+
+}  // namespace hotline

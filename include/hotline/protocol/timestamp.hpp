@@ -1,0 +1,41 @@
+#pragma once
+
+#include <hotline/types.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+// Outbound 2/6: time as the wire tells it. No clock is asked here.
+
+namespace hotline::detail {
+
+/// Appends seconds since 1970 with exactly three decimals, `1762000000.042`; a time before 1970 is 0.
+inline void append_seconds(std::string& out, wall_time time) {
+  using std::chrono::milliseconds;
+  const auto since = std::chrono::floor<milliseconds>(time.time_since_epoch()).count();
+  const auto count = static_cast<std::uint64_t>(std::max<milliseconds::rep>(since, 0));
+  std::array<char, 24> digits;
+  char* const end = std::to_chars(digits.data(), digits.data() + 20, count / 1000).ptr;
+  const auto rest = static_cast<unsigned>(count % 1000);
+  end[0] = '.';
+  end[1] = static_cast<char>('0' + rest / 100);
+  end[2] = static_cast<char>('0' + rest / 10 % 10);
+  end[3] = static_cast<char>('0' + rest % 10);
+  out.append(digits.data(), end + 4);
+}
+
+/// A duration in seconds, with as many decimals as it needs: `30`, `0.5`.
+[[nodiscard]] inline std::string seconds_text(std::chrono::milliseconds duration) {
+  std::string text;
+  append_seconds(text, wall_time(duration));
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text;
+}
+
+}  // namespace hotline::detail
