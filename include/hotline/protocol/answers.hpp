@@ -156,7 +156,7 @@ class answer_writer {
 
 /// For what belongs to no command.
 [[nodiscard]] inline std::string error_text(std::string_view code, std::string_view message, wall_time now) {
-  return answer_writer("error", now).begin("error").member("code", code).member("message", message).end().text();
+  return answer_writer("error", now).member("code", code).member("message", message).text();
 }
 
 /// `retry_after`: how long a client had better wait, when the server has an opinion.
