@@ -1,4 +1,5 @@
 #pragma once
+// Outbound 2/6: what the protocol itself says to one client, as text. No I/O here.
 
 #include <hotline/options.hpp>
 #include <hotline/protocol/command_id.hpp>
@@ -13,8 +14,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-
-// Outbound 2/6: what the protocol itself says to one client, as text. No I/O here.
 
 namespace hotline::detail {
 

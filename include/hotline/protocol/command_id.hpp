@@ -1,4 +1,5 @@
 #pragma once
+// Inbound 4/6: the name that a client gives to one command. No I/O here.
 
 #include <hotline/protocol/json.hpp>
 #include <hotline/protocol/json_writer.hpp>
@@ -11,8 +12,6 @@
 #include <string_view>
 #include <utility>
 #include <variant>
-
-// Inbound 4/6: the name that a client gives to one command. No I/O here.
 
 namespace hotline {
 

@@ -1,4 +1,5 @@
 #pragma once
+// Inbound 4/6: a client's message becomes a command, or the named reason why it does not. No I/O here.
 
 #include <hotline/error.hpp>
 #include <hotline/options.hpp>
@@ -12,8 +13,6 @@
 #include <string_view>
 #include <utility>
 #include <variant>
-
-// Inbound 4/6: a client's message becomes a command, or the named reason why it does not. No I/O here.
 
 namespace hotline::detail {
 

@@ -1,4 +1,5 @@
 #pragma once
+// Outbound 2/6: an event becomes text, once for everybody who hears it. No I/O here.
 
 #include <hotline/error.hpp>
 #include <hotline/protocol/json_object.hpp>
@@ -12,8 +13,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-
-// Outbound 2/6: an event becomes text, once for everybody who hears it. No I/O here.
 
 namespace hotline::detail {
 

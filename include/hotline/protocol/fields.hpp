@@ -1,4 +1,5 @@
 #pragma once
+// Inbound 4/6 and outbound 2/6: a plain struct, described once, is read from JSON and written as JSON. No I/O here.
 
 #include <hotline/error.hpp>
 #include <hotline/protocol/json.hpp>
@@ -16,8 +17,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-// Inbound 4/6 and outbound 2/6: a plain struct, described once, is read from JSON and written as JSON. No I/O here.
 
 namespace hotline {
 

@@ -1,4 +1,5 @@
 #pragma once
+// Inbound 4/6: what a JSON text means, for those who read it. No parsing here (that is json_reader.hpp), no I/O.
 
 #include <cstddef>
 #include <cstdint>
@@ -9,8 +10,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-// Inbound 4/6: what a JSON text means, for those who read it. No parsing here (that is json_reader.hpp), no I/O.
 
 namespace hotline {
 

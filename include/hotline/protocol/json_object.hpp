@@ -1,4 +1,5 @@
 #pragma once
+// Outbound 2/6: what a host puts into its events and answers. No I/O here.
 
 #include <hotline/error.hpp>
 #include <hotline/protocol/json.hpp>
@@ -17,12 +18,15 @@
 #include <variant>
 #include <vector>
 
-// Outbound 2/6: what a host puts into its events and answers. No I/O here.
-
 namespace hotline {
 
-class json_object;
 class json_array;
+class json_input;
+class json_object;
+
+/// What a `json_input` can be made from.
+template <class T>
+concept json_value = std::convertible_to<const T&, json_input>;
 
 namespace detail {
 
@@ -62,11 +66,8 @@ class json_input {
   json_input(std::nullptr_t) noexcept {}
   template <std::same_as<bool> Bool>
   json_input(Bool value) noexcept : value_(value) {}
-  template <std::integral Integer>
-  requires(!std::same_as<Integer, bool> && !std::same_as<Integer, char> && !std::same_as<Integer, wchar_t> &&
-           !std::same_as<Integer, char8_t> && !std::same_as<Integer, char16_t> && !std::same_as<Integer, char32_t> &&
-           sizeof(Integer) <= 8) json_input(Integer value)
-  noexcept {
+  template <json_integer Integer>
+  json_input(Integer value) noexcept {
     if constexpr (std::signed_integral<Integer>) {
       value_ = std::int64_t{value};
     } else {
@@ -85,11 +86,10 @@ class json_input {
   json_input(const json& value) noexcept;
   json_input(const json_object& value) noexcept;
   json_input(const json_array& value) noexcept;
-  template <class Value>
-  requires std::convertible_to<const Value&, json_input> json_input(const std::optional<Value>& value)
-      : json_input(value ? json_input(*value) : json_input(nullptr)) {}
-  template <class Value>
-  requires std::convertible_to<const Value&, json_input> json_input(const std::vector<Value>& values) {
+  template <json_value Value>
+  json_input(const std::optional<Value>& value) : json_input(value ? json_input(*value) : json_input(nullptr)) {}
+  template <json_value Value>
+  json_input(const std::vector<Value>& values) {
     std::string text;
     json_writer out(text);
     out.begin_array();
@@ -188,7 +188,10 @@ class json_object {
     json_object object;
     object.text_.reserve(value.text().size());
     object.members_.reserve(value.size());
-    for (const auto& [name, member] : value.members()) object.append(name, member);
+    for (const auto& [name, member] : value.members()) {
+      const json_input input = member;
+      object.append_new(name, [&input](json_writer& out) { input.write(out); });  // a parsed object names none twice
+    }
     return object;
   }
 
@@ -207,20 +210,7 @@ class json_object {
       valid_ = false;
       return;
     }
-    detail::open_text open(text_, !empty());
-    member_place place{static_cast<std::uint32_t>(text_.size()), 0};
-    json_writer key(text_);
-    key.value(name);
-    text_.push_back(':');
-    place.value = static_cast<std::uint32_t>(text_.size());
-    json_writer out(text_);
-    write(out);
-    if (key.ok() && out.complete() && text_.size() < std::numeric_limits<std::uint32_t>::max()) {
-      members_.push_back(place);
-      open.keep();
-    } else {
-      valid_ = false;
-    }
+    append_new(name, write);
   }
 
   /// The object's JSON.
@@ -258,6 +248,25 @@ class json_object {
     std::uint32_t name;
     std::uint32_t value;
   };
+
+  /// Adds a member of a name that is not there yet.
+  template <class Write>
+  void append_new(std::string_view name, Write&& write) {
+    detail::open_text open(text_, !empty());
+    member_place place{static_cast<std::uint32_t>(text_.size()), 0};
+    json_writer key(text_);
+    key.value(name);
+    text_.push_back(':');
+    place.value = static_cast<std::uint32_t>(text_.size());
+    json_writer out(text_);
+    write(out);
+    if (key.ok() && out.complete() && text_.size() < std::numeric_limits<std::uint32_t>::max()) {
+      members_.push_back(place);
+      open.keep();
+    } else {
+      valid_ = false;
+    }
+  }
 
   [[nodiscard]] std::size_t end_of(const member_place& place) const noexcept {
     const auto next = static_cast<std::size_t>(&place - members_.data()) + 1;
@@ -297,10 +306,10 @@ class json_object {
 class json_array {
  public:
   json_array() = default;
-  template <class... Values>
-  requires(sizeof...(Values) > 0 && !(std::same_as<Values, json_array> && ... &&
-                                      (sizeof...(Values) == 1))) explicit json_array(const Values&... values) {
-    (append(json_input(values)), ...);
+  template <class First, class... Rest>
+  explicit json_array(const First& first, const Rest&... rest) {
+    append(first);
+    (append(rest), ...);
   }
 
   /// Adds an element at the end.

@@ -1,4 +1,5 @@
 #pragma once
+// Inbound 4/6: JSON text becomes a value, or the reason why it does not. No I/O here.
 
 #include <hotline/error.hpp>
 #include <hotline/protocol/json.hpp>
@@ -17,8 +18,6 @@
 #include <system_error>
 #include <utility>
 #include <vector>
-
-// Inbound 4/6: JSON text becomes a value, or the reason why it does not. No I/O here.
 
 namespace hotline {
 

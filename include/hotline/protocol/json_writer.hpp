@@ -1,4 +1,5 @@
 #pragma once
+// Outbound 2/6: values become JSON text. No I/O here, and nothing that is not JSON comes out.
 
 #include <hotline/protocol/json.hpp>
 
@@ -11,8 +12,6 @@
 #include <cstring>
 #include <string>
 #include <string_view>
-
-// Outbound 2/6: values become JSON text. No I/O here, and nothing that is not JSON comes out.
 
 namespace hotline {
 
@@ -129,6 +128,12 @@ inline void append_escaped(std::string& out, std::string_view text) {
 
 }  // namespace detail
 
+/// An integer that is a number: no bool, no character.
+template <class T>
+concept json_integer = std::integral<T> && sizeof(T) <= 8 && !std::same_as<T, bool> && !std::same_as<T, char> &&
+                       !std::same_as<T, wchar_t> && !std::same_as<T, char8_t> && !std::same_as<T, char16_t> &&
+                       !std::same_as<T, char32_t>;
+
 /// Appends one JSON text to a string, piece by piece. Does not allocate by itself beyond what the string needs.
 ///
 /// What JSON cannot say is refused: strings that are not UTF-8, NaN and infinities, calls out of order (a value in an
@@ -160,8 +165,8 @@ class json_writer {
   void value(std::nullptr_t) { literal("null"); }
   void value(std::same_as<bool> auto value) { literal(value ? "true" : "false"); }
 
-  template <std::integral Integer>
-  requires(!std::same_as<Integer, bool> && sizeof(Integer) <= 8) void value(Integer value) {
+  template <json_integer Integer>
+  void value(Integer value) {
     if (!before_value()) return;
     if constexpr (std::signed_integral<Integer>) {
       number_.integer(std::int64_t{value});

@@ -1,4 +1,5 @@
 #pragma once
+// Outbound 2/6: time as the wire tells it. No clock is asked here.
 
 #include <hotline/types.hpp>
 
@@ -9,8 +10,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-// Outbound 2/6: time as the wire tells it. No clock is asked here.
 
 namespace hotline::detail {
 
