@@ -23,10 +23,10 @@ class client final : public session, public command_client {
   using connection_type = typename Core::connection_type;
   using room_type = typename Core::room_type;
 
-  client(Core& core, connection_type& connection, std::uint64_t number, steady_time now, std::uint64_t salt)
+  client(Core& core, connection_type& carried_by, std::uint64_t number, steady_time now, std::uint64_t salt)
       : session(core.options(), now, salt),
-        connection(&connection),
-        remote_address(connection.remote_address()),
+        connection(&carried_by),
+        remote_address(carried_by.remote_address()),
         core_(core),
         number_(number) {}
 

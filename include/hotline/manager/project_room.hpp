@@ -19,9 +19,9 @@ class project_room final : public log_watcher {
  public:
   using mailbox_type = mailbox<Transport, project_room>;
 
-  project_room(std::string project, std::shared_ptr<typename Log::stream_type> stream, room_output& output,
+  project_room(std::string name, std::shared_ptr<typename Log::stream_type> stream, room_output& output,
                std::size_t catch_up_bytes, std::shared_ptr<mailbox_type> mail)
-      : project(std::move(project)), listeners(std::move(stream), output, catch_up_bytes), mail_(std::move(mail)) {
+      : project(std::move(name)), listeners(std::move(stream), output, catch_up_bytes), mail_(std::move(mail)) {
     listeners.stream().attach(*this);
   }
 
