@@ -11,9 +11,11 @@ namespace hotline {
 /// Pings a peer that was silent for `interval` and gives it up when it was silent for `timeout`.
 class interval_heartbeat {
  public:
+  /// 30 s and 90 s.
+  interval_heartbeat() : interval_heartbeat(std::chrono::seconds{30}, std::chrono::seconds{90}) {}
+
   /// Throws `std::invalid_argument` unless 0 < interval < timeout.
-  explicit interval_heartbeat(std::chrono::milliseconds interval = std::chrono::seconds{30},
-                              std::chrono::milliseconds timeout = std::chrono::seconds{90})
+  interval_heartbeat(std::chrono::milliseconds interval, std::chrono::milliseconds timeout)
       : interval_(interval), timeout_(timeout) {
     if (interval <= std::chrono::milliseconds::zero() || timeout <= interval)
       throw std::invalid_argument("hotline: a heartbeat needs 0 < interval < timeout");

@@ -1,0 +1,509 @@
+#include <catch2_any.hpp>
+#include <hotline/event_emitter.hpp>
+#include <hotline/transport/memory_transport.hpp>
+#include <hotline/ws_manager.hpp>
+#include <memory_client.hpp>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+using namespace hotline;
+using namespace std::chrono_literals;
+using hotline_test::client_frame;
+using hotline_test::memory_client;
+
+namespace {
+
+using manager_type = ws_manager<memory_transport>;
+
+struct host {
+  explicit host(manager_options options = {}, log_options limits = {})
+      : env(std::make_shared<manual_environment>()),
+        events(limits, env),
+        manager(std::make_unique<manager_type>(memory_transport(env), events, std::move(options))) {
+    REQUIRE_FALSE(manager->start());
+  }
+
+  [[nodiscard]] memory_transport& line() { return manager->transport(); }
+  [[nodiscard]] memory_client connect(std::string_view target = "/ws/p") {
+    memory_client c(line(), target);
+    REQUIRE(c.upgraded());
+    const json hello = c.next();
+    REQUIRE(hello["type"].as_string() == "connected");
+    id_of_last = std::string(*hello["connection_id"].as_string());
+    return c;
+  }
+
+  std::shared_ptr<manual_environment> env;
+  event_emitter events;
+  std::unique_ptr<manager_type> manager;
+  std::string id_of_last;
+};
+
+using seqs = std::vector<std::uint64_t>;
+
+}  // namespace
+
+TEST_CASE("a client is greeted with what it needs to know", "[manager]") {
+  host h;
+  REQUIRE(h.events.emit("p", "before"));
+  memory_client c(h.line());
+  CHECK(c.head.find("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n") != std::string::npos);
+  const json hello = c.next();
+  CHECK(hello["type"].as_string() == "connected");
+  CHECK(hello["project_id"].as_string() == "p");
+  CHECK(hello["protocol"].as_int64() == 1);
+  CHECK(hello["epoch"].as_string() == h.events.log()->open("p")->epoch());
+  CHECK(hello["seq"].as_int64() == 1);
+  CHECK(hello["resumed"].as_bool() == false);
+  CHECK(hello["heartbeat"]["interval"].as_double() == 30);
+  CHECK(hello["heartbeat"]["timeout"].as_double() == 90);
+  CHECK(hello["limits"]["message_bytes"].as_int64() == 65536);
+  CHECK(c.events().empty());
+}
+
+TEST_CASE("events reach the connections of their project, with their fields in the envelope", "[manager]") {
+  host h;
+  memory_client a = h.connect("/ws/a"), b = h.connect("/ws/b");
+  REQUIRE(h.events.emit("a", "task_started", {{"task_id", "t1"}, {"n", 3}}));
+  const json e = a.next();
+  CHECK(e["type"].as_string() == "event");
+  CHECK(e["event_type"].as_string() == "task_started");
+  CHECK(e["project_id"].as_string() == "a");
+  CHECK(e["seq"].as_int64() == 1);
+  CHECK(e["task_id"].as_string() == "t1");
+  CHECK(e["n"].as_int64() == 3);
+  CHECK(b.next_type().empty());
+}
+
+TEST_CASE("subscribe replaces the default, adds after that, and unsubscribe takes away", "[manager]") {
+  host h;
+  memory_client c = h.connect();
+  const auto emit_all = [&] {
+    for (const auto* type : {"a", "b", "c"}) REQUIRE(h.events.emit("p", type));
+  };
+  emit_all();
+  CHECK(c.events() == seqs{1, 2, 3});
+  c.send(R"({"command":"subscribe","id":1,"payload":{"events":["a"]}})");
+  const json told = c.next();
+  CHECK(told["type"].as_string() == "command_response");
+  CHECK(told["id"].as_int64() == 1);
+  CHECK(told["result"].text() == R"({"events":["a"],"seq":3})");
+  emit_all();
+  CHECK(c.events() == seqs{4});
+  c.send(R"({"command":"subscribe","payload":{"events":["c"]}})");
+  CHECK(c.next()["result"]["events"].text() == R"(["a","c"])");
+  emit_all();
+  CHECK(c.events() == seqs{7, 9});
+  c.send(R"({"command":"unsubscribe","payload":{"events":["a"]}})");
+  CHECK(c.next()["result"]["events"].text() == R"(["c"])");
+  emit_all();
+  CHECK(c.events() == seqs{12});
+  c.send(R"({"command":"subscribe","payload":{"events":["*"]}})");
+  CHECK(c.next()["result"]["events"].text() == R"(["*"])");
+  emit_all();
+  CHECK(c.events() == seqs{13, 14, 15});
+  c.send(R"({"command":"unsubscribe","payload":{"events":["a"]}})");
+  CHECK(c.next()["error"]["code"].as_string() == "subscribed_to_all");
+  c.send(R"({"command":"unsubscribe","payload":{"events":["*"]}})");
+  CHECK(c.next()["result"]["events"].text() == "[]");
+  emit_all();
+  CHECK(c.events().empty());
+}
+
+TEST_CASE("the host may choose that a new connection hears nothing", "[manager]") {
+  host h({.hears_all = false});
+  memory_client c = h.connect();
+  REQUIRE(h.events.emit("p", "a"));
+  CHECK(c.events().empty());
+}
+
+TEST_CASE("bad subscriptions are refused by name and change nothing", "[manager]") {
+  host h({.session = {.subscriptions = 2}});
+  memory_client c = h.connect();
+  const auto refusal = [&](const std::string& payload) {
+    c.send(R"({"command":"subscribe","payload":)" + payload + "}");
+    const json told = c.next();
+    CHECK(told["type"].as_string() == "command_error");
+    return std::string(*told["error"]["code"].as_string()) + ": " + std::string(*told["error"]["message"].as_string());
+  };
+  CHECK(refusal("{}") == "invalid_payload: events: expected array");
+  CHECK(refusal(R"({"events":["a",7]})") == "invalid_payload: events[1]: expected string");
+  CHECK(refusal(R"({"events":["a b"]})") == "invalid_payload: events[0]: no event type");
+  CHECK(refusal(R"({"events":["a","b","c"]})") == "too_many_subscriptions: at most 2 event types");
+  REQUIRE(h.events.emit("p", "z"));
+  CHECK(c.events() == seqs{1});
+}
+
+TEST_CASE("ping is answered with pong, which carries the log's end", "[manager]") {
+  host h;
+  memory_client c = h.connect();
+  REQUIRE(h.events.emit("p", "a"));
+  CHECK(c.events() == seqs{1});
+  c.send(R"({"command":"ping","id":"x"})");
+  const json pong = c.next();
+  CHECK(pong["type"].as_string() == "pong");
+  CHECK(pong["id"].as_string() == "x");
+  CHECK(pong["seq"].as_int64() == 1);
+}
+
+TEST_CASE("a message that the host makes keeps its type, is numbered, and is heard by its type", "[manager]") {
+  host h;
+  memory_client c = h.connect();
+  REQUIRE(h.manager->broadcast_to_project("p", {{"type", "notice"}, {"text", "hello"}}));
+  const json told = c.next();
+  CHECK(told["type"].as_string() == "notice");
+  CHECK(told["seq"].as_int64() == 1);
+  CHECK(told["text"].as_string() == "hello");
+  c.send(R"({"command":"subscribe","payload":{"events":["other"]}})");
+  (void)c.next();
+  REQUIRE(h.manager->broadcast_to_project("p", {{"type", "notice"}}));
+  CHECK(c.next_type().empty());
+
+  CHECK(h.manager->broadcast_to_project("p", {{"text", "no type"}}).error().code == errc::invalid_event_type);
+  CHECK(h.manager->broadcast_to_project("p", {{"type", "connected"}}).error().code == errc::reserved_type);
+  CHECK(h.manager->broadcast_to_project("p", {{"type", "a"}, {"seq", 7}}).error().code == errc::reserved_field);
+  CHECK(h.manager->broadcast_to_project("", {{"type", "a"}}).error().code == errc::invalid_project);
+}
+
+TEST_CASE("broadcast_to_all reaches every project", "[manager]") {
+  host h;
+  memory_client a = h.connect("/ws/a"), b = h.connect("/ws/b");
+  const auto sent = h.manager->broadcast_to_all({{"type", "notice"}});
+  REQUIRE(sent);
+  CHECK(*sent == 2);
+  CHECK(a.next_type() == "notice");
+  CHECK(b.next_type() == "notice");
+}
+
+TEST_CASE("send_to reaches one connection, past its filter and past the log", "[manager]") {
+  host h;
+  memory_client a = h.connect();
+  const std::string id = h.id_of_last;
+  memory_client b = h.connect();
+  a.send(R"({"command":"unsubscribe","payload":{"events":["*"]}})");
+  (void)a.next();
+  CHECK_FALSE(h.manager->send_to(id, {{"type", "private"}, {"n", 1}}));
+  const json told = a.next();
+  CHECK(told["type"].as_string() == "private");
+  CHECK(told["seq"].is_missing());
+  CHECK(b.next_type().empty());
+  CHECK(h.manager->send_to("nobody", {{"type", "private"}}) == errc::no_such_connection);
+  CHECK(h.manager->send_to(id, {{"type", "pong"}}) == errc::reserved_type);
+}
+
+TEST_CASE("disconnect tells the client why before it closes", "[manager]") {
+  host h;
+  std::vector<std::string> ended;
+  h.manager->on_disconnect([&](const connection_info& info, close_code code, std::string_view reason) {
+    ended.push_back(info.project + " " + std::to_string(static_cast<int>(code)) + " " + std::string(reason));
+  });
+  memory_client c = h.connect();
+  CHECK_FALSE(h.manager->disconnect(h.id_of_last, close_code::forbidden, "not yours"));
+  const json told = c.next();
+  CHECK(told["type"].as_string() == "disconnected");
+  CHECK(told["code"].as_int64() == 4003);
+  CHECK(told["reason"].as_string() == "not yours");
+  CHECK(told["reconnect"].as_bool() == false);
+  CHECK(c.close_code == 4003);
+  CHECK(c.close_reason == "not yours");
+  CHECK(ended.empty());
+  c.peer->send(client_frame(0x88, "\x0f\xa3"));
+  c.pump();
+  CHECK(c.peer->closed_by_server());
+  c.peer->close();
+  c.pump();
+  CHECK(ended == std::vector<std::string>{"p 4003 not yours"});
+  CHECK(h.manager->disconnect(h.id_of_last) == errc::no_such_connection);
+}
+
+TEST_CASE("a close from the client is answered with its code", "[manager]") {
+  host h;
+  std::vector<int> ended;
+  h.manager->on_disconnect(
+      [&](const connection_info&, close_code code, std::string_view) { ended.push_back(static_cast<int>(code)); });
+  memory_client c = h.connect();
+  c.peer->send(client_frame(0x88, std::string("\x03\xe9", 2) + "bye"));
+  c.pump();
+  CHECK(c.close_code == 1001);
+  c.peer->close();
+  c.pump();
+  CHECK(ended == std::vector<int>{1001});
+  CHECK(h.manager->status().connections == 0);
+}
+
+TEST_CASE("a peer that ignores our close is let go after close_timeout", "[manager]") {
+  host h;
+  memory_client c = h.connect();
+  CHECK_FALSE(h.manager->disconnect(h.id_of_last));
+  h.line().advance(4s);
+  CHECK(h.manager->status().connections == 1);
+  h.line().advance(2s);
+  CHECK(h.manager->status().connections == 0);
+  CHECK(c.peer->was_reset());
+}
+
+TEST_CASE("a silent client is pinged after 30 s and given up after 90 s", "[manager]") {
+  host h;
+  memory_client quiet = h.connect(), lively = h.connect();
+  h.line().advance(31s);
+  quiet.pump();
+  lively.pump();
+  CHECK(quiet.pings.size() == 1);
+  CHECK(lively.pings.size() == 1);
+  lively.peer->send(client_frame(0x8a, ""));
+  h.line().advance(30s);
+  lively.peer->send(client_frame(0x8a, ""));
+  h.line().advance(30s);
+  quiet.pump();
+  CHECK(quiet.close_code == 4000);
+  CHECK(quiet.next_type() == "disconnected");
+  lively.pump();
+  CHECK_FALSE(lively.close_code);
+}
+
+TEST_CASE("every way to break the rules has its code", "[manager]") {
+  struct offence {
+    std::string name, bytes;
+    int code;
+  };
+  const std::string big(70000, 'a');
+  const std::vector<offence> offences{
+      {"binary", client_frame(0x82, "x"), 1003},
+      {"not UTF-8", client_frame(0x81, "\xff"), 1007},
+      {"a reserved bit", client_frame(0xc1, "x"), 1002},
+      {"unmasked", std::string("\x81\x01x", 3), 1002},
+      {"a reserved opcode", client_frame(0x83, "x"), 1002},
+      {"too big", client_frame(0x81, big), 1009},
+      {"a close with a code that may not be sent", client_frame(0x88, std::string("\x03\xed", 2)), 1002},
+  };
+  host h;
+  memory_client witness = h.connect();
+  for (const auto& o : offences) {
+    INFO(o.name);
+    memory_client c = h.connect();
+    c.peer->send(o.bytes);
+    c.pump();
+    CHECK(c.close_code == o.code);
+    CHECK(c.peer->closed_by_server());
+    c.peer->close();
+    c.pump();
+  }
+  REQUIRE(h.events.emit("p", "still"));
+  CHECK(witness.events() == seqs{1});
+  CHECK(h.manager->status().connections == 1);
+}
+
+TEST_CASE("what is no command is answered with an error, and the connection goes on", "[manager]") {
+  host h;
+  memory_client c = h.connect();
+  const auto told = [&](std::string_view text) {
+    c.send(text);
+    const json answer = c.next();
+    return std::string(*answer["type"].as_string()) + " " +
+           std::string(
+               (answer["code"].is_missing() ? answer["error"]["code"] : answer["code"]).as_string().value_or(""));
+  };
+  CHECK(told("{") == "error not_json");
+  CHECK(told("[]") == "error not_an_object");
+  CHECK(told("{}") == "error no_command");
+  CHECK(told(R"({"command":""})") == "error invalid_command");
+  CHECK(told(R"({"command":"x","id":{}})") == "command_error invalid_id");
+  CHECK(told(R"({"command":"x","payload":3})") == "command_error invalid_payload");
+  CHECK(told(R"({"command":"x","command":"y"})") == "error duplicate_key");
+  CHECK(told(std::string(100, '[')) == "error too_deep");
+  CHECK(told(R"({"command":"nonesuch"})") == "command_error unknown_command");
+  CHECK(told(R"({"command":"ping"})") == "pong ");
+}
+
+TEST_CASE("other paths are the host's, and what it does not know is 404", "[manager]") {
+  host h;
+  h.manager->on_http([](const http_request& q) -> std::optional<http_response> {
+    if (q.path == "/") return http_response{.content_type = "text/html", .body = "<h1>hi</h1>"};
+    if (q.path == "/throws") throw std::runtime_error("secret");
+    return std::nullopt;
+  });
+  const auto get = [&](std::string_view line) {
+    const auto peer = h.line().connect();
+    peer->send(std::string(line) + " HTTP/1.1\r\nHost: x\r\n\r\n");
+    h.line().run();
+    CHECK(peer->closed_by_server());
+    return peer->take();
+  };
+  CHECK(get("GET /").ends_with("\r\n\r\n<h1>hi</h1>"));
+  CHECK(get("HEAD /").find("Content-Length: 11\r\n") != std::string::npos);
+  CHECK(get("HEAD /").ends_with("\r\n\r\n"));
+  CHECK(get("GET /none").starts_with("HTTP/1.1 404 "));
+  CHECK(get("GET /throws").starts_with("HTTP/1.1 500 "));
+  CHECK(get("GET /throws").find("secret") == std::string::npos);
+  CHECK(get("DELETE /").starts_with("HTTP/1.1 405 "));
+  CHECK(get("GET /ws/p").starts_with("HTTP/1.1 426 "));
+}
+
+TEST_CASE("project ids are decoded once and must obey the rule", "[manager]") {
+  host h;
+  const auto answer = [&](std::string_view target) {
+    memory_client c(h.line(), target);
+    if (!c.upgraded()) return c.http().substr(9, 3);
+    return std::string(*c.next()["project_id"].as_string());
+  };
+  CHECK(answer("/ws/my.project-1_x") == "my.project-1_x");
+  CHECK(answer("/ws/a%2Db") == "a-b");
+  CHECK(answer("/ws/p?resume=x") == "p");
+  CHECK(answer("/ws/") == "404");
+  CHECK(answer("/ws/a/b") == "404");
+  CHECK(answer("/ws/a%2Fb") == "404");
+  CHECK(answer("/ws/..") == "404");
+  CHECK(answer("/ws/%2e%2e") == "404");
+  CHECK(answer("/ws/a%252Db") == "404");
+  CHECK(answer("/ws/%zz") == "404");
+  CHECK(answer("/ws/%00") == "404");
+  CHECK(answer("/ws/" + std::string(128, 'a')) == std::string(128, 'a'));
+  CHECK(answer("/ws/" + std::string(129, 'a')) == "404");
+  CHECK(answer("/other") == "404");
+}
+
+TEST_CASE("a head that does not end in time is 408, whatever trickles in", "[manager]") {
+  host h;
+  const auto peer = h.line().connect();
+  for (int i = 0; i < 25 && !peer->closed_by_server(); ++i) {
+    peer->send(i == 0 ? "GET / HTTP/1.1\r\nHost: x\r\nA: " : "x");
+    h.line().advance(500ms);
+  }
+  CHECK(peer->closed_by_server());
+  CHECK(peer->received().starts_with("HTTP/1.1 408 "));
+}
+
+TEST_CASE("a client that does not read its answers is closed as too slow, and holds a bounded amount", "[manager]") {
+  host h({.session = {.control_lane_bytes = 4096}});
+  memory_client c = h.connect();
+  const std::string id = h.id_of_last;
+  c.peer->stall(true);
+  std::error_code last;
+  for (int i = 0; i < 100 && !last; ++i)
+    last = h.manager->send_to(id, {{"type", "note"}, {"text", std::string(100, 'x')}});
+  CHECK(last == errc::control_lane_full);
+  c.peer->stall(false);
+  h.line().run();
+  c.pump();
+  CHECK(c.close_code == 4008);
+}
+
+TEST_CASE("a client that floods commands and does not read is not read from either", "[manager]") {
+  host h({.session = {.control_lane_bytes = 64 * 1024}});
+  memory_client c = h.connect();
+  c.peer->stall(true);
+  std::string burst;
+  for (int i = 0; i < 200; ++i) burst += client_frame(0x81, R"({"command":"ping"})");
+  for (int i = 0; i < 50; ++i) {
+    c.peer->send(burst);
+    h.line().run();
+  }
+  c.peer->stall(false);
+  h.line().run();
+  c.pump();
+  CHECK_FALSE(c.close_code);
+  CHECK(c.messages.size() == 10000);
+}
+
+TEST_CASE("stop tells everybody, flushes what was accepted, and then is silent", "[manager]") {
+  host h;
+  int done = 0, disconnects = 0;
+  h.manager->on_disconnect([&](const connection_info&, close_code code, std::string_view) {
+    CHECK(code == close_code::going_away);
+    CHECK(done == 0);
+    ++disconnects;
+  });
+  memory_client prompt = h.connect(), slow = h.connect();
+  slow.peer->window(10);
+  for (int i = 0; i < 5; ++i) REQUIRE(h.events.emit("p", "a"));
+  h.line().run();
+  h.manager->stop([&] { ++done; });
+  for (memory_client* const c : {&prompt, &slow}) {
+    c->peer->stall(false);
+    CHECK(c->events() == seqs{1, 2, 3, 4, 5});
+    const json told = c->next();
+    CHECK(told["type"].as_string() == "disconnected");
+    CHECK(told["code"].as_int64() == 1001);
+    CHECK(told["reconnect"].as_bool() == true);
+    CHECK(c->close_code == 1001);
+    CHECK(done == 0);
+    c->peer->send(client_frame(0x88, std::string("\x03\xe9", 2)));
+    h.line().run();
+    c->peer->close();
+    h.line().run();
+  }
+  CHECK(done == 1);
+  CHECK(disconnects == 2);
+  CHECK_FALSE(h.manager->is_running());
+  REQUIRE(h.events.emit("p", "after"));
+  h.line().run();
+}
+
+TEST_CASE("stop ends within its bound although a client never reads", "[manager]") {
+  host h;
+  bool done = false;
+  memory_client stuck = h.connect();
+  stuck.peer->stall(true);
+  REQUIRE(h.events.emit("p", "a"));
+  h.manager->stop([&] { done = true; });
+  h.line().advance(4s);
+  CHECK_FALSE(done);
+  h.line().advance(2s);
+  CHECK(done);
+}
+
+TEST_CASE("the completion of stop may destroy the manager", "[manager]") {
+  host h;
+  memory_client c = h.connect();
+  memory_transport* const line = &h.line();
+  h.manager->stop([&] { h.manager.reset(); });
+  c.peer->close();
+  line->run();
+  CHECK(h.manager == nullptr);
+}
+
+TEST_CASE("hooks that throw harm nobody", "[manager]") {
+  host h;
+  std::vector<std::string> told;
+  h.manager->on_error([&](std::string_view where, std::exception_ptr) {
+    told.emplace_back(where);
+    throw std::runtime_error("the hook itself");
+  });
+  h.manager->on_connect([](const connection_info&) { throw 1; });
+  h.manager->on_disconnect([](const connection_info&, close_code, std::string_view) { throw 2; });
+  memory_client c = h.connect();
+  REQUIRE(h.events.emit("p", "a"));
+  CHECK(c.events() == seqs{1});
+  c.peer->reset();
+  c.pump();
+  CHECK(told == std::vector<std::string>{"on_connect", "on_disconnect"});
+}
+
+TEST_CASE("connections are listed with what they hear and when they were heard", "[manager]") {
+  host h;
+  memory_client a = h.connect("/ws/a");
+  h.line().advance(10s);
+  memory_client b = h.connect("/ws/b");
+  b.send(R"({"command":"subscribe","payload":{"events":["y","x"]}})");
+  const auto all = h.manager->connections();
+  REQUIRE(all.size() == 2);
+  CHECK(all[0].project == "a");
+  CHECK(all[0].hears_all);
+  CHECK(all[1].subscriptions == std::vector<std::string>{"x", "y"});
+  CHECK(h.env->now() - all[0].last_heard == 10s);
+  CHECK(all[0].is_healthy(h.env->now()));
+  CHECK_FALSE(all[0].is_healthy(h.env->now() + 81s));
+  CHECK(h.manager->connections("b").size() == 1);
+  CHECK(to_json(h.manager->status()).text() ==
+        R"({"connections":2,"projects":[{"project_id":"a","connections":1},{"project_id":"b","connections":1}]})");
+  REQUIRE(h.manager->connection(h.id_of_last));
+  CHECK(h.manager->connection(h.id_of_last)->project == "b");
+}
+
+TEST_CASE("a manager is refused a prefix that is no folder", "[manager]") {
+  event_emitter events;
+  CHECK_THROWS_AS(manager_type(memory_transport(), events, {.route_prefix = "ws"}), std::invalid_argument);
+}
