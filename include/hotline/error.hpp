@@ -90,7 +90,7 @@ struct failure {
 
 /// A value or the `failure` that stands in its place; an expected outcome, so never thrown.
 template <class T>
-class [[nodiscard]] result {
+class result {
  public:
   result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
   result(failure why) : state_(std::in_place_index<1>, std::move(why)) {}
