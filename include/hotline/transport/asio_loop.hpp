@@ -61,7 +61,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
     if (receiver_ != nullptr) return errc::already_running;
     if (const std::error_code failed = open_listeners()) {
       close_listeners();
-      return failed;
+      return as_standard(failed);
     }
     receiver_ = &r;
     std::size_t bytes = 1;
@@ -112,14 +112,14 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
       if (*executor_ == Executor(theirs.get_executor())) return adopt(socket_type(std::move(theirs)), already_read);
     std::error_code failed;
     const asio::generic::stream_protocol protocol(theirs.local_endpoint(failed).protocol());
-    if (failed) return failed;
+    if (failed) return as_standard(failed);
     const int descriptor = theirs.release(failed);
-    if (failed) return failed;
+    if (failed) return as_standard(failed);
     socket_type socket(*executor_);
     socket.assign(protocol, descriptor, failed);
     if (!failed) return adopt(std::move(socket), already_read);
     ::close(descriptor);
-    return failed;
+    return as_standard(failed);
   }
 
   std::error_code adopt(socket_type socket, std::string_view already_read) {
@@ -127,7 +127,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
     std::error_code failed;
     const auto peer = socket.remote_endpoint(failed);
     if (!failed) failed = prepare(socket, peer);
-    if (failed) return failed;
+    if (failed) return as_standard(failed);
     connection& c = link(std::move(socket), peer);
     if (!already_read.empty()) c.early_ = std::make_unique<early_input>(early_input{std::string(already_read), 0});
     asio::post(*executor_, [c = reference(c)] {
@@ -194,6 +194,11 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
  private:
   using clock = std::chrono::steady_clock;
   using timer = asio::basic_waitable_timer<clock, asio::wait_traits<clock>, Executor>;
+
+  /// The system's errors in the category that compares with `std::errc`; Asio has its own, which does not.
+  static std::error_code as_standard(const std::error_code& e) noexcept {
+    return e.category() == asio::error::get_system_category() ? std::error_code(e.value(), std::system_category()) : e;
+  }
 
   static bool is_busy(const std::error_code& e) noexcept {
     return e == asio::error::would_block || e == asio::error::try_again;
@@ -294,7 +299,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
   void report(connection& c, std::error_code why) {
     if (stopped_) return;
     const reference held = unlink(c);
-    receiver_->on_closed(c, why);
+    receiver_->on_closed(c, as_standard(why));
   }
 
   // ------------------------------------------------------------------------------------------------- input
@@ -342,7 +347,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
   /// The peer's FIN is the end for us too: who sends no more will not answer a close frame either. The end is orderly
   /// unless the peer has left something unread.
   static std::error_code end_of_input(const connection& c, std::error_code failed) noexcept {
-    return failed == asio::error::eof && !c.awaits_output_ ? std::error_code{} : failed;
+    return failed == asio::error::eof && (c.ended_ || !c.awaits_output_) ? std::error_code{} : failed;
   }
 
   void deliver_early(connection& c) {
@@ -368,7 +373,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
     int value = 0;
     socklen_t size = sizeof value;
     if (::getsockopt(c.socket_.native_handle(), SOL_SOCKET, SO_ERROR, &value, &size) != 0) return {};
-    return {value, asio::error::get_system_category()};
+    return {value, std::system_category()};
   }
 
   // ------------------------------------------------------------------------------------------------ output

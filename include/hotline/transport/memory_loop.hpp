@@ -223,9 +223,9 @@ class memory_loop {
     while (!c.closing_ && (!c.paused_ || c.ended_)) {
       const std::size_t waiting = c.inbound_.size() - c.delivered_;
       if (waiting == 0) {
-        if (c.peer_ended_)
-          close(c, c.awaits_window_ ? std::make_error_code(std::errc::broken_pipe) : std::error_code{});
-        return;
+        if (!c.peer_ended_) return;
+        const bool orderly = c.ended_ || !c.awaits_window_;
+        return close(c, orderly ? std::error_code{} : std::make_error_code(std::errc::broken_pipe));
       }
       const std::size_t now = std::min({waiting, bytes, c.ended_ ? waiting : c.chunk_});
       if (now == 0) return;

@@ -1,0 +1,269 @@
+#pragma once
+
+#include <hotline/concepts.hpp>
+
+#include <catch2_any.hpp>
+
+#include <array>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+namespace conformance {
+
+/// A client's end, whatever the model's is called.
+class client_end {
+ public:
+  virtual ~client_end() = default;
+  virtual void send(std::string_view) = 0;
+  virtual void close() = 0;
+  virtual void reset() = 0;
+  virtual void stall(bool) = 0;
+  virtual void window(std::size_t) = 0;
+  [[nodiscard]] virtual const std::string& received() const = 0;
+  [[nodiscard]] virtual bool closed_by_server() const = 0;
+};
+
+/// What was seen of one connection.
+struct connection_record {
+  void* connection = nullptr;
+  std::shared_ptr<client_end> peer;  // of connections that `subject::open` made
+  std::string data;
+  std::size_t reads = 0;
+  int writable = 0;
+  int closed = 0;
+  std::error_code reason;
+  bool owed_writable = false;  // a write came short
+  bool silenced = false;       // after shutdown and abort nothing may come but on_closed
+};
+
+/// A started transport whose receiver writes down what it hears and notices calls that may not be.
+/// The tests see no model's type, so that they are compiled once.
+class subject {
+ public:
+  virtual ~subject() = default;
+
+  std::deque<connection_record> seen;  // in the order of on_open
+  int ticks = 0;
+
+  // What a test does in a callback, after it was written down.
+  std::function<void(connection_record&)> when_open = [](auto&) {};
+  std::function<void(connection_record&, std::span<char>)> when_data = [](auto&, std::span<char>) {};
+  std::function<void(connection_record&)> when_writable = [](auto&) {};
+  std::function<void(connection_record&)> when_closed = [](auto&) {};
+  std::function<void()> when_tick = [] {};
+
+  // The transport's functions, none of which may call back.
+
+  virtual std::error_code start() = 0;
+  virtual hotline::environment& env() = 0;
+
+  std::size_t write(connection_record& r, std::span<const std::string_view> spans) {
+    std::size_t size = 0;
+    for (const auto& s : spans) size += s.size();
+    const std::size_t taken = quietly([&] { return do_write(r.connection, spans); });
+    CHECK(taken <= size);
+    if (r.silenced) CHECK(taken == 0);
+    if (taken < size) r.owed_writable = true;
+    return taken;
+  }
+  std::size_t write(connection_record& r, std::string_view bytes) { return write(r, std::array{bytes}); }
+  void pause(connection_record& r) {
+    quietly([&] { do_pause(r.connection); });
+  }
+  void resume(connection_record& r) {
+    quietly([&] { do_resume(r.connection); });
+  }
+  void shutdown(connection_record& r) {
+    r.silenced = true;
+    quietly([&] { do_shutdown(r.connection); });
+  }
+  void abort(connection_record& r) {
+    r.silenced = true;
+    quietly([&] { do_abort(r.connection); });
+  }
+  void post(std::function<void()> f) {
+    quietly([&] { do_post([this, f = std::move(f)] { called(f); }); });
+  }
+  /// The transport's `post` and nothing around it, for other threads.
+  virtual void do_post(std::function<void()>) = 0;
+  void stop_accepting() {
+    quietly([&] { do_stop_accepting(); });
+  }
+  void stop() {
+    stopped_ = true;
+    quietly([&] { do_stop(); });
+  }
+
+  // The loop and the clients, as the fixture has them.
+
+  virtual bool step() = 0;
+  virtual void settle() = 0;
+  virtual bool finish() = 0;
+  virtual std::shared_ptr<client_end> connect() = 0;
+
+  /// Runs the loop until `done`; false: it never was.
+  bool drive(const std::function<bool()>& done) {
+    while (!done())
+      if (!step()) return false;
+    return true;
+  }
+
+  /// A connection, open at both ends.
+  connection_record& open() {
+    const std::size_t index = seen.size();
+    auto peer = connect();
+    REQUIRE(drive([&] { return seen.size() > index; }));
+    seen[index].peer = std::move(peer);
+    return seen[index];
+  }
+
+ protected:
+  virtual std::size_t do_write(void* c, std::span<const std::string_view>) = 0;
+  virtual void do_pause(void* c) = 0;
+  virtual void do_resume(void* c) = 0;
+  virtual void do_shutdown(void* c) = 0;
+  virtual void do_abort(void* c) = 0;
+  virtual void do_stop_accepting() = 0;
+  virtual void do_stop() = 0;
+
+  connection_record& heard_open(void* c) {
+    seen.push_back({});
+    seen.back().connection = c;
+    return seen.back();
+  }
+
+  void heard(connection_record& r, const void* c) const {
+    CHECK(r.connection == c);
+    CHECK(r.closed == 0);
+  }
+
+  void called(const std::function<void()>& f) {
+    CHECK_FALSE(stopped_);
+    CHECK_FALSE(inside_callback_);
+    CHECK_FALSE(inside_function_);
+    inside_callback_ = true;
+    f();
+    inside_callback_ = false;
+  }
+
+ private:
+  template <class Function>
+  std::invoke_result_t<const Function&> quietly(const Function& f) {
+    struct guard {
+      explicit guard(bool& f) : flag(f), before(std::exchange(f, true)) {}
+      guard(const guard&) = delete;
+      guard& operator=(const guard&) = delete;
+      ~guard() { flag = before; }
+      bool& flag;
+      bool before;
+    } const inside(inside_function_);
+    return f();
+  }
+
+  bool stopped_ = false;
+  bool inside_callback_ = false;
+  bool inside_function_ = false;
+};
+
+/// The subject that a fixture makes; conformance.hpp says what a fixture is.
+template <class Fixture>
+class subject_of final : public subject,
+                         public hotline::transport_receiver<typename Fixture::transport_type::connection_type> {
+ public:
+  using connection = typename Fixture::transport_type::connection_type;
+
+  subject_of() { REQUIRE(start() == std::error_code{}); }
+  ~subject_of() override {
+    stop();
+    CHECK(finish());
+  }
+
+  std::error_code start() override { return fixture.transport().start(*this); }
+  hotline::environment& env() override { return fixture.transport().env(); }
+  void do_post(std::function<void()> f) override { fixture.transport().post(std::move(f)); }
+  bool step() override { return fixture.step(); }
+  void settle() override { fixture.settle(); }
+  bool finish() override { return fixture.finish(); }
+  std::shared_ptr<client_end> connect() override { return std::make_shared<end_of>(fixture.connect()); }
+
+  Fixture fixture;
+
+ private:
+  using peer_pointer = decltype(std::declval<Fixture&>().connect());
+
+  class end_of final : public client_end {
+   public:
+    explicit end_of(peer_pointer peer) : peer_(std::move(peer)) {}
+    void send(std::string_view bytes) override { peer_->send(bytes); }
+    void close() override { peer_->close(); }
+    void reset() override { peer_->reset(); }
+    void stall(bool on) override { peer_->stall(on); }
+    void window(std::size_t bytes) override { peer_->window(bytes); }
+    [[nodiscard]] const std::string& received() const override { return peer_->received(); }
+    [[nodiscard]] bool closed_by_server() const override { return peer_->closed_by_server(); }
+
+   private:
+    peer_pointer peer_;
+  };
+
+  static connection& real(void* c) { return *static_cast<connection*>(c); }
+
+  std::size_t do_write(void* c, std::span<const std::string_view> spans) override {
+    return fixture.transport().write(real(c), spans);
+  }
+  void do_pause(void* c) override { fixture.transport().pause_reading(real(c)); }
+  void do_resume(void* c) override { fixture.transport().resume_reading(real(c)); }
+  void do_shutdown(void* c) override { fixture.transport().shutdown(real(c)); }
+  void do_abort(void* c) override { fixture.transport().abort(real(c)); }
+  void do_stop_accepting() override { fixture.transport().stop_accepting(); }
+  void do_stop() override { fixture.transport().stop(); }
+
+  void on_open(connection& c) override {
+    CHECK(c.context() == nullptr);
+    CHECK_FALSE(std::string(c.remote_address()).empty());
+    connection_record& r = heard_open(&c);
+    c.context() = &r;
+    called([&] { when_open(r); });
+  }
+  void on_data(connection& c, std::span<char> bytes) override {
+    connection_record& r = of(c);
+    CHECK_FALSE(bytes.empty());
+    CHECK_FALSE(r.silenced);
+    r.data.append(bytes.data(), bytes.size());
+    ++r.reads;
+    called([&] { when_data(r, bytes); });
+  }
+  void on_writable(connection& c) override {
+    connection_record& r = of(c);
+    CHECK(std::exchange(r.owed_writable, false));
+    CHECK_FALSE(r.silenced);
+    ++r.writable;
+    called([&] { when_writable(r); });
+  }
+  void on_closed(connection& c, std::error_code reason) override {
+    connection_record& r = of(c);
+    ++r.closed;
+    r.reason = reason;
+    called([&] { when_closed(r); });
+  }
+  void on_tick() override {
+    ++ticks;
+    called([&] { when_tick(); });
+  }
+
+  connection_record& of(connection& c) {
+    auto& r = *static_cast<connection_record*>(c.context());
+    heard(r, &c);
+    return r;
+  }
+};
+
+}  // namespace conformance

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/// A client's end of a real socket, with nothing of Asio in it; it moves when it is pumped and never blocks.
+class socket_peer {
+ public:
+  static std::shared_ptr<socket_peer> tcp(std::uint16_t port) {
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return connect(&to, sizeof to);
+  }
+
+  static std::shared_ptr<socket_peer> local(const std::string& path) {
+    sockaddr_un to{};
+    to.sun_family = AF_UNIX;
+    path.copy(to.sun_path, sizeof to.sun_path - 1);
+    return connect(&to, sizeof to);
+  }
+
+  socket_peer(const socket_peer&) = delete;
+  socket_peer& operator=(const socket_peer&) = delete;
+  ~socket_peer() { drop(); }
+
+  void send(std::string_view bytes) {
+    outgoing_.append(bytes);
+    pump();
+  }
+  void close() {
+    ending_ = true;
+    pump();
+  }
+  void reset() {
+    const linger at_once{1, 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    drop();
+  }
+  void stall(bool on) { window(on ? 0 : std::numeric_limits<std::size_t>::max()); }
+  void window(std::size_t bytes) {
+    window_ = bytes;
+    pump();
+  }
+
+  [[nodiscard]] const std::string& received() const { return received_; }
+  [[nodiscard]] bool closed_by_server() const { return ended_ || socket_ < 0; }
+  [[nodiscard]] bool connected() const { return socket_ >= 0; }
+
+  /// True if anything moved.
+  bool pump() { return socket_ >= 0 && (pump_out() | pump_in()); }
+
+ private:
+  explicit socket_peer(int socket) : socket_(socket) {}
+
+  static std::shared_ptr<socket_peer> connect(const void* to, socklen_t size) {
+    const auto* const address = static_cast<const sockaddr*>(to);
+    int socket = ::socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (socket >= 0 && ::connect(socket, address, size) != 0) ::close(std::exchange(socket, -1));
+    if (socket >= 0) ::fcntl(socket, F_SETFL, O_NONBLOCK);
+    return std::shared_ptr<socket_peer>(new socket_peer(socket));
+  }
+
+  void drop() {
+    if (socket_ >= 0) ::close(std::exchange(socket_, -1));
+  }
+
+  bool pump_out() {
+    bool moved = false;
+    while (sent_ < outgoing_.size()) {
+      const ssize_t n = ::send(socket_, outgoing_.data() + sent_, outgoing_.size() - sent_, MSG_NOSIGNAL);
+      if (n <= 0) return moved;
+      sent_ += static_cast<std::size_t>(n);
+      moved = true;
+    }
+    if (ending_ && !std::exchange(end_sent_, true)) {
+      ::shutdown(socket_, SHUT_WR);
+      moved = true;
+    }
+    return moved;
+  }
+
+  bool pump_in() {
+    bool moved = false;
+    char bytes[64 * 1024];
+    while (window_ > 0 && !ended_) {
+      const ssize_t n = ::recv(socket_, bytes, std::min(sizeof bytes, window_), 0);
+      if (n < 0 && (errno == EAGAIN || errno == EINTR)) break;
+      moved = true;
+      if (n <= 0) {
+        ended_ = true;
+      } else {
+        received_.append(bytes, static_cast<std::size_t>(n));
+        if (window_ != std::numeric_limits<std::size_t>::max()) window_ -= static_cast<std::size_t>(n);
+      }
+    }
+    return moved;
+  }
+
+  int socket_;
+  std::string outgoing_;
+  std::size_t sent_ = 0;
+  std::string received_;
+  std::size_t window_ = std::numeric_limits<std::size_t>::max();
+  bool ending_ = false;
+  bool end_sent_ = false;
+  bool ended_ = false;
+};
+
+/// All peers of a test, so that its loop can pump them.
+class socket_peers {
+ public:
+  std::shared_ptr<socket_peer> add(std::shared_ptr<socket_peer> peer) {
+    peers_.push_back(peer);
+    return peer;
+  }
+
+  bool pump() {
+    bool moved = false;
+    for (const auto& peer : peers_) moved |= peer->pump();
+    return moved;
+  }
+
+ private:
+  std::vector<std::shared_ptr<socket_peer>> peers_;
+};
