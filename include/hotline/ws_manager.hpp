@@ -183,7 +183,7 @@ class ws_manager {
   [[nodiscard]] manager_status status() const {
     std::map<std::string_view, std::size_t> counts;
     manager_status told;
-    core_.for_each_client([&](const auto& c) {
+    core_.read_clients([&](const auto& c) {
       ++told.connections;
       ++counts[c.origin()->project];
     });
@@ -194,7 +194,7 @@ class ws_manager {
   /// Any thread. The connections of a project, the oldest first; of all projects when it is empty.
   [[nodiscard]] std::vector<connection_info> connections(std::string_view project = {}) const {
     std::vector<connection_info> found;
-    core_.for_each_client([&](const auto& c) {
+    core_.read_clients([&](const auto& c) {
       if (project.empty() || c.origin()->project == project) found.push_back(c.info());
     });
     std::sort(found.begin(), found.end(), [](const connection_info& a, const connection_info& b) {

@@ -4,6 +4,7 @@
 #include <hotline/command/command_desk.hpp>
 #include <hotline/concepts.hpp>
 #include <hotline/manager/client.hpp>
+#include <hotline/manager/client_book.hpp>
 #include <hotline/manager/hooks.hpp>
 #include <hotline/manager/mailbox.hpp>
 #include <hotline/manager/project_room.hpp>
@@ -14,13 +15,10 @@
 #include <hotline/wire/decoder_pool.hpp>
 #include <hotline/wire/handshake.hpp>
 
-#include <charconv>
-#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -94,14 +92,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
 
   // ------------------------------------------------------------------------------------------- for one client
 
-  [[nodiscard]] client_type* find(std::string_view connection_id) const {
-    std::uint64_t number = 0;
-    const auto [end, wrong] =
-        std::from_chars(connection_id.data(), connection_id.data() + connection_id.size(), number, 16);
-    if (connection_id.size() != 16 || wrong != std::errc() || end != connection_id.data() + 16) return nullptr;
-    const auto found = clients_.find(number);
-    return found == clients_.end() || !found->second->is_open() ? nullptr : found->second.get();
-  }
+  [[nodiscard]] client_type* find(std::string_view connection_id) const { return clients_.find(connection_id); }
 
   /// Queues a message; a client that does not read what it is told is closed.
   void send(client_type& c, std::string_view text) {
@@ -114,10 +105,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
   void subscribe(client_type& c, const filter& wanted) {
     if (c.room == nullptr) return;
     const turn scope(*this);
-    {
-      const std::lock_guard lock(books_);
-      c.wanted = wanted;
-    }
+    clients_.change([&] { c.wanted = wanted; });
     c.subscribed = true;
     c.room->listeners.set_filter(c, wanted);
     touch(c);
@@ -134,12 +122,10 @@ class manager_core final : public transport_receiver<typename Transport::connect
     touch(c);
   }
 
-  /// Calls `f` with every client that has upgraded and whose socket has not ended, its books locked; any thread.
+  /// Any thread: calls `f` with every client that has upgraded and whose socket has not ended.
   template <class F>
-  void for_each_client(F f) const {
-    const std::lock_guard lock(books_);
-    for (const auto& [number, c] : clients_)
-      if (c->origin()) f(*c);
+  void read_clients(F f) const {
+    clients_.read(std::move(f));
   }
 
   hooks calls;
@@ -175,8 +161,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     while (clients_.contains(number)) ++number;
     auto arrived = std::make_unique<client_type>(*this, connection, number, now(), salt);
     connection.context() = arrived.get();
-    const std::lock_guard lock(books_);
-    clients_.emplace(number, std::move(arrived));
+    clients_.add(std::move(arrived));
   }
 
   void on_data(connection_type& connection, std::span<char> bytes) override {
@@ -226,10 +211,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
       calls.guard("on_disconnect", [&] { calls.on_disconnect(info, c.ended_with, c.ended_because); });
     }
     if (c.touched) std::erase(touched_, &c);
-    {
-      const std::lock_guard lock(books_);
-      clients_.erase(c.number());
-    }
+    clients_.erase(c);
     if (state_ == state::stopping && clients_.empty()) finish_stop_later();
   }
 
@@ -270,8 +252,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     route target = find_route(request, options_);
     if (state_ != state::running) target = {route::kind::refused, {}, 503};
     if (target.what == route::kind::host) {
-      const http_response page = ask_host(request);
-      c.respond(serialize(page, head_only), at);
+      c.respond(serialize(calls.answer_http(request, options_.http_response_bytes), head_only), at);
     } else if (target.what == route::kind::refused) {
       c.respond(serialize(plain_response(target.status), head_only), at);
     } else if (const auto opened = accept_upgrade(request); opened.status != 101) {
@@ -281,27 +262,14 @@ class manager_core final : public transport_receiver<typename Transport::connect
     }
   }
 
-  [[nodiscard]] http_response ask_host(const http_request& request) {
-    if (!calls.on_http) return plain_response(404);
-    std::optional<http_response> page;
-    if (!calls.guard("on_http", [&] { page = calls.on_http(request); })) return plain_response(500);
-    if (!page) return plain_response(404);
-    if (page->body.size() > options_.http_response_bytes) {
-      log(log_level::warning, "a page is over http_response_bytes");
-      return plain_response(500);
-    }
-    return std::move(*page);
-  }
-
   void welcome(client_type& c, const std::string& project, std::string_view response_head, steady_time at) {
     room_type& room = room_of(project);
     c.upgrade(response_head, at);
     const wall_time wall_now = wall();
-    {
-      const std::lock_guard lock(books_);
-      c.welcome(hex(c.number()), room, wall_now);
+    clients_.change([&] {
+      c.welcome(client_book<client_type>::id_of(c.number()), room, wall_now);
       c.wanted = options_.hears_all ? filter::everything() : filter();
-    }
+    });
     room.listeners.join(c, c.wanted);
     connected_info hello;
     hello.connection_id = c.origin()->connection_id;
@@ -316,12 +284,6 @@ class manager_core final : public transport_receiver<typename Transport::connect
       const connection_info info = c.info();
       calls.guard("on_connect", [&] { calls.on_connect(info); });
     }
-  }
-
-  [[nodiscard]] static std::string hex(std::uint64_t number) {
-    std::string text(16, '0');
-    for (std::size_t i = 16; i-- > 0; number >>= 4) text[i] = "0123456789abcdef"[number & 15];
-    return text;
   }
 
   // ---------------------------------------------------------------------------------------------------- rooms
@@ -350,8 +312,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     mail<room_type> mail = mailbox_->take();
     for (room_type* const room : mail.rooms) room->flush();
     for (const command_message& message : mail.messages) {
-      const auto found = clients_.find(message.session);
-      if (found != clients_.end() && found->second->is_open()) command_desk::deliver(*found->second, message);
+      if (client_type* const c = clients_.find(message.session)) command_desk::deliver(*c, message);
     }
     for (auto& task : mail.tasks) calls.guard("post", task);
     if (state_ == state::stopping) {
@@ -405,9 +366,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
 
   // On its own, with nothing of ours below it on the stack: what is called then may destroy the manager.
   void finish_stop_later() {
-    transport_.post([this, still_here = std::weak_ptr(mailbox_)] {
-      if (!still_here.expired()) finish_stop();
-    });
+    transport_.post([this] { finish_stop(); });
   }
 
   void finish_stop() {
@@ -415,10 +374,6 @@ class manager_core final : public transport_receiver<typename Transport::connect
     mailbox_->close();
     transport_.stop();
     for (auto& done : std::exchange(when_stopped_, {})) done();
-  }
-
-  void log(log_level level, std::string_view line) {
-    if (calls.on_log) calls.guard("on_log", [&] { calls.on_log(level, line); });
   }
 
   Transport transport_;
@@ -433,10 +388,9 @@ class manager_core final : public transport_receiver<typename Transport::connect
  private:
   decoder_pool decoders_;
   std::unordered_map<std::string, std::unique_ptr<room_type>> rooms_;
-  std::unordered_map<std::uint64_t, std::unique_ptr<client_type>> clients_;
+  client_book<client_type> clients_;
   std::vector<client_type*> touched_;
   std::vector<std::function<void()>> when_stopped_;
-  mutable std::mutex books_;  // clients_ and their subscriptions, for the snapshots that other threads take
   steady_time drain_until_{};
   int depth_ = 0;
   state state_ = state::idle;

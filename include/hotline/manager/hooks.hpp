@@ -4,6 +4,7 @@
 #include <hotline/types.hpp>
 #include <hotline/wire/http.hpp>
 
+#include <cstddef>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -44,6 +45,21 @@ struct hooks {
       report(where, std::current_exception());
       return false;
     }
+  }
+
+  void log(log_level level, std::string_view line) noexcept {
+    if (on_log) guard("on_log", [&] { on_log(level, line); });
+  }
+
+  /// The host's page, or 404, or 500 when it threw or made more than `most_bytes`.
+  [[nodiscard]] http_response answer_http(const http_request& request, std::size_t most_bytes) {
+    if (!on_http) return plain_response(404);
+    std::optional<http_response> page;
+    if (!guard("on_http", [&] { page = on_http(request); })) return plain_response(500);
+    if (!page) return plain_response(404);
+    if (page->body.size() <= most_bytes) return std::move(*page);
+    log(log_level::warning, "a page is over http_response_bytes");
+    return plain_response(500);
   }
 };
 

@@ -1,0 +1,80 @@
+#pragma once
+// A manager's clients by number, and by the connection id that is made of it.
+
+#include <hotline/types.hpp>
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+namespace hotline::detail {
+
+/// The loop reads it freely and changes it under its lock; other threads read it under the lock.
+template <class Client>
+class client_book {
+ public:
+  [[nodiscard]] bool empty() const noexcept { return clients_.empty(); }
+  [[nodiscard]] bool contains(std::uint64_t number) const { return clients_.contains(number); }
+  [[nodiscard]] auto begin() const noexcept { return clients_.begin(); }
+  [[nodiscard]] auto end() const noexcept { return clients_.end(); }
+
+  void add(std::unique_ptr<Client> arrived) {
+    const std::lock_guard lock(mutex_);
+    const std::uint64_t number = arrived->number();
+    clients_.emplace(number, std::move(arrived));
+  }
+
+  void erase(const Client& gone) {
+    const std::lock_guard lock(mutex_);
+    clients_.erase(gone.number());
+  }
+
+  /// Changes what other threads may be reading of a client.
+  template <class F>
+  void change(F f) {
+    const std::lock_guard lock(mutex_);
+    f();
+  }
+
+  /// Any thread: calls `f` with every client that has upgraded and whose socket has not ended.
+  template <class F>
+  void read(F f) const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [number, c] : clients_)
+      if (c->origin()) f(*c);
+  }
+
+  /// An open client; null when there is none of that number.
+  [[nodiscard]] Client* find(std::uint64_t number) const {
+    const auto found = clients_.find(number);
+    return found == clients_.end() || !found->second->is_open() ? nullptr : found->second.get();
+  }
+
+  [[nodiscard]] Client* find(std::string_view connection_id) const {
+    std::uint64_t number = 0;
+    const char* const last = connection_id.data() + connection_id.size();
+    const auto [end, wrong] = std::from_chars(connection_id.data(), last, number, 16);
+    return connection_id.size() != id_digits || wrong != std::errc() || end != last ? nullptr : find(number);
+  }
+
+  [[nodiscard]] static std::string id_of(std::uint64_t number) {
+    std::string text(id_digits, '0');
+    for (std::size_t i = id_digits; i-- > 0; number >>= 4) text[i] = "0123456789abcdef"[number & 15];
+    return text;
+  }
+
+ private:
+  static constexpr std::size_t id_digits = 16;
+
+  mutable std::mutex mutex_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Client>> clients_;
+};
+
+}  // namespace hotline::detail
