@@ -1,8 +1,9 @@
-# Sourced by tests/run, examples/run and .ci/run: installs what is missing, from apt, by name.
+# Sourced by tests/run, examples/run and .ci/run: what they share of installing and building.
 #
-#   need g++ g++                          a command, and the package that brings it
+#   need g++ g++                          a command, and the Debian package that brings it
 #   need asio/version.hpp libasio-dev     a header
-#   install_missing                       nothing at all when nothing was missing
+#   install_missing                       from apt; touches nothing when nothing was missing
+#   configure SOURCE BUILD ARGUMENT…      cmake
 
 missing_packages=()
 
@@ -62,7 +63,7 @@ build_jobs() {
   echo $((memory < cores ? memory : cores))
 }
 
-# configure SOURCE BUILD ARGUMENT…: runs cmake there, with Ninja when it is there and the directory is new.
+# With Ninja, when it is there and the directory is new. In CI a warning is an error.
 configure() {
   local source=$1 build=$2 home
   shift 2
@@ -72,5 +73,5 @@ configure() {
   elif [ "$home" != "$source" ]; then
     set -- --fresh "$@"    # the tree was moved or copied with its build
   fi
-  cmake -S "$source" -B "$build" "$@"
+  cmake -S "$source" -B "$build" "-DCMAKE_COMPILE_WARNING_AS_ERROR=$([ -n "${CI-}" ] && echo ON || echo OFF)" "$@"
 }
