@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -67,39 +68,26 @@ class json_input {
   template <std::same_as<bool> Bool>
   json_input(Bool value) noexcept : value_(value) {}
   template <json_integer Integer>
-  json_input(Integer value) noexcept {
-    if constexpr (std::signed_integral<Integer>) {
-      value_ = std::int64_t{value};
-    } else {
-      value_ = std::uint64_t{value};
-    }
-  }
+  json_input(Integer value) noexcept : value_(wide<Integer>{value}) {}
   template <std::floating_point Real>
   json_input(Real value) noexcept : value_(static_cast<double>(value)) {}
   /// A null pointer is null.
-  json_input(const char* value) noexcept {
-    if (value != nullptr) value_ = std::string_view(value);
-  }
+  json_input(const char* value) noexcept : value_(value != nullptr ? content(std::string_view(value)) : content()) {}
   json_input(std::string_view value) noexcept : value_(value) {}
   json_input(const std::string& value) noexcept : value_(std::string_view(value)) {}
   /// A missing value is null.
-  json_input(const json& value) noexcept;
+  json_input(const json& value) noexcept : value_(content_of(value)) {}
   json_input(const json_object& value) noexcept;
   json_input(const json_array& value) noexcept;
   template <json_value Value>
   json_input(const std::optional<Value>& value) : json_input(value ? json_input(*value) : json_input(nullptr)) {}
   template <json_value Value>
-  json_input(const std::vector<Value>& values) {
-    std::string text;
-    json_writer out(text);
+  json_input(const std::vector<Value>& values) : value_(owned{}) {
+    json_writer out(text_);
     out.begin_array();
     for (const auto& value : values) json_input(static_cast<const Value&>(value)).write(out);
     out.end_array();
-    if (out.complete()) {
-      value_ = std::move(text);
-    } else {
-      value_ = finished{};
-    }
+    if (!out.complete()) text_.clear();
   }
 
   /// The value's own JSON; empty when it is none that JSON can say.
@@ -114,10 +102,12 @@ class json_input {
   /// About how long the value's text is; it may be more.
   [[nodiscard]] std::size_t size_hint() const noexcept {
     return std::visit(
-        []<class Value>(const Value& value) -> std::size_t {
-          if constexpr (std::same_as<Value, finished>) {
+        [this]<class Value>(const Value& value) -> std::size_t {
+          if constexpr (std::same_as<Value, owned>) {
+            return text_.size();
+          } else if constexpr (std::same_as<Value, finished>) {
             return value.text.size();
-          } else if constexpr (std::same_as<Value, std::string_view> || std::same_as<Value, std::string>) {
+          } else if constexpr (std::same_as<Value, std::string_view>) {
             return value.size() + 2;
           } else {
             return 6;
@@ -137,11 +127,11 @@ class json_input {
   /// Writes the value; `out` is no longer ok when it is none that JSON can say.
   void write(json_writer& out) const {
     std::visit(
-        [&out]<class Value>(const Value& value) {
-          if constexpr (std::same_as<Value, finished>) {
+        [this, &out]<class Value>(const Value& value) {
+          if constexpr (std::same_as<Value, owned>) {
+            out.raw(text_);
+          } else if constexpr (std::same_as<Value, finished>) {
             out.raw(value.text);
-          } else if constexpr (std::same_as<Value, std::string>) {
-            out.raw(value);
           } else {
             out.value(value);
           }
@@ -155,8 +145,22 @@ class json_input {
     std::string_view text;
   };
 
-  std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, double, std::string_view, finished, std::string>
-      value_ = nullptr;
+  /// JSON that was made here, in `text_`; empty when it was invalid.
+  struct owned {};
+  template <class Integer>
+  using wide = std::conditional_t<std::signed_integral<Integer>, std::int64_t, std::uint64_t>;
+  using content =
+      std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, double, std::string_view, finished, owned>;
+
+  [[nodiscard]] static content content_of(const json& value) noexcept {
+    if (value.is_missing()) return nullptr;
+    // A string is taken unescaped and escaped anew, so that equal strings have equal text whoever wrote them.
+    if (value.is_string()) return *value.as_string();
+    return finished{value.text()};
+  }
+
+  content value_ = nullptr;
+  std::string text_;
 };
 
 /// One member of a `json_object`, while it is being made.
@@ -345,15 +349,6 @@ class json_array {
   std::size_t size_ = 0;
   bool valid_ = true;
 };
-
-// A string is taken unescaped and escaped anew, so that equal strings have equal text whoever wrote them.
-inline json_input::json_input(const json& value) noexcept {
-  if (value.is_string()) {
-    value_ = *value.as_string();
-  } else if (!value.is_missing()) {
-    value_ = finished{value.text()};
-  }
-}
 
 inline json_input::json_input(const json_object& value) noexcept
     : value_(finished{value.valid() ? std::string_view(value.text()) : std::string_view()}) {}
