@@ -372,9 +372,15 @@ TEST_CASE("connections that the host accepted are connections", "[transport]") {
 
 namespace {
 
-/// A connected pair: a client, and the server's end as a host would have accepted it.
+/// A client, and the server's end as a host would have accepted it.
 template <class Socket>
-std::pair<std::shared_ptr<socket_peer>, Socket> accepted_pair(socket_loop& loop, asio::io_context& host) {
+struct accepted {
+  std::shared_ptr<socket_peer> peer;
+  Socket socket;
+};
+
+template <class Socket>
+accepted<Socket> accept_one(socket_loop& loop, asio::io_context& host) {
   asio::ip::tcp::acceptor acceptor(host, {asio::ip::address_v4::loopback(), 0});
   auto peer = loop.peers.add(socket_peer::tcp(acceptor.local_endpoint().port()));
   Socket socket(host);
@@ -390,12 +396,12 @@ TEST_CASE("what the host had read comes first, later, in buffers of the loop's s
   hotline::asio_transport transport(loop.io, hotline::listen_options{.listen = false, .read_buffer_bytes = 1000});
   REQUIRE(transport.start(receiver) == std::error_code{});
   CHECK(transport.port() == 0);
-  auto [peer, socket] = accepted_pair<asio::ip::tcp::socket>(loop, loop.io);
+  auto one = accept_one<asio::ip::tcp::socket>(loop, loop.io);
   const std::string early = conformance::pattern(2500);
 
   SECTION("all of it") {
-    peer->send("and more");
-    CHECK(transport.adopt(std::move(socket), early) == std::error_code{});
+    one.peer->send("and more");
+    CHECK(transport.adopt(std::move(one.socket), early) == std::error_code{});
     CHECK(receiver.open.empty());
     REQUIRE(loop.drive([&] { return receiver.data.size() == early.size() + 8; }));
     CHECK((receiver.data == early + "and more"));
@@ -404,7 +410,7 @@ TEST_CASE("what the host had read comes first, later, in buffers of the loop's s
   }
   SECTION("as far as it is not paused") {
     receiver.when_data = [&] { transport.pause_reading(*receiver.open.front()); };
-    CHECK(transport.adopt(std::move(socket), early) == std::error_code{});
+    CHECK(transport.adopt(std::move(one.socket), early) == std::error_code{});
     loop.settle();
     CHECK(receiver.data.size() == 1000);
     transport.resume_reading(*receiver.open.front());
@@ -412,24 +418,24 @@ TEST_CASE("what the host had read comes first, later, in buffers of the loop's s
     CHECK(receiver.data.size() == 2000);
     receiver.when_data = [] {};
     transport.resume_reading(*receiver.open.front());
-    peer->send("and more");
+    one.peer->send("and more");
     REQUIRE(loop.drive([&] { return receiver.data.size() == early.size() + 8; }));
     CHECK((receiver.data == early + "and more"));
   }
   SECTION("none of it after a shutdown") {
     receiver.when_open = [&](connection& c) { transport.shutdown(c); };
-    CHECK(transport.adopt(std::move(socket), early) == std::error_code{});
-    peer->close();
+    CHECK(transport.adopt(std::move(one.socket), early) == std::error_code{});
+    one.peer->close();
     REQUIRE(loop.drive([&] { return receiver.closed == 1; }));
     CHECK(receiver.data.empty());
     CHECK_FALSE(receiver.reason);
   }
   SECTION("nothing when it is stopped before") {
-    CHECK(transport.adopt(std::move(socket), early) == std::error_code{});
+    CHECK(transport.adopt(std::move(one.socket), early) == std::error_code{});
     transport.stop();
     CHECK(loop.finish());
     CHECK(receiver.open.empty());
-    CHECK(loop.drive([&] { return peer->closed_by_server(); }));
+    CHECK(loop.drive([&] { return one.peer->closed_by_server(); }));
   }
 }
 
@@ -442,19 +448,19 @@ TEST_CASE("sockets of other kinds and other loops are adopted", "[transport]") {
   std::shared_ptr<socket_peer> peer;
 
   SECTION("our executor") {
-    auto [client, socket] = accepted_pair<asio::basic_stream_socket<asio::ip::tcp, plain_executor>>(loop, loop.io);
-    CHECK(transport.adopt(std::move(socket)) == std::error_code{});
-    peer = client;
+    auto one = accept_one<asio::basic_stream_socket<asio::ip::tcp, plain_executor>>(loop, loop.io);
+    CHECK(transport.adopt(std::move(one.socket)) == std::error_code{});
+    peer = one.peer;
   }
   SECTION("the same executor, another loop") {
-    auto [client, socket] = accepted_pair<asio::basic_stream_socket<asio::ip::tcp, plain_executor>>(loop, elsewhere);
-    CHECK(transport.adopt(std::move(socket)) == std::error_code{});
-    peer = client;
+    auto one = accept_one<asio::basic_stream_socket<asio::ip::tcp, plain_executor>>(loop, elsewhere);
+    CHECK(transport.adopt(std::move(one.socket)) == std::error_code{});
+    peer = one.peer;
   }
   SECTION("another executor, another loop") {
-    auto [client, socket] = accepted_pair<asio::ip::tcp::socket>(loop, elsewhere);
-    CHECK(transport.adopt(std::move(socket)) == std::error_code{});
-    peer = client;
+    auto one = accept_one<asio::ip::tcp::socket>(loop, elsewhere);
+    CHECK(transport.adopt(std::move(one.socket)) == std::error_code{});
+    peer = one.peer;
   }
   SECTION("a Unix socket") {
     scratch_directory directory;
@@ -471,9 +477,9 @@ TEST_CASE("a socket that cannot be adopted is closed", "[transport]") {
   socket_loop loop;
   listener receiver;
   hotline::asio_transport transport(loop.io);
-  auto [peer, socket] = accepted_pair<asio::ip::tcp::socket>(loop, loop.io);
-  CHECK(transport.adopt(std::move(socket)) == hotline::errc::not_running);
-  CHECK(loop.drive([&] { return peer->closed_by_server(); }));
+  auto one = accept_one<asio::ip::tcp::socket>(loop, loop.io);
+  CHECK(transport.adopt(std::move(one.socket)) == hotline::errc::not_running);
+  CHECK(loop.drive([&] { return one.peer->closed_by_server(); }));
   REQUIRE(transport.start(receiver) == std::error_code{});
   CHECK(transport.adopt(asio::ip::tcp::socket(loop.io)));
 }
@@ -523,9 +529,8 @@ namespace {
 template <class Executor>
 void context_goes_first() {
   auto loop = std::make_unique<socket_loop>();
-  struct receiver_type final
-      : hotline::transport_receiver<typename hotline::basic_asio_transport<Executor>::connection_type> {
-    using connection_type = typename hotline::basic_asio_transport<Executor>::connection_type;
+  using connection_type = typename hotline::basic_asio_transport<Executor>::connection_type;
+  struct receiver_type final : hotline::transport_receiver<connection_type> {
     connection_type* open = nullptr;
     int other_calls = 0;
     void on_open(connection_type& c) override { open = &c; }
@@ -560,7 +565,7 @@ TEST_CASE("an io_context may be destroyed before its transport", "[transport]") 
   SECTION("strand") { context_goes_first<asio::strand<plain_executor>>(); }
 }
 
-TEST_CASE("a moved transport goes on", "[transport]") {
+TEST_CASE("a moved asio_transport goes on", "[transport]") {
   socket_loop loop;
   listener receiver;
   hotline::asio_transport first(loop.io);

@@ -210,7 +210,7 @@ TEST_CASE("a peer outlives its transport", "[transport]") {
   CHECK(peer->received().empty());
 }
 
-TEST_CASE("a moved transport goes on", "[transport]") {
+TEST_CASE("a moved memory_transport goes on", "[transport]") {
   hotline::memory_transport first;
   hotline::memory_transport second(std::move(first));
   int ran = 0;

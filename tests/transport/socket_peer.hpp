@@ -64,7 +64,11 @@ class socket_peer {
   [[nodiscard]] bool connected() const { return socket_ >= 0; }
 
   /// True if anything moved.
-  bool pump() { return socket_ >= 0 && (pump_out() | pump_in()); }
+  bool pump() {
+    const bool went = socket_ >= 0 && pump_out();
+    const bool came = socket_ >= 0 && pump_in();
+    return went || came;
+  }
 
  private:
   explicit socket_peer(int socket) : socket_(socket) {}

@@ -4,6 +4,7 @@
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
 #include <hotline/transport/asio_connection.hpp>
+#include <hotline/transport/asio_error.hpp>
 #include <hotline/transport/asio_listener.hpp>
 #include <hotline/transport/context_watch.hpp>
 #include <hotline/transport/listen_options.hpp>
@@ -194,15 +195,6 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
  private:
   using clock = std::chrono::steady_clock;
   using timer = asio::basic_waitable_timer<clock, asio::wait_traits<clock>, Executor>;
-
-  /// The system's errors in the category that compares with `std::errc`; Asio has its own, which does not.
-  static std::error_code as_standard(const std::error_code& e) noexcept {
-    return e.category() == asio::error::get_system_category() ? std::error_code(e.value(), std::system_category()) : e;
-  }
-
-  static bool is_busy(const std::error_code& e) noexcept {
-    return e == asio::error::would_block || e == asio::error::try_again;
-  }
 
   // ----------------------------------------------------------------------------------- listening and ticking
 

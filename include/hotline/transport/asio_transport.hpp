@@ -28,10 +28,11 @@ namespace hotline {
 /// *Which thread.* All callbacks run on the executor, one at a time, so an io_context that several threads run needs a
 /// strand. All functions but `post` are for the same executor, or for before the loop runs and after it has ended.
 ///
-/// *How it ends.* `on_closed` has no reason when a peer ended its side with nothing left for it to read, and when it
+/// *How it ends.* `on_closed` has no reason when a peer ended its side and had taken all it was sent, and when it
 /// answered `shutdown`. A peer that ends its side is gone: its connection is closed then, half-closed ones are not kept.
-/// A connection that we aborted has `operation_aborted`, one whose peer went without reading `eof`, else what the system
-/// says. After `stop()`, which the destructor calls, nothing of the transport keeps `io_context::run` from returning.
+/// A connection that we aborted has `std::errc::operation_canceled`, one whose peer left something unread
+/// `asio::error::eof`, else what the system says (comparable with `std::errc`). After `stop()`, which the destructor
+/// calls, nothing of the transport keeps `io_context::run` from returning.
 ///
 /// *What it survives.* The transport may be destroyed in its own callbacks, and before or after its io_context. When the
 /// process has no descriptors left, new clients are turned away until it has.
