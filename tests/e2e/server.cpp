@@ -1,0 +1,245 @@
+// The server that the end-to-end tests talk to: the public face of hotline alone, on a port that the system chooses.
+//
+//   e2e_server [--ping-ms N] [--timeout-ms N] [--command-timeout-ms N] [--drain-ms N] [--send-buffer BYTES]
+//
+// Prints `listening on http://127.0.0.1:PORT`, later `opened ID PROJECT` and `closed ID CODE REASON` of its clients,
+// and `threw WHERE WHAT`. SIGTERM, SIGINT and the command `stop` end it in good order, with 0.
+
+#include <hotline/hotline.hpp>
+
+#include <asio/io_context.hpp>
+#include <asio/signal_set.hpp>
+
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <iostream>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using hotline::command_error;
+using hotline::command_result;
+using hotline::field;
+using hotline::fields;
+using hotline::json_object;
+using hotline::request;
+using hotline::responder;
+
+/// `count` events, each with its number among them, `n`, and `pad` bytes of padding.
+struct emit_command {
+  std::string type;
+  hotline::json own_fields;
+  std::optional<int> count;
+  std::optional<std::size_t> pad;
+  static constexpr auto fields =
+      hotline::fields(field{"type", &emit_command::type}, field{"fields", &emit_command::own_fields},
+                      field{"count", &emit_command::count}, field{"pad", &emit_command::pad});
+};
+
+/// `count` events from each of so many threads at once.
+struct emit_from_threads_command {
+  int threads = 0;
+  int count = 0;
+  static constexpr auto fields = hotline::fields(field{"threads", &emit_from_threads_command::threads},
+                                                 field{"count", &emit_from_threads_command::count});
+};
+
+/// Answered by another thread, after `steps` reports; with `wait` not before it is told to stop.
+struct slow_command {
+  int steps = 0;
+  std::optional<bool> wait;
+  static constexpr auto fields =
+      hotline::fields(field{"steps", &slow_command::steps}, field{"wait", &slow_command::wait});
+};
+
+struct big_command {
+  std::size_t bytes = 0;
+  static constexpr auto fields = hotline::fields(field{"bytes", &big_command::bytes});
+};
+
+struct kick_command {
+  std::string connection_id;
+  std::uint16_t code = 0;
+  std::string reason;
+  static constexpr auto fields =
+      hotline::fields(field{"connection_id", &kick_command::connection_id}, field{"code", &kick_command::code},
+                      field{"reason", &kick_command::reason});
+};
+
+command_result failed(const hotline::failure& why) { return command_error{"refused", why.message, false}; }
+
+command_result emit_events(hotline::event_emitter& events, const request& q, const emit_command& wanted) {
+  hotline::sequence last = 0;
+  for (int n = 0; n < wanted.count.value_or(1); ++n) {
+    json_object own;
+    if (!wanted.own_fields.is_missing()) {
+      auto given = json_object::from(wanted.own_fields);
+      if (!given) return failed(given.error());
+      own = std::move(*given);
+    }
+    if (wanted.count) own.append("n", n);
+    if (wanted.pad) own.append("pad", std::string(*wanted.pad, 'x'));
+    const auto seq = events.emit(q.project(), wanted.type, own);
+    if (!seq) return failed(seq.error());
+    last = *seq;
+  }
+  return json_object{{"seq", last}};
+}
+
+void work(const slow_command& wanted, responder answer) {
+  const std::stop_token told_to_stop = answer.stop_token();
+  for (int step = 1; step <= wanted.steps && !told_to_stop.stop_requested(); ++step)
+    answer.progress({{"step", step}, {"of", wanted.steps}});
+  if (wanted.wait.value_or(false)) {
+    std::mutex mutex;
+    std::condition_variable_any stopped;
+    std::unique_lock lock(mutex);
+    stopped.wait(lock, told_to_stop, [] { return false; });
+  }
+  if (told_to_stop.stop_requested()) return std::move(answer).fail({"cancelled", "told to stop", false});
+  std::move(answer).answer(json_object{{"steps", wanted.steps}});
+}
+
+struct settings {
+  std::chrono::milliseconds ping{30'000};
+  std::chrono::milliseconds timeout{90'000};
+  hotline::listen_options listen{};
+  hotline::manager_options manager{};
+};
+
+settings read_arguments(int argc, char** argv) {
+  settings s;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string_view name = argv[i];
+    const int value = std::stoi(argv[i + 1]);
+    const std::chrono::milliseconds time(value);
+    if (name == "--ping-ms")
+      s.ping = time;
+    else if (name == "--timeout-ms")
+      s.timeout = time;
+    else if (name == "--command-timeout-ms")
+      s.manager.command_timeout = time;
+    else if (name == "--drain-ms")
+      s.manager.drain_timeout = time;
+    else if (name == "--send-buffer")
+      s.listen.socket_send_buffer = value;
+    else
+      throw std::invalid_argument("e2e_server: no option " + std::string(name));
+  }
+  return s;
+}
+
+std::string what(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const settings s = read_arguments(argc, argv);
+  asio::io_context io(1);
+  hotline::event_emitter events;
+  auto manager =
+      hotline::make_ws_manager(io, events, s.listen, s.manager, hotline::interval_heartbeat(s.ping, s.timeout));
+  asio::signal_set signals(io, SIGINT, SIGTERM);
+  std::vector<std::jthread> workers;  // of the loop alone; who is left when it ends has been told to stop
+
+  const auto stop = [&] {
+    signals.cancel();
+    manager.stop([] { std::cout << "stopped" << std::endl; });
+  };
+  signals.async_wait([&](std::error_code cancelled, int) {
+    if (!cancelled) stop();
+  });
+
+  manager.on_connect(
+      [](const hotline::connection_info& c) { std::cout << "opened " << c.id << ' ' << c.project << std::endl; });
+  manager.on_disconnect([](const hotline::connection_info& c, hotline::close_code code, std::string_view reason) {
+    std::cout << "closed " << c.id << ' ' << static_cast<int>(code) << ' ' << reason << std::endl;
+  });
+  manager.on_error([](std::string_view where, const std::exception_ptr& thrown) {
+    std::cout << "threw " << where << ' ' << what(thrown) << std::endl;
+  });
+  manager.on_http([](const hotline::http_request& q) -> std::optional<hotline::http_response> {
+    if (q.path == "/health") return hotline::http_response{.body = "ok\n"};
+    if (q.path == "/target") return hotline::http_response{.body = q.target + '\n'};
+    return std::nullopt;
+  });
+
+  manager.on_command("echo", [](const request& q) { return q.payload(); });
+  manager.on_command<emit_command>(
+      "emit", [&](const request& q, const emit_command& wanted) { return emit_events(events, q, wanted); });
+  manager.on_command<emit_from_threads_command>(
+      "emit_from_threads", [&](const request& q, const emit_from_threads_command& wanted, responder answer) {
+        workers.emplace_back([&events, q, wanted, answer = std::move(answer)]() mutable {
+          {
+            std::vector<std::jthread> emitting;
+            for (int thread = 0; thread < wanted.threads; ++thread)
+              emitting.emplace_back([&events, &q, &wanted, thread] {
+                for (int n = 0; n < wanted.count; ++n)
+                  events.emit(q.project(), "threaded", {{"thread", thread}, {"n", n}});
+              });
+          }
+          std::move(answer).answer(json_object{{"emitted", wanted.threads * wanted.count}});
+        });
+      });
+  manager.on_command<slow_command>("slow", [&](const request&, const slow_command& wanted, responder answer) {
+    workers.emplace_back([wanted, answer = std::move(answer)]() mutable { work(wanted, std::move(answer)); });
+  });
+  manager.on_command("silent", [](const request&, const responder&) {});
+  manager.on_command("fail", [](const request&) { throw std::runtime_error("a secret of the server's"); });
+  manager.on_command<big_command>("big", [](const request&, const big_command& wanted) {
+    return json_object{{"text", std::string(wanted.bytes, 'x')}};
+  });
+  manager.on_command("broadcast", [&](const request& q) -> command_result {
+    const auto message = json_object::from(q.payload());
+    if (!message) return failed(message.error());
+    const auto seq = manager.broadcast_to_project(q.project(), *message);
+    if (!seq) return failed(seq.error());
+    return json_object{{"seq", *seq}};
+  });
+  manager.on_command("tell_me", [&](const request& q) -> command_result {
+    const auto message = json_object::from(q.payload());
+    if (!message) return failed(message.error());
+    if (const auto refused = manager.send_to(q.connection_id(), *message))
+      return command_error{"refused", refused.message(), false};
+    return {};
+  });
+  manager.on_command<kick_command>("kick", [&](const request&, const kick_command& whom) -> command_result {
+    const auto code = static_cast<hotline::close_code>(whom.code);
+    if (const auto refused = manager.disconnect(whom.connection_id, code, whom.reason))
+      return command_error{"refused", refused.message(), false};
+    return {};
+  });
+  manager.on_command("status", [&](const request&) {
+    json_object told = to_json(manager.status());
+    std::vector<json_object> connections;
+    for (const auto& c : manager.connections()) connections.push_back(to_json(c, manager.transport().env().now()));
+    told.append("list", connections);
+    return told;
+  });
+  manager.on_command("stop", [&](const request&) { manager.post(stop); });
+
+  if (const auto refused = manager.start()) {
+    std::cerr << "e2e_server: " << refused.message() << '\n';
+    return 1;
+  }
+  std::cout << "listening on http://127.0.0.1:" << manager.transport().port() << std::endl;
+  io.run();
+}
