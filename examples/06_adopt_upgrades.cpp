@@ -1,0 +1,124 @@
+// A host that accepts its own sockets and answers its own HTTP hands over the WebSocket upgrades, and nothing else.
+// Try it: open http://127.0.0.1:8080/ in a browser (a page by the host), which connects to /ws/demo (hotline).
+#include <hotline/make_ws_manager.hpp>
+
+#include <asio/buffer.hpp>
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/read_until.hpp>
+#include <asio/signal_set.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/write.hpp>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+using asio::ip::tcp;
+
+namespace {
+
+constexpr std::string_view page = R"(<!doctype html><title>hotline</title><h1>Who is here</h1><ul></ul><script>
+const ws = new WebSocket(`ws://${location.host}/ws/demo`);
+ws.onmessage = ({data}) => {
+  const m = JSON.parse(data), li = document.createElement("li");
+  li.textContent = m.type === "event" ? `${m.event_type} ${m.connection_id}` : m.type;
+  document.querySelector("ul").append(li);
+};
+</script>)";
+
+// One connection, until it is known whose it is. Pending operations keep it alive.
+class visitor : public std::enable_shared_from_this<visitor> {
+ public:
+  visitor(tcp::socket socket, hotline::asio_transport& hotline)
+      : socket_(std::move(socket)), deadline_(socket_.get_executor()), hotline_(hotline) {}
+
+  void read_head() {
+    deadline_.expires_after(std::chrono::seconds(10));
+    deadline_.async_wait([self = shared_from_this()](std::error_code cancelled) {
+      std::error_code ignored;
+      if (!cancelled) self->socket_.close(ignored);
+    });
+    asio::async_read_until(socket_, asio::dynamic_buffer(read_, 8192), "\r\n\r\n",
+                           [self = shared_from_this()](std::error_code failed, std::size_t) {
+                             self->deadline_.cancel();
+                             if (!failed) self->route();
+                           });
+  }
+
+ private:
+  void route() {
+    // Everything read so far goes along: the head, and whatever came behind it. hotline checks the request strictly
+    // and answers bad ones itself, so the path is all that has to be looked at here.
+    if (read_.starts_with("GET /ws/")) {
+      if (const auto failed = hotline_.adopt(std::move(socket_), read_))
+        std::cerr << "not adopted: " << failed.message() << '\n';
+    } else if (read_.starts_with("GET / ")) {
+      answer("200 OK", "text/html", page);
+    } else if (read_.starts_with("GET /health ")) {
+      answer("200 OK", "text/plain", "fine\n");
+    } else {
+      answer("404 Not Found", "text/plain", "nothing here\n");
+    }
+  }
+
+  void answer(std::string_view status, std::string_view type, std::string_view body) {
+    response_.append("HTTP/1.1 ").append(status).append("\r\nContent-Type: ").append(type);
+    response_.append("\r\nContent-Length: ").append(std::to_string(body.size()));
+    response_.append("\r\nConnection: close\r\n\r\n").append(body);
+    asio::async_write(socket_, asio::buffer(response_), [self = shared_from_this()](std::error_code, std::size_t) {
+      std::error_code ignored;
+      self->socket_.shutdown(tcp::socket::shutdown_both, ignored);
+    });
+  }
+
+  tcp::socket socket_;
+  asio::steady_timer deadline_;
+  hotline::asio_transport& hotline_;
+  std::string read_;
+  std::string response_;
+};
+
+void accept(tcp::acceptor& acceptor, hotline::asio_transport& hotline) {
+  acceptor.async_accept([&](std::error_code failed, tcp::socket socket) {
+    if (!acceptor.is_open()) return;
+    if (!failed) std::make_shared<visitor>(std::move(socket), hotline)->read_head();
+    accept(acceptor, hotline);
+  });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const int port = argc > 2 && std::string_view(argv[1]) == "--port" ? std::atoi(argv[2]) : 8080;
+
+  asio::io_context io;
+  hotline::event_emitter events;
+  auto manager = hotline::make_ws_manager(io, events, {.listen = false});
+  manager.on_connect([&](const hotline::connection_info& c) {
+    if (!events.emit(c.project, "came", {{"connection_id", c.id}})) std::cerr << "not told\n";
+  });
+  manager.on_disconnect([&](const hotline::connection_info& c, hotline::close_code, std::string_view) {
+    if (!events.emit(c.project, "went", {{"connection_id", c.id}})) std::cerr << "not told\n";
+  });
+
+  tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(port)});
+  asio::signal_set signals(io, SIGINT, SIGTERM);
+  signals.async_wait([&](std::error_code, int) {
+    acceptor.close();                  // new ones are the host's to turn away
+    manager.stop([&] { io.stop(); });  // those it adopted are hotline's; half-read heads are not waited for
+  });
+
+  if (const auto failed = manager.start()) throw std::system_error(failed);
+  accept(acceptor, manager.transport());
+  std::cout << "listening on http://127.0.0.1:" << acceptor.local_endpoint().port() << std::endl;
+  io.run();
+} catch (const std::exception& e) {
+  std::cerr << e.what() << '\n';
+  return 1;
+}
