@@ -1,0 +1,209 @@
+// Every numbered example, used as its first lines tell a reader to.
+//
+//   node tests/e2e/examples.test.mjs [BUILD_DIRECTORY]
+import {strict as assert} from 'node:assert';
+import {once} from 'node:events';
+import {connect} from 'node:net';
+import {join} from 'node:path';
+import {Client, Program, examples, run, within} from './programs.mjs';
+
+const start = (name, ...args) => Program.start(join(examples, name), ...args);
+
+async function stops_cleanly(program, ...clients) {
+  const ended = program.stop();
+  for (const client of clients) {
+    const told = await client.next((m) => m.type === 'disconnected');
+    assert.equal(told.code, 1001);
+    assert.equal(told.reconnect, true);
+    assert.equal((await within(client.closed, 'the close')).code, 1001);
+  }
+  assert.deepEqual(await ended, {code: 0, signal: null});
+  assert.equal(program.errors, '');
+}
+
+const is_consecutive = (numbers, step = 1) => numbers.every((n, i) => i === 0 || n === numbers[i - 1] + step);
+
+await run([
+  ['01_quickstart: what one says, everybody in the project hears', async () => {
+    const program = await start('01_quickstart');
+    const speaker = await Client.connect(program, 'demo');
+    const listener = await Client.connect(program, 'demo');
+    const stranger = await Client.connect(program, 'other');
+    assert.deepEqual((await speaker.call('say', {text: 'hello'})).result, {seq: 1});
+    const heard = await listener.event('said');
+    assert.deepEqual([heard.project_id, heard.seq, heard.text], ['demo', 1, 'hello']);
+    await stranger.call('say', {text: 'mine'});
+    assert.equal((await stranger.event('said')).text, 'mine');
+    assert.equal((await speaker.call('sing')).error.code, 'unknown_command');
+    assert.equal((await program.stop()).signal, 'SIGTERM');
+  }],
+
+  ['02_host_io_context: the host\'s timer ticks, and SIGTERM ends everything in order', async () => {
+    const program = await start('02_host_io_context');
+    const client = await Client.connect(program, 'clock');
+    await program.line(new RegExp(`^${client.hello.connection_id} has come$`));
+    const beats = [(await client.event('tick')).beat, (await client.event('tick')).beat];
+    assert.ok(is_consecutive(beats));
+    await stops_cleanly(program, client);
+    assert.equal(program.lines.at(-1), 'stopped');
+    assert.equal(program.lines.at(-2), `${client.hello.connection_id} has gone: going away`);
+  }],
+
+  ['03_polling_loop: frames come in order and commands run between them', async () => {
+    const program = await start('03_polling_loop');
+    const client = await Client.connect(program, 'world');
+    const frames = [];
+    while (frames.length < 5) frames.push((await client.event('moved')).frame);
+    assert.ok(is_consecutive(frames, 6), `${frames}`);
+    assert.deepEqual((await client.call('push', {by: -3})).result, {});
+    assert.equal((await client.call('push', {})).error.message, 'by: missing');
+    await stops_cleanly(program, client);
+  }],
+
+  ['04_own_thread: threads emit, a worker answers, and the loop stays free', async () => {
+    const program = await start('04_own_thread');
+    const client = await Client.connect(program, 'lab');
+    const sensors = new Set();
+    while (sensors.size < 2) sensors.add((await client.event('measured')).sensor);
+    assert.deepEqual((await client.call('count_primes', {below: 100})).result, {primes: 25});
+    client.send({command: 'count_primes', id: 'long', payload: {below: 4000000000}});
+    await client.event('measured');
+    assert.equal((await client.call('ping')).type, 'pong');
+    assert.deepEqual((await client.call('cancel', {id: 'long'})).result, {cancelled: true});
+    assert.equal((await client.next((m) => m.id === 'long')).error.code, 'cancelled');
+    assert.match((await client.call('count_primes', {below: -1})).error.message, /^below: out of range$/);
+    client.send({command: 'count_primes', payload: {below: 4000000000}});
+    await stops_cleanly(program, client);
+  }],
+
+  ['05_custom_heartbeat: who does not answer is dropped with 4000, who does stays', async () => {
+    const program = await start('05_custom_heartbeat');
+    const lively = await Client.connect(program, 'demo');
+    const silent = await Client.connect(program, 'demo', {autoPong: false});
+    assert.deepEqual(lively.hello.heartbeat, {interval: 1, timeout: 2});
+    const told = await silent.next((m) => m.type === 'disconnected');
+    assert.equal(told.code, 4000);
+    assert.equal(told.reconnect, true);
+    assert.equal((await within(silent.closed, 'the close')).code, 4000);
+    assert.equal(silent.pings, 1);
+    await lively.pinged(3);
+    const {connections} = (await lively.call('who')).result;
+    assert.deepEqual(connections.map((c) => [c.connection_id, c.healthy]), [[lively.hello.connection_id, true]]);
+    await stops_cleanly(program, lively);
+  }],
+
+  ['05_custom_heartbeat --jittered: the shipped policy does the same', async () => {
+    const program = await start('05_custom_heartbeat', '--jittered');
+    const client = await Client.connect(program, 'demo');
+    assert.deepEqual(client.hello.heartbeat, {interval: 2, timeout: 6});
+    await client.pinged(1);
+    await stops_cleanly(program, client);
+  }],
+
+  ['06_adopt_upgrades: the host answers its own paths and hotline the rest', async () => {
+    const program = await start('06_adopt_upgrades');
+    const get = async (path) => {
+      const response = await fetch(program.url + path);
+      return [response.status, await response.text()];
+    };
+    const [status, page] = await get('/');
+    assert.equal(status, 200);
+    assert.match(page, /new WebSocket/);
+    assert.deepEqual(await get('/health'), [200, 'fine\n']);
+    assert.equal((await get('/nowhere'))[0], 404);
+    assert.equal((await get('/ws/demo'))[0], 426);
+    const client = await Client.connect(program, 'demo');
+    const newcomer = await Client.connect(program, 'demo');
+    assert.equal((await client.next((m) => m.connection_id === newcomer.hello.connection_id)).event_type, 'came');
+    newcomer.socket.close();
+    assert.equal((await client.event('went')).connection_id, newcomer.hello.connection_id);
+    await stops_cleanly(program, client);
+  }],
+
+  ['06_adopt_upgrades: what came behind the head in one piece is not lost', async () => {
+    const program = await start('06_adopt_upgrades');
+    const socket = connect(Number(program.port), '127.0.0.1');
+    await within(once(socket, 'connect'), 'the connection');
+    const command = Buffer.from('{"command":"ping","id":"early"}');
+    const frame = Buffer.concat([Buffer.from([0x81, 0x80 | command.length, 0, 0, 0, 0]), command]);  // masked with zeros
+    socket.write(Buffer.concat([
+      Buffer.from('GET /ws/demo HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+                  'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'), frame]));
+    let received = '';
+    const pong = new Promise((resolve) => socket.setEncoding('latin1').on('data', (text) => {
+      received += text;
+      if (/"type":"pong"[^}]*"id":"early"/.test(received)) resolve();
+    }));
+    await within(pong, 'the pong');
+    socket.destroy();
+    await stops_cleanly(program);
+  }],
+
+  ['07_two_loops: clients of both loops hear the same events in the same order', async () => {
+    const program = await start('07_two_loops');
+    const clients = [];
+    for (let i = 0; i < 4; ++i) clients.push(await Client.connect(program, 'demo'));
+    const loops = new Set();
+    const count = 40;
+    await Promise.all(clients.map(async (client, i) => {
+      for (let n = 0; n < count / clients.length; ++n) client.send({command: 'say', payload: {text: `${i}.${n}`}});
+    }));
+    const heard = [];
+    for (const client of clients) {
+      const events = [];
+      while (events.length < count) events.push(await client.event('said'));
+      for (const event of events) loops.add(event.loop);
+      assert.ok(is_consecutive(events.map((e) => e.seq)));
+      heard.push(events.map((e) => [e.seq, e.text, e.loop]));
+    }
+    assert.equal(loops.size, 2);
+    for (const other of heard) assert.deepEqual(other, heard[0]);
+    await stops_cleanly(program, ...clients);
+  }],
+
+  ['08_typed_commands: payloads are checked by field, results are structs', async () => {
+    const program = await start('08_typed_commands');
+    const client = await Client.connect(program, 'demo');
+    assert.deepEqual((await client.call('sum', {terms: [1, 2.5]})).result, {sum: 3.5, terms: 2});
+    const wrong = await client.call('sum', {terms: [1, 'two']});
+    assert.deepEqual(wrong.error, {code: 'invalid_payload', message: 'terms[1]: expected number', retryable: false});
+    assert.equal((await client.call('count', {to: 5000})).error.code, 'out_of_range');
+    await stops_cleanly(program, client);
+  }],
+
+  ['08_typed_commands: progress comes before the answer, and an id runs once', async () => {
+    const program = await start('08_typed_commands');
+    const client = await Client.connect(program, 'demo');
+    const watcher = await Client.connect(program, 'demo');
+    const command = {command: 'count', id: 7, payload: {to: 3, step_ms: 1}};
+    client.send(command);
+    client.send(command);
+    for (const n of [1, 2, 3]) {
+      const progress = await client.next();
+      assert.equal(progress.type, 'command_progress');
+      assert.deepEqual(progress.progress, {n, of: 3});
+    }
+    const answer = await client.next((m) => m.id === 7);
+    assert.deepEqual(answer.result, {counted: 3});
+    client.send(command);
+    assert.deepEqual(await client.next((m) => m.id === 7), answer);
+    assert.equal((await watcher.event('counted')).n, 3);
+    await program.line(/^demo: counted to 3$/);
+    await client.call('count', {to: 0});
+    assert.equal((await watcher.event('counted')).n, 0);  // so nothing was counted a second time
+    await stops_cleanly(program, client, watcher);
+  }],
+
+  ['08_typed_commands: a command is cancelled, and one is forbidden', async () => {
+    const program = await start('08_typed_commands');
+    const client = await Client.connect(program, 'demo');
+    client.send({command: 'count', id: 1, payload: {to: 1000}});
+    await client.next((m) => m.type === 'command_progress');
+    assert.deepEqual((await client.call('cancel', {id: 1})).result, {cancelled: true});
+    assert.equal((await client.next((m) => m.id === 1 && m.type !== 'command_progress')).error.code, 'cancelled');
+    const reader = await Client.connect(program, 'readonly');
+    assert.equal((await reader.call('count', {to: 1})).error.code, 'forbidden');
+    assert.equal((await reader.call('sum', {terms: []})).type, 'command_response');
+    await stops_cleanly(program, client, reader);
+  }],
+]);
