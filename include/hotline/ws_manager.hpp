@@ -103,7 +103,7 @@ class ws_manager {
   /// Asked before each command that is not built in; an error that it returns (code `forbidden` unless it names one)
   /// is the answer.
   void authorize_commands(std::function<std::optional<command_error>(const connection_info&, const request&)> f) {
-    core_.desk.authorize = std::move(f);
+    core_.desk.authorize(std::move(f));
   }
 
   // --------------------------------------------------------------------------------------------------- hooks

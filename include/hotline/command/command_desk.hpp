@@ -38,8 +38,10 @@ class command_desk {
       : options_(options), sink_(std::move(sink)), subscriptions_(options.session) {}
 
   registry handlers;
-  authorizer authorize;
   error_hook on_error;
+
+  /// Who is asked before each command that is not built in; null: nobody. It may be replaced while it runs.
+  void authorize(authorizer f) { authorize_ = f ? std::make_shared<authorizer>(std::move(f)) : nullptr; }
 
   /// One message from a client. Everything it comes to is an answer of that client.
   void receive(command_client& client, std::string_view text, steady_time now, wall_time wall) {
@@ -61,6 +63,8 @@ class command_desk {
       case command_table::admission::under_way: return;
       case command_table::admission::answered: return client.answer(verdict.remembered);
       case command_table::admission::too_many:
+        // Answered at once, so they add nothing; and `cancel` is what helps now.
+        if (is_built_in(command.command)) break;
         return client.answer(command_error_text(command.command, command.id, "too_many_commands",
                                                 "too many commands are under way", true, wall));
     }
@@ -88,7 +92,10 @@ class command_desk {
 
   /// The client is gone for good: nobody would hear the answers.
   static void abandon(command_client& client) {
-    for (const auto& pending : client.commands().all()) pending->stop.request_stop();
+    for (const auto& pending : client.commands().all()) {
+      (void)pending->claim();
+      pending->stop.request_stop();
+    }
   }
 
  private:
@@ -128,18 +135,23 @@ class command_desk {
     if (!handler) return finish(client, q, command_error{"unknown_command", "no such command", false}, wall);
     source make(*this, client, q, now + options_.command_timeout);
     try {
-      if (authorize) {
-        if (auto refused = authorize(client.info(), q)) {
+      if (const auto asked = authorize_) {
+        if (auto refused = (*asked)(client.info(), q)) {
           if (refused->code.empty()) refused->code = "forbidden";
           return finish(client, q, std::move(*refused), wall);
         }
       }
       if (const auto answered = (*handler)(q, make)) finish(client, q, *answered, wall);
     } catch (...) {
-      // With a responder, its destructor has answered.
+      // With a responder, its destructor has answered, or whoever has it now will.
       if (!make.made()) finish(client, q, command_error{"internal_error", "the command's handler failed", false}, wall);
       if (on_error) on_error(q.command(), std::current_exception());
     }
+  }
+
+  // Those that come to `run`: `ping` never does.
+  [[nodiscard]] static bool is_built_in(std::string_view command) noexcept {
+    return command == "subscribe" || command == "unsubscribe" || command == "cancel";
   }
 
   [[nodiscard]] std::optional<command_result> run_built_in(command_client& client, const request& q) {
@@ -167,6 +179,7 @@ class command_desk {
   const manager_options& options_;
   const std::shared_ptr<command_sink> sink_;
   subscriptions subscriptions_;
+  std::shared_ptr<authorizer> authorize_;
   std::uint64_t last_serial_ = 0;
 };
 

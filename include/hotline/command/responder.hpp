@@ -6,6 +6,7 @@
 #include <hotline/protocol/answers.hpp>
 #include <hotline/protocol/json_object.hpp>
 
+#include <atomic>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -69,14 +70,21 @@ class responder {
   }
 
   /// Stop is requested when the client cancels the command, when its session ends and when the deadline has passed.
-  /// Callbacks registered with it run on the manager's loop. The command still wants its answer.
+  /// Callbacks registered with it run on the manager's loop, must not throw (the standard ends the program then), and
+  /// may answer. A cancelled command still wants its answer.
   [[nodiscard]] std::stop_token stop_token() const { return pending_ ? pending_->stop.get_token() : std::stop_token(); }
 
  private:
   static void finish(detail::pending_command& pending, const command_result& result) {
     if (!pending.claim()) return;
-    pending.sink->deliver({pending.session, pending.serial, true,
-                           detail::answer_text(pending.command, pending.id, result, pending.sink->wall_now())});
+    try {
+      pending.sink->deliver({pending.session, pending.serial, true,
+                             detail::answer_text(pending.command, pending.id, result, pending.sink->wall_now())});
+    } catch (...) {
+      // Out of memory for the answer: the deadline will give one.
+      pending.answered.store(false, std::memory_order_release);
+      throw;
+    }
   }
 
   void abandon() noexcept {
@@ -86,8 +94,7 @@ class responder {
       finish(*pending_, thrown ? command_error{"internal_error", "the command's handler failed", false}
                                : command_error{"no_reply", "the command's handler gave no answer", false});
     } catch (...) {
-      // Out of memory for the answer itself: the deadline will give it.
-      pending_->answered.store(false, std::memory_order_release);
+      // Out of memory, and nobody to tell: see `finish`.
     }
     pending_.reset();
   }

@@ -9,6 +9,8 @@
 #include <hotline/session/filter.hpp>
 #include <hotline/types.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,10 +29,15 @@ class subscriptions {
     if (const auto* const wrong = std::get_if<command_error>(&names)) return *wrong;
     // The first subscription replaces the default; later ones add.
     filter wanted = client.has_subscribed() ? client.hears() : filter();
-    for (const std::string_view name : std::get<0>(names)) wanted.add(name);
-    if (wanted.names().size() > limits_.subscriptions)
-      return command_error{"too_many_subscriptions",
-                           "at most " + std::to_string(limits_.subscriptions) + " event types", false};
+    const auto& added = std::get<0>(names);
+    if (std::find(added.begin(), added.end(), "*") != added.end()) return change(client, filter::everything());
+    for (const std::string_view name : added) {
+      wanted.add(name);
+      // At once: a message has room for thousands of names, and each is sorted in.
+      if (wanted.names().size() > limits_.subscriptions)
+        return command_error{"too_many_subscriptions",
+                             "at most " + std::to_string(limits_.subscriptions) + " event types", false};
+    }
     return change(client, wanted);
   }
 

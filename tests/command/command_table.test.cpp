@@ -1,0 +1,144 @@
+#include <catch2_any.hpp>
+#include <hotline/command/command_table.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+using namespace hotline;
+using namespace std::chrono_literals;
+using detail::command_table;
+using detail::pending_command;
+using admission = detail::command_table::admission;
+
+namespace {
+
+std::optional<command_id> id(std::string_view text) { return command_id::from(text); }
+std::optional<command_id> id(std::int64_t number) { return command_id(number); }
+
+std::shared_ptr<pending_command> pending(std::uint64_t serial, std::optional<command_id> of,
+                                         steady_time deadline = {}) {
+  auto made = std::make_shared<pending_command>();
+  made->serial = serial;
+  made->id = std::move(of);
+  made->deadline = deadline;
+  return made;
+}
+
+struct table_of : session_limits, command_table {
+  explicit table_of(session_limits limits = {})
+      : session_limits(limits), command_table(static_cast<session_limits&>(*this)) {}
+};
+
+}  // namespace
+
+TEST_CASE("an id runs, is under way, and is answered", "[command]") {
+  table_of t;
+  CHECK(t.admit(id("a")).what == admission::run);
+  t.add(pending(1, id("a")));
+  CHECK(t.admit(id("a")).what == admission::under_way);
+  CHECK(t.find(*id("a"))->serial == 1);
+  CHECK(t.is_under_way(1));
+  CHECK(t.complete(1, "the answer"));
+  CHECK_FALSE(t.complete(1, "another"));
+  CHECK_FALSE(t.is_under_way(1));
+  CHECK(t.find(*id("a")) == nullptr);
+  CHECK(t.admit(id("a")).what == admission::answered);
+  CHECK(t.admit(id("a")).remembered == "the answer");
+}
+
+TEST_CASE("the integer 1 and the string \"1\" are two ids", "[command]") {
+  table_of t;
+  t.add(pending(1, id(1)));
+  CHECK(t.admit(id("1")).what == admission::run);
+  CHECK(t.find(*id("1")) == nullptr);
+  t.remember(*id("1"), "text");
+  CHECK(t.admit(id(1)).what == admission::under_way);
+  CHECK(t.admit(id("1")).remembered == "text");
+}
+
+TEST_CASE("commands without an id are never the same one", "[command]") {
+  table_of t;
+  t.add(pending(1, {}));
+  t.add(pending(2, {}));
+  CHECK(t.admit({}).what == admission::run);
+  CHECK(t.complete(1, "x"));
+  CHECK(t.admit({}).what == admission::run);
+  CHECK(t.under_way() == 1);
+}
+
+TEST_CASE("commands_in_flight bounds what is under way", "[command]") {
+  table_of t({.commands_in_flight = 2});
+  t.add(pending(1, id(1)));
+  CHECK(t.admit(id(2)).what == admission::run);
+  t.add(pending(2, id(2)));
+  CHECK(t.admit(id(3)).what == admission::too_many);
+  CHECK(t.admit({}).what == admission::too_many);
+  CHECK(t.admit(id(1)).what == admission::under_way);
+  CHECK(t.complete(1, ""));
+  CHECK(t.admit(id(1)).what == admission::answered);
+  CHECK(t.admit(id(3)).what == admission::run);
+}
+
+TEST_CASE("the oldest answers are forgotten first when there are too many", "[command]") {
+  table_of t({.remembered_answers = 2});
+  for (const int n : {1, 2, 3}) t.remember(*id(n), std::to_string(n));
+  CHECK(t.admit(id(1)).what == admission::run);
+  CHECK(t.admit(id(2)).remembered == "2");
+  CHECK(t.admit(id(3)).remembered == "3");
+}
+
+TEST_CASE("the oldest answers are forgotten first when they are too long together", "[command]") {
+  table_of t({.remembered_bytes = 10});
+  t.remember(*id(1), "aaaa");
+  t.remember(*id(2), "bbbb");
+  t.remember(*id(3), "cc");
+  CHECK(t.admit(id(1)).what == admission::answered);
+  t.remember(*id(4), "d");
+  CHECK(t.admit(id(1)).what == admission::run);
+  CHECK(t.admit(id(2)).what == admission::answered);
+  t.remember(*id(5), "0123456789");
+  CHECK(t.admit(id(4)).what == admission::run);
+  CHECK(t.admit(id(5)).what == admission::answered);
+  // What went made room: the count of bytes does not drift.
+  t.remember(*id(6), "01234");
+  t.remember(*id(7), "56789");
+  CHECK(t.admit(id(5)).what == admission::run);
+  CHECK(t.admit(id(6)).what == admission::answered);
+  CHECK(t.admit(id(7)).what == admission::answered);
+}
+
+TEST_CASE("an answer that is over the bound by itself is not kept, and costs the others nothing", "[command]") {
+  table_of t({.remembered_bytes = 10});
+  t.remember(*id(1), "aaaa");
+  t.remember(*id(2), "0123456789x");
+  CHECK(t.admit(id(1)).what == admission::answered);
+  CHECK(t.admit(id(2)).what == admission::run);
+}
+
+TEST_CASE("a host may choose that nothing is remembered", "[command]") {
+  table_of t({.remembered_answers = 0});
+  t.add(pending(1, id(1)));
+  CHECK(t.complete(1, "x"));
+  CHECK(t.admit(id(1)).what == admission::run);
+}
+
+TEST_CASE("those are overdue whose deadline has come", "[command]") {
+  table_of t;
+  const steady_time start{};
+  t.add(pending(1, {}, start + 10ms));
+  t.add(pending(2, {}, start + 20ms));
+  CHECK(t.overdue(start + 9ms).empty());
+  REQUIRE(t.overdue(start + 10ms).size() == 1);
+  CHECK(t.overdue(start + 10ms)[0]->serial == 1);
+  CHECK(t.overdue(start + 20ms).size() == 2);
+  CHECK(t.all().size() == 2);
+}
+
+TEST_CASE("only one may claim the right to answer", "[command]") {
+  const auto p = pending(1, {});
+  CHECK(p->claim());
+  CHECK_FALSE(p->claim());
+}
