@@ -178,7 +178,7 @@ class session {
       if (bytes.empty() || !answer_expected_) {
         bytes = {};
         // At a message's end a decoder knows nothing that the next one would need: it goes to whom it is needed by.
-        if (decoder_ && decoder_->idle()) decoders.give_back(std::move(decoder_));
+        if (decoder_ && (!answer_expected_ || decoder_->idle())) decoders.give_back(std::move(decoder_));
         return {};
       }
       if (!decoder_) decoder_ = decoders.lend();
