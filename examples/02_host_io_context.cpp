@@ -47,8 +47,8 @@ int main(int argc, char** argv) {
 
   auto manager = hotline::make_ws_manager(io, events, {.port = static_cast<std::uint16_t>(port)});
   manager.on_connect([](const hotline::connection_info& c) { std::cout << c.id << " has come" << std::endl; });
-  manager.on_disconnect([](const hotline::connection_info& c, hotline::close_code code, std::string_view) {
-    std::cout << c.id << " has gone: " << to_string(code) << std::endl;
+  manager.on_disconnect([](const hotline::connection_info& c, const hotline::disconnection& how) {
+    std::cout << c.id << " has gone: " << to_string(how.code) << std::endl;
   });
   manager.on_error([](std::string_view where, std::exception_ptr) { std::cerr << where << " threw\n"; });
 

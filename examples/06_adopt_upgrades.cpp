@@ -103,7 +103,7 @@ int main(int argc, char** argv) try {
   manager.on_connect([&](const hotline::connection_info& c) {
     if (!events.emit(c.project, "came", {{"connection_id", c.id}})) std::cerr << "not told\n";
   });
-  manager.on_disconnect([&](const hotline::connection_info& c, hotline::close_code, std::string_view) {
+  manager.on_disconnect([&](const hotline::connection_info& c, const hotline::disconnection&) {
     if (!events.emit(c.project, "went", {{"connection_id", c.id}})) std::cerr << "not told\n";
   });
 

@@ -197,8 +197,8 @@ TEST_CASE("send_to reaches one connection, past its filter and past the log", "[
 TEST_CASE("disconnect tells the client why before it closes", "[manager]") {
   host h;
   std::vector<std::string> ended;
-  h.manager->on_disconnect([&](const connection_info& info, close_code code, std::string_view reason) {
-    ended.push_back(info.project + " " + std::to_string(static_cast<int>(code)) + " " + std::string(reason));
+  h.manager->on_disconnect([&](const connection_info& info, const disconnection& how) {
+    ended.push_back(info.project + " " + std::to_string(static_cast<int>(how.code)) + " " + std::string(how.reason));
   });
   memory_client c = h.connect();
   CHECK_FALSE(h.manager->disconnect(h.id_of_last, close_code::forbidden, "not yours"));
@@ -223,7 +223,7 @@ TEST_CASE("a close from the client is answered with its code", "[manager]") {
   host h;
   std::vector<int> ended;
   h.manager->on_disconnect(
-      [&](const connection_info&, close_code code, std::string_view) { ended.push_back(static_cast<int>(code)); });
+      [&](const connection_info&, const disconnection& how) { ended.push_back(static_cast<int>(how.code)); });
   memory_client c = h.connect();
   c.peer->send(client_frame(0x88, std::string("\x03\xe9", 2) + "bye"));
   c.pump();
@@ -351,7 +351,7 @@ TEST_CASE("project ids are decoded once and must obey the rule", "[manager]") {
   };
   CHECK(answer("/ws/my.project-1_x") == "my.project-1_x");
   CHECK(answer("/ws/a%2Db") == "a-b");
-  CHECK(answer("/ws/p?resume=x") == "p");
+  CHECK(answer("/ws/p?other=x") == "p");
   CHECK(answer("/ws/") == "404");
   CHECK(answer("/ws/a/b") == "404");
   CHECK(answer("/ws/a%2Fb") == "404");
@@ -411,8 +411,8 @@ TEST_CASE("a client that floods commands and does not read is not read from eith
 TEST_CASE("stop tells everybody, flushes what was accepted, and then is silent", "[manager]") {
   host h;
   int done = 0, disconnects = 0;
-  h.manager->on_disconnect([&](const connection_info&, close_code code, std::string_view) {
-    CHECK(code == close_code::going_away);
+  h.manager->on_disconnect([&](const connection_info&, const disconnection& how) {
+    CHECK(how.code == close_code::going_away);
     CHECK(done == 0);
     ++disconnects;
   });
@@ -473,7 +473,7 @@ TEST_CASE("hooks that throw harm nobody", "[manager]") {
     throw std::runtime_error("the hook itself");
   });
   h.manager->on_connect([](const connection_info&) { throw 1; });
-  h.manager->on_disconnect([](const connection_info&, close_code, std::string_view) { throw 2; });
+  h.manager->on_disconnect([](const connection_info&, const disconnection&) { throw 2; });
   memory_client c = h.connect();
   REQUIRE(h.events.emit("p", "a"));
   CHECK(c.events() == seqs{1});

@@ -39,6 +39,18 @@ struct log_options {
   std::chrono::milliseconds idle{600'000};  ///< a project without clients and without new events is forgotten then
 };
 
+/// What is kept of a session whose socket went, so that its client can come back to it.
+struct resume_options {
+  std::chrono::milliseconds window{60'000};    ///< how long; zero: sessions end with their sockets
+  std::size_t sessions = 10'000;               ///< waiting at once; the one that has waited longest goes first
+};
+
+/// What becomes of a client that is so slow that the log's old end overtakes it.
+enum class laggard_policy {
+  gap,    ///< it is told what it missed, and goes on
+  close,  ///< it is closed with 4008, to come back when it can
+};
+
 /// Everything that a manager can be told. An aggregate: name what you change, `{.route_prefix = "/live/"}`.
 struct manager_options {
   std::string route_prefix = "/ws/";  ///< what stands before the project id; begins and ends with '/'
@@ -47,6 +59,8 @@ struct manager_options {
   bool hears_all = true;  ///< a new connection hears every event until it first subscribes
   session_limits session{};
   handshake_limits handshake{};
+  resume_options resume{};
+  laggard_policy laggards = laggard_policy::gap;
   std::size_t http_response_bytes = 8 * 1024 * 1024;  ///< what the host's on_http may answer at most; over it: 500
   std::chrono::milliseconds command_timeout{30'000};  ///< a deferred command not answered by then gets `timeout`
   std::chrono::milliseconds close_timeout{5'000};     ///< how long a peer may take to answer our close frame

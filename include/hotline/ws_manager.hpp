@@ -111,9 +111,17 @@ class ws_manager {
   /// A client has connected; what is sent to it from here comes behind its `connected`.
   void on_connect(std::function<void(const connection_info&)> f) { core_.calls.on_connect = std::move(f); }
 
-  /// A client's socket has ended: with the code and reason that we or it closed with, or `abnormal`.
-  void on_disconnect(std::function<void(const connection_info&, close_code, std::string_view reason)> f) {
+  /// A client's socket has ended; `disconnection::may_resume` tells whether its session waits for it.
+  void on_disconnect(std::function<void(const connection_info&, const disconnection&)> f) {
     core_.calls.on_disconnect = std::move(f);
+  }
+
+  /// A client has come back to its session, over a new socket; called in place of `on_connect`.
+  void on_resumed(std::function<void(const connection_info&)> f) { core_.calls.on_resumed = std::move(f); }
+
+  /// A session that waited for its client has ended: `resume_options::window` is over, or others needed its place.
+  void on_session_expired(std::function<void(const connection_info&)> f) {
+    core_.calls.on_session_expired = std::move(f);
   }
 
   /// Answers HTTP GETs outside the route's prefix (a page, a health check); nothing, or no hook, is 404.

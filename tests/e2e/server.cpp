@@ -170,8 +170,8 @@ int main(int argc, char** argv) {
 
   manager.on_connect(
       [](const hotline::connection_info& c) { std::cout << "opened " << c.id << ' ' << c.project << std::endl; });
-  manager.on_disconnect([](const hotline::connection_info& c, hotline::close_code code, std::string_view reason) {
-    std::cout << "closed " << c.id << ' ' << static_cast<int>(code) << ' ' << reason << std::endl;
+  manager.on_disconnect([](const hotline::connection_info& c, const hotline::disconnection& how) {
+    std::cout << "closed " << c.id << ' ' << static_cast<int>(how.code) << ' ' << how.reason << std::endl;
   });
   manager.on_error([](std::string_view where, const std::exception_ptr& thrown) {
     std::cout << "threw " << where << ' ' << what(thrown) << std::endl;

@@ -36,6 +36,7 @@ struct sockets final : detail::room_output {
     }
     return taken;
   }
+  bool allows_gap(session&) override { return true; }
   std::string gap_message(sequence from, sequence to) override {
     return "gap " + std::to_string(from) + "-" + std::to_string(to);
   }

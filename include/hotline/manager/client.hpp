@@ -3,9 +3,12 @@
 
 #include <hotline/command/command_client.hpp>
 #include <hotline/command/command_table.hpp>
+#include <hotline/protocol/answers.hpp>
 #include <hotline/session/connection_info.hpp>
 #include <hotline/session/filter.hpp>
+#include <hotline/session/resume.hpp>
 #include <hotline/session/session.hpp>
+#include <hotline/wire/digest.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -30,11 +33,56 @@ class client final : public session, public command_client {
         core_(core),
         number_(number) {}
 
-  /// The request was taken: from here on the client has a name and a project.
+  /// The request was taken: from here on the client has a name and a project, new ones unless it inherited some.
   void welcome(std::string id, room_type& joined, wall_time now) {
-    origin_ = std::make_shared<const command_origin>(command_origin{std::move(id), joined.project});
+    if (!origin_) origin_ = std::make_shared<const command_origin>(command_origin{std::move(id), joined.project});
     room = &joined;
     connected_wall_ = now;
+  }
+
+  /// The session goes on over this connection: from here on this client is who `old` was.
+  void inherit(client& old) {
+    number_ = old.number_;
+    origin_ = std::move(old.origin_);
+    commands_ = std::move(old.commands_);
+    wanted = std::move(old.wanted);
+    subscribed = old.subscribed;
+  }
+
+  /// Takes another number, for a number of its own is with its heir.
+  void renumber(std::uint64_t number) noexcept { number_ = number; }
+
+  /// Queues `connected`, with a new token (the one before is good no more), and behind it what the session was
+  /// answered while it waited.
+  void greet(bool resumed, resume_refusal refused, environment& env) {
+    connected_info hello{.connection_id = origin_->connection_id,
+                         .project_id = origin_->project,
+                         .epoch = std::string(room->listeners.stream().epoch()),
+                         .seq = room->listeners.flushed(),
+                         .resumed = resumed,
+                         .resume_reason = std::string(to_string(refused)),
+                         .resume_token = {},
+                         .resume_window = core_.options().resume.window,
+                         .heartbeat_interval = core_.heartbeat().interval(),
+                         .heartbeat_timeout = core_.heartbeat().timeout(),
+                         .limits = &core_.options().session};
+    if (hello.resume_window > std::chrono::milliseconds::zero())
+      resume_secret = resume_token::make(number_, hello.connection_id, env, hello.resume_token).secret;
+    queue_unbounded(connected_text(hello, env.wall_now()));
+    lane.append_frames(std::exchange(inherited_frames, {}));
+  }
+
+  [[nodiscard]] bool may_be_resumed_with(const resume_token& token, std::string_view project) const {
+    return origin_ && origin_->project == project && equal_in_constant_time(resume_secret, token.secret);
+  }
+
+  /// The socket has ended, the session waits. What it is answered meanwhile waits in its lane.
+  /// `stream` stays, however quiet: were it forgotten, a session that missed nothing could not go on.
+  void park(std::shared_ptr<const void> stream) {
+    kept_stream_ = std::move(stream);
+    connection = nullptr;
+    lane.clear();
+    blocked = false;
   }
 
   std::uint64_t number() const noexcept override { return number_; }
@@ -48,7 +96,7 @@ class client final : public session, public command_client {
     told.connected_at = connected_at();
     told.connected_at_wall = connected_wall_;
     told.last_heard = last_heard();
-    told.timeout = core_.heartbeat_timeout();
+    told.timeout = core_.heartbeat().timeout();
     told.hears_all = wanted.hears_all();
     told.subscriptions = wanted.names();
     return told;
@@ -67,21 +115,25 @@ class client final : public session, public command_client {
   sequence position() const noexcept override { return room == nullptr ? 0 : room->listeners.position(*this); }
   sequence log_end() const override { return room == nullptr ? 0 : room->listeners.stream().bounds().end; }
 
-  connection_type* connection;
+  connection_type* connection;  ///< null while the session waits for its client
   const std::string remote_address;
   room_type* room = nullptr;  ///< while it hears events
   filter wanted;              ///< as the room knows it; kept for when it has left
   bool subscribed = false;
-  bool paused = false;   ///< not read from, until its lane is shorter
-  bool touched = false;  ///< has something to send when the turn ends
+  bool paused = false;           ///< not read from, until its lane is shorter
+  bool touched = false;          ///< has something to send when the turn ends
+  bool overflowed = false;       ///< was answered more, while it waited, than is kept for it
+  std::string inherited_frames;  ///< what the session was answered while it waited; behind `connected`
+  digest resume_secret{};        ///< of the token that it was given last
   close_code ended_with = close_code::abnormal;
   std::string ended_because;
 
  private:
   Core& core_;
-  const std::uint64_t number_;
+  std::uint64_t number_;
   std::shared_ptr<const command_origin> origin_;  // null until the upgrade
   std::unique_ptr<command_table> commands_;       // from the first command on
+  std::shared_ptr<const void> kept_stream_;       // while parked
   wall_time connected_wall_{};
 };
 

@@ -31,9 +31,36 @@ class client_book {
     clients_.emplace(number, std::move(arrived));
   }
 
-  void erase(const Client& gone) {
+  [[nodiscard]] std::unique_ptr<Client> take(const Client& gone) {
     const std::lock_guard lock(mutex_);
-    clients_.erase(gone.number());
+    const auto found = clients_.find(gone.number());
+    std::unique_ptr<Client> taken = std::move(found->second);
+    clients_.erase(found);
+    return taken;
+  }
+
+  /// The session of `old` goes on as `heir`. When `old` has a connection still, it keeps its place under the heir's
+  /// former number, as nobody.
+  void inherit(Client& heir, Client& old) {
+    const std::lock_guard lock(mutex_);
+    auto entry = clients_.extract(heir.number());
+    const std::uint64_t former = heir.number();
+    if (auto other = clients_.extract(old.number())) {
+      heir.inherit(old);
+      old.renumber(former);
+      other.key() = former;
+      clients_.insert(std::move(other));
+    } else {
+      heir.inherit(old);
+    }
+    entry.key() = heir.number();
+    clients_.insert(std::move(entry));
+  }
+
+  /// Whoever has a connection, open or closing; null when there is none of that number.
+  [[nodiscard]] Client* find_connected(std::uint64_t number) const {
+    const auto found = clients_.find(number);
+    return found == clients_.end() ? nullptr : found->second.get();
   }
 
   /// Changes what other threads may be reading of a client.

@@ -7,13 +7,15 @@
 #include <hotline/manager/client_book.hpp>
 #include <hotline/manager/hooks.hpp>
 #include <hotline/manager/mailbox.hpp>
-#include <hotline/manager/project_room.hpp>
+#include <hotline/manager/parked_sessions.hpp>
+#include <hotline/manager/room_list.hpp>
 #include <hotline/manager/route.hpp>
+#include <hotline/manager/turn_list.hpp>
 #include <hotline/options.hpp>
 #include <hotline/protocol/answers.hpp>
+#include <hotline/session/resume.hpp>
 #include <hotline/types.hpp>
 #include <hotline/wire/decoder_pool.hpp>
-#include <hotline/wire/handshake.hpp>
 
 #include <cstdint>
 #include <exception>
@@ -23,7 +25,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -33,7 +34,7 @@ template <transport Transport, heartbeat_policy Heartbeat, event_log Log>
 class manager_core final : public transport_receiver<typename Transport::connection_type>, public room_output {
  public:
   using connection_type = typename Transport::connection_type;
-  using room_type = project_room<Transport, Log>;
+  using room_type = typename room_list<Transport, Log>::room_type;
   using client_type = client<manager_core>;
 
   manager_core(Transport transport, std::shared_ptr<Log> log, manager_options options, Heartbeat heartbeat)
@@ -43,7 +44,9 @@ class manager_core final : public transport_receiver<typename Transport::connect
         heartbeat_(std::move(heartbeat)),
         mailbox_(std::make_shared<mailbox<Transport, room_type>>(transport_, [this] { on_mail(); })),
         desk(options_, mailbox_),
-        decoders_(options_.session) {
+        decoders_(options_.session),
+        rooms_(log_, *this, options_.catch_up_bytes, mailbox_),
+        parked_(options_.resume.window, options_.resume.sessions) {
     desk.on_error = [this](std::string_view where, std::exception_ptr thrown) {
       calls.report(where, std::move(thrown));
     };
@@ -56,12 +59,13 @@ class manager_core final : public transport_receiver<typename Transport::connect
     mailbox_->close();
     transport_.stop();
     for (auto& [number, c] : clients_) part(*c);
+    for (auto& waiting : parked_) part(*waiting.session);
   }
 
   [[nodiscard]] Transport& carrier() noexcept { return transport_; }
   [[nodiscard]] Log& log() noexcept { return *log_; }
   [[nodiscard]] const manager_options& options() const noexcept { return options_; }
-  [[nodiscard]] std::chrono::milliseconds heartbeat_timeout() const { return heartbeat_.timeout(); }
+  [[nodiscard]] const Heartbeat& heartbeat() const noexcept { return heartbeat_; }
   [[nodiscard]] bool is_running() const noexcept { return state_ == state::running; }
 
   std::error_code start() {
@@ -78,14 +82,14 @@ class manager_core final : public transport_receiver<typename Transport::connect
     if (done) when_stopped_.push_back(std::move(done));
     if (state_ == state::stopping) return;
     if (state_ != state::running) return finish_stop();
-    const turn scope(*this);
+    const turn scope(turns_);
     state_ = state::stopping;
     drain_until_ = now() + options_.drain_timeout;
     transport_.stop_accepting();
-    for (auto& [name, room] : rooms_) room->listeners.flush();
+    rooms_.flush();
     for (auto& [number, c] : clients_) {
       if (c->at() == session::phase::head) transport_.abort(*c->connection);
-      touch(*c);
+      turns_.touch(*c);
     }
     if (clients_.empty()) finish_stop_later();
   }
@@ -96,30 +100,33 @@ class manager_core final : public transport_receiver<typename Transport::connect
 
   /// Queues a message; a client that does not read what it is told is closed.
   void send(client_type& c, std::string_view text) {
+    if (c.connection == nullptr) {
+      c.overflowed = c.overflowed || !c.queue(text);
+      return;
+    }
     if (!c.is_open()) return;
-    const turn scope(*this);
+    const turn scope(turns_);
     if (!c.queue(text)) return close(c, close_code::too_slow, "answers are not read");
-    touch(c);
+    turns_.touch(c);
   }
 
   void subscribe(client_type& c, const filter& wanted) {
     if (c.room == nullptr) return;
-    const turn scope(*this);
+    const turn scope(turns_);
     clients_.change([&] { c.wanted = wanted; });
     c.subscribed = true;
     c.room->listeners.set_filter(c, wanted);
-    touch(c);
+    turns_.touch(c);
   }
 
-  /// Starts the close handshake, with a `disconnected` message before it.
   void close(client_type& c, close_code code, std::string_view reason) {
     if (!c.is_open()) return;
-    const turn scope(*this);
+    const turn scope(turns_);
     c.ended_with = code;
     c.ended_because = reason;
-    leave_room(c);
+    rooms_.leave(c);
     c.close(code, reason, disconnected_text(code, reason, may_reconnect(code), {}, wall()), now());
-    touch(c);
+    turns_.touch(c);
   }
 
   /// Any thread: calls `f` with every client that has upgraded and whose socket has not ended.
@@ -133,19 +140,8 @@ class manager_core final : public transport_receiver<typename Transport::connect
  private:
   enum class state : std::uint8_t { idle, running, stopping, stopped };
 
-  // When the outermost one ends, everybody who was given something is sent it, once.
-  class turn {
-   public:
-    explicit turn(manager_core& core) : core_(core) { ++core_.depth_; }
-    turn(const turn&) = delete;
-    turn& operator=(const turn&) = delete;
-    ~turn() {
-      if (--core_.depth_ == 0) core_.settle_touched();
-    }
-
-   private:
-    manager_core& core_;
-  };
+  using turns = turn_list<client_type>;
+  using turn = typename turns::turn;
 
   [[nodiscard]] steady_time now() { return transport_.env().now(); }
   [[nodiscard]] wall_time wall() { return transport_.env().wall_now(); }
@@ -166,12 +162,12 @@ class manager_core final : public transport_receiver<typename Transport::connect
 
   void on_data(connection_type& connection, std::span<char> bytes) override {
     client_type& c = of(connection);
-    const turn scope(*this);
+    const turn scope(turns_);
     const steady_time at = now();
     for (;;) {
       const session::received got = c.receive(bytes, at, decoders_);
       switch (got.what) {
-        case session::inbound::need_more: return touch(c);
+        case session::inbound::need_more: return turns_.touch(c);
         case session::inbound::request: answer_request(c, at); break;
         case session::inbound::refused: c.respond(serialize(plain_response(got.status)), at); break;
         case session::inbound::message:
@@ -185,7 +181,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
             c.ended_with = got.code;
             c.ended_because = got.reason;
           }
-          leave_room(c);
+          rooms_.leave(c);
           break;
       }
     }
@@ -193,39 +189,44 @@ class manager_core final : public transport_receiver<typename Transport::connect
 
   void on_writable(connection_type& connection) override {
     client_type& c = of(connection);
-    const turn scope(*this);
+    const turn scope(turns_);
     c.blocked = false;
-    touch(c);
+    turns_.touch(c);
   }
 
   void on_closed(connection_type& connection, std::error_code reason) override {
     client_type& c = of(connection);
-    const turn scope(*this);
+    const turn scope(turns_);
     const bool was_open = c.origin() != nullptr;
     if (was_open && c.is_open() && reason) c.ended_because = reason.message();
-    leave_room(c);
+    rooms_.leave(c);
     c.finish();
-    part(c);
-    if (was_open && calls.on_disconnect) {
-      const connection_info info = c.info();
-      calls.guard("on_disconnect", [&] { calls.on_disconnect(info, c.ended_with, c.ended_because); });
+    const bool may_resume =
+        was_open && state_ == state::running && options_.resume.window.count() > 0 && may_reconnect(c.ended_with);
+    if (!may_resume) part(c);
+    if (was_open)
+      calls.tell("on_disconnect", calls.on_disconnect, c.info(),
+                 disconnection{c.ended_with, c.ended_because, may_resume});
+    turns_.forget(c);
+    std::unique_ptr<client_type> gone = clients_.take(c);
+    if (may_resume) {
+      gone->park(log_->open(gone->origin()->project));
+      if (const auto crowded_out = parked_.park(std::move(gone), now())) expire(*crowded_out);
     }
-    if (c.touched) std::erase(touched_, &c);
-    clients_.erase(c);
     if (state_ == state::stopping && clients_.empty()) finish_stop_later();
   }
 
   void on_tick() override {
-    const turn scope(*this);
+    const turn scope(turns_);
     log_->sweep();
     const steady_time at = now();
     for (auto& [number, c] : clients_) {
       switch (c->tick(at, heartbeat_)) {
         case session::due::nothing: break;
-        case session::due::ping_queued: touch(*c); break;
+        case session::due::ping_queued: turns_.touch(*c); break;
         case session::due::head_timeout:
           c->respond(serialize(plain_response(408)), at);
-          touch(*c);
+          turns_.touch(*c);
           break;
         case session::due::heartbeat_lost: close(*c, close_code::heartbeat_timeout, "nothing was heard"); break;
         case session::due::close_timeout: transport_.abort(*c->connection); break;
@@ -233,6 +234,9 @@ class manager_core final : public transport_receiver<typename Transport::connect
       if (c->has_commands()) desk.expire(*c, at, wall());
       if (state_ == state::stopping && at >= drain_until_) transport_.abort(*c->connection);
     }
+    for (auto& waiting : parked_)
+      if (waiting.session->has_commands()) desk.expire(*waiting.session, at, wall());
+    while (const auto late = parked_.take_expired(at)) expire(*late);
   }
 
   // ------------------------------------------------------------------------------------------------ room_output
@@ -241,65 +245,85 @@ class manager_core final : public transport_receiver<typename Transport::connect
     return transport_.write(*static_cast<client_type&>(s).connection, bytes);
   }
 
+  bool allows_gap(session& s) override {
+    if (options_.laggards == laggard_policy::gap) return true;
+    // Not from inside the room: it is in the middle of something.
+    mailbox_->post([this, number = static_cast<client_type&>(s).number()] {
+      if (client_type* const c = clients_.find(number)) close(*c, close_code::too_slow, "the log went by");
+    });
+    return false;
+  }
+
   std::string gap_message(sequence from, sequence to) override { return gap_text(from, to, "evicted", wall()); }
 
   // ------------------------------------------------------------------------------------------------- requests
 
   void answer_request(client_type& c, steady_time at) {
+    if (state_ != state::running) return c.respond(serialize(plain_response(503)), at);
     http_request request = c.take_request();
     request.remote_address = c.remote_address;
-    const bool head_only = request.method == "HEAD";
-    route target = find_route(request, options_);
-    if (state_ != state::running) target = {route::kind::refused, {}, 503};
-    if (target.what == route::kind::host) {
-      c.respond(serialize(calls.answer_http(request, options_.http_response_bytes), head_only), at);
-    } else if (target.what == route::kind::refused) {
-      c.respond(serialize(plain_response(target.status), head_only), at);
-    } else if (const auto opened = accept_upgrade(request); opened.status != 101) {
-      c.respond(opened.response_head, at);
-    } else {
-      welcome(c, target.project, opened.response_head, at);
-    }
+    const reception answer = receive_request(request, options_, calls);
+    if (!answer.upgraded) return c.respond(answer.response, at);
+    c.upgrade(answer.response, at);
+    welcome(c, answer.project, answer.entry);
   }
 
-  void welcome(client_type& c, const std::string& project, std::string_view response_head, steady_time at) {
-    room_type& room = room_of(project);
-    c.upgrade(response_head, at);
-    const wall_time wall_now = wall();
+  void welcome(client_type& c, const std::string& project, const entry_request& entry) {
+    resume_refusal refused = resume_refusal::none;
+    if (entry.resume) refused = take_over(c, project, *entry.resume);
+    room_type& room = rooms_.open(project);
+    const bool resumed = entry.resume && refused == resume_refusal::none;
     clients_.change([&] {
-      c.welcome(client_book<client_type>::id_of(c.number()), room, wall_now);
-      c.wanted = options_.hears_all ? filter::everything() : filter();
+      c.welcome(client_book<client_type>::id_of(c.number()), room, wall());
+      if (!resumed) c.wanted = options_.hears_all ? filter::everything() : filter();
     });
-    room.listeners.join(c, c.wanted);
-    connected_info hello;
-    hello.connection_id = c.origin()->connection_id;
-    hello.project_id = project;
-    hello.epoch = room.listeners.stream().epoch();
-    hello.seq = c.cursor;
-    hello.heartbeat_interval = heartbeat_.interval();
-    hello.heartbeat_timeout = heartbeat_.timeout();
-    hello.limits = &options_.session;
-    c.queue_unbounded(connected_text(hello, wall_now));
-    if (calls.on_connect) {
-      const connection_info info = c.info();
-      calls.guard("on_connect", [&] { calls.on_connect(info); });
+    if (resumed)
+      room.listeners.rejoin(c, c.wanted, entry.resume->after);
+    else
+      room.listeners.join(c, c.wanted, entry.last);
+    c.greet(resumed, refused, transport_.env());
+    if (resumed)
+      calls.tell("on_resumed", calls.on_resumed, c.info());
+    else
+      calls.tell("on_connect", calls.on_connect, c.info());
+  }
+
+  // Makes `c` the session that the token stands for. A right token is used up in any case.
+  [[nodiscard]] resume_refusal take_over(client_type& c, const std::string& project, const resume_request& asked) {
+    const auto stream = log_->open(project);  // held: the session that is taken over may be the last in its room
+    const resume_refusal position = check_position(asked, stream->epoch(), stream->bounds());
+    const std::optional<resume_token> token = resume_token::parse(asked.token);
+    client_type* const old = token ? find_session(token->number) : nullptr;
+    if (old == nullptr || !old->may_be_resumed_with(*token, project)) {
+      if (position == resume_refusal::epoch_changed) return position;
+      return token && parked_.has_expired(*token) ? resume_refusal::expired : resume_refusal::unknown_token;
     }
+    old->resume_secret = {};
+    const std::unique_ptr<client_type> unparked = old->connection == nullptr ? parked_.take(token->number) : nullptr;
+    if (!unparked) {
+      close(*old, close_code::taken_over, "the session goes on over a newer connection");
+      settle(*old);
+    }
+    const resume_refusal refused = old->overflowed ? resume_refusal::expired : position;
+    if (refused == resume_refusal::none) {
+      if (unparked) c.inherited_frames = unparked->lane.pending();
+      clients_.inherit(c, *old);
+    } else if (unparked) {
+      expire(*unparked);
+    }
+    return refused;
   }
 
-  // ---------------------------------------------------------------------------------------------------- rooms
-
-  [[nodiscard]] room_type& room_of(const std::string& project) {
-    auto& room = rooms_[project];
-    if (!room)
-      room = std::make_unique<room_type>(project, log_->open(project), *this, options_.catch_up_bytes, mailbox_);
-    return *room;
+  // Waiting or with a connection, open or closing.
+  [[nodiscard]] client_type* find_session(std::uint64_t number) const {
+    client_type* const waiting = parked_.find(number);
+    return waiting != nullptr ? waiting : clients_.find_connected(number);
   }
 
-  void leave_room(client_type& c) {
-    if (c.room == nullptr) return;
-    room_type& room = *std::exchange(c.room, nullptr);
-    room.listeners.leave(c);
-    if (room.listeners.size() == 0) rooms_.erase(rooms_.find(room.project));
+  // The session will not be resumed any more.
+  void expire(client_type& c) {
+    part(c);
+    calls.tell("on_session_expired", calls.on_session_expired, c.info());
   }
 
   /// Commands of a client that is gone are told to stop.
@@ -308,35 +332,19 @@ class manager_core final : public transport_receiver<typename Transport::connect
   }
 
   void on_mail() {
-    const turn scope(*this);
+    const turn scope(turns_);
     mail<room_type> mail = mailbox_->take();
     for (room_type* const room : mail.rooms) room->flush();
     for (const command_message& message : mail.messages) {
-      if (client_type* const c = clients_.find(message.session)) command_desk::deliver(*c, message);
+      if (client_type* const c = find_session(message.session)) command_desk::deliver(*c, message);
     }
     for (auto& task : mail.tasks) calls.guard("post", task);
     if (state_ == state::stopping) {
-      for (auto& [number, c] : clients_) touch(*c);
+      for (auto& [number, c] : clients_) turns_.touch(*c);
     }
   }
 
   // ------------------------------------------------------------------------------------------- a turn's end
-
-  void touch(client_type& c) {
-    if (std::exchange(c.touched, true)) return;
-    touched_.push_back(&c);
-  }
-
-  void settle_touched() {
-    ++depth_;
-    while (!touched_.empty()) {
-      client_type& c = *touched_.back();
-      touched_.pop_back();
-      c.touched = false;
-      settle(c);
-    }
-    --depth_;
-  }
 
   void settle(client_type& c) {
     if (c.room != nullptr) {
@@ -345,10 +353,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
       if (state_ == state::stopping && c.is_open() && c.lane.empty() && c.position() >= c.room->listeners.flushed())
         return close(c, close_code::going_away, "the server is shutting down");
     } else if (!c.blocked && !c.lane.empty()) {
-      const std::string_view pending = c.lane.pending();
-      const std::size_t taken = write(c, {&pending, 1});
-      c.blocked = taken != pending.size();
-      c.lane.consume(taken);
+      (void)send_lane(c, *this);
     }
     if (c.lane.empty() && c.may_end()) {
       c.finish();
@@ -387,12 +392,12 @@ class manager_core final : public transport_receiver<typename Transport::connect
 
  private:
   decoder_pool decoders_;
-  std::unordered_map<std::string, std::unique_ptr<room_type>> rooms_;
+  room_list<Transport, Log> rooms_;
   client_book<client_type> clients_;
-  std::vector<client_type*> touched_;
+  parked_sessions<client_type> parked_;
+  turns turns_{[this](client_type& c) { settle(c); }};
   std::vector<std::function<void()>> when_stopped_;
   steady_time drain_until_{};
-  int depth_ = 0;
   state state_ = state::idle;
 };
 

@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace hotline {
@@ -21,7 +22,9 @@ namespace detail {
 /// What a host may hang into a manager. All are called on the manager's loop; what they throw goes to `on_error`.
 struct hooks {
   std::function<void(const connection_info&)> on_connect;
-  std::function<void(const connection_info&, close_code, std::string_view reason)> on_disconnect;
+  std::function<void(const connection_info&)> on_resumed;
+  std::function<void(const connection_info&)> on_session_expired;
+  std::function<void(const connection_info&, const disconnection&)> on_disconnect;
   std::function<std::optional<http_response>(const http_request&)> on_http;
   std::function<void(std::string_view where, std::exception_ptr)> on_error;
   std::function<void(log_level, std::string_view)> on_log;
@@ -45,6 +48,13 @@ struct hooks {
       report(where, std::current_exception());
       return false;
     }
+  }
+
+  /// Calls a hook, if there is one.
+  template <class... Args>
+  void tell(std::string_view where, const std::function<void(const Args&...)>& hook,
+            const std::type_identity_t<Args>&... args) noexcept {
+    if (hook) guard(where, [&] { hook(args...); });
   }
 
   void log(log_level level, std::string_view line) noexcept {

@@ -1,38 +1,53 @@
 #pragma once
-// Inbound, before the upgrade: what a request asks for.
+// Inbound, before the upgrade: what a request asks for, and what it is answered.
 
+#include <hotline/manager/hooks.hpp>
 #include <hotline/options.hpp>
+#include <hotline/session/resume.hpp>
+#include <hotline/wire/handshake.hpp>
 #include <hotline/wire/http.hpp>
 #include <hotline/wire/percent.hpp>
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace hotline::detail {
 
-/// Where a request goes.
-struct route {
-  enum class kind {
-    project,  ///< below the prefix: `project` is the decoded id
-    host,     ///< the host's own: a page, a health check
-    refused,  ///< `status` says why
-  };
-  kind what;
-  std::string project{};
-  int status = 0;
+/// The answer to a request: an HTTP one and the end, or 101 and what the client wants.
+struct reception {
+  std::string response;  ///< to be sent first, as it is
+  bool upgraded = false;
+  std::string project{};  ///< when upgraded: the decoded id
+  entry_request entry{};  ///< when upgraded
 };
 
 /// Project ids are percent-decoded once, then judged by the host's rule.
-[[nodiscard]] inline route find_route(const http_request& request, const manager_options& options) {
-  if (request.method != "GET" && request.method != "HEAD") return {route::kind::refused, {}, 405};
-  const std::string_view path = request.path;
-  if (!path.starts_with(options.route_prefix))
-    return request.is_upgrade() ? route{route::kind::refused, {}, 404} : route{route::kind::host};
+[[nodiscard]] inline std::optional<std::string> project_in(std::string_view path, const manager_options& options) {
+  if (!path.starts_with(options.route_prefix)) return std::nullopt;
   std::optional<std::string> project = percent_decode(path.substr(options.route_prefix.size()));
-  if (!project || project->empty() || (options.valid_project && !options.valid_project(*project)))
-    return {route::kind::refused, {}, 404};
-  return {route::kind::project, std::move(*project)};
+  if (!project || project->empty() || (options.valid_project && !options.valid_project(*project))) return std::nullopt;
+  return project;
+}
+
+/// Asks the host for what is not below the route's prefix, unless it wants to be a WebSocket.
+[[nodiscard]] inline reception receive_request(const http_request& request, const manager_options& options,
+                                               hooks& host) {
+  const bool head_only = request.method == "HEAD";
+  const auto plain = [&](int status) { return reception{serialize(plain_response(status), head_only)}; };
+  if (request.method != "GET" && !head_only) return plain(405);
+  if (!request.path.starts_with(options.route_prefix)) {
+    if (request.is_upgrade()) return plain(404);
+    return {serialize(host.answer_http(request, options.http_response_bytes), head_only)};
+  }
+  std::optional<std::string> project = project_in(request.path, options);
+  if (!project) return plain(404);
+  upgrade opened = accept_upgrade(request);
+  if (opened.status != 101) return {std::move(opened.response_head)};
+  std::optional<entry_request> entry = read_entry(request);
+  if (!entry) return plain(400);
+  return {std::move(opened.response_head), true, std::move(*project), std::move(*entry)};
 }
 
 }  // namespace hotline::detail

@@ -25,12 +25,23 @@ class room_output {
  public:
   /// Hands bytes to the session's socket; how many were taken. Less than all: `room::resume` once more can be.
   virtual std::size_t write(session&, std::span<const std::string_view> bytes) = 0;
+  /// The session fell off the log's old end. False: it is to be closed for that, after this turn, and gets no more.
+  virtual bool allows_gap(session&) = 0;
   /// A `gap` message for the session's lane.
   virtual std::string gap_message(sequence from, sequence to) = 0;
 
  protected:
   ~room_output() = default;
 };
+
+/// Sends what waits in the session's lane. False when bytes remain: then the session waits for its socket.
+[[nodiscard]] inline bool send_lane(session& s, room_output& output) {
+  const std::string_view pending = s.lane.pending();
+  const std::size_t taken = output.write(s, {&pending, 1});
+  s.blocked = taken != pending.size();
+  s.lane.consume(taken);
+  return !s.blocked;
+}
 
 /// The sessions of one room that share a filter.
 struct room_group {
@@ -59,14 +70,28 @@ class room {
   [[nodiscard]] std::size_t groups() const noexcept { return groups_.size(); }
   [[nodiscard]] const filter& filter_of(const session& s) const noexcept { return s.place.group->wanted; }
 
-  /// The session hears what is appended from here on; its cursor is set. What it has in its lane goes first.
-  void join(session& s, const filter& wanted) {
+  /// The session hears what is appended from here on, or, with `back`, what comes after that many events before the
+  /// end; its cursor is set. What it has in its lane goes first.
+  void join(session& s, const filter& wanted, sequence back = 0) {
     flush();
-    s.cursor = flushed_;
+    const sequence oldest = stream_->bounds().oldest;
+    join_after(s, wanted, std::max(flushed_ - std::min(flushed_, back), std::min(oldest - 1, flushed_)));
+  }
+
+  /// The session goes on behind event `after`.
+  void rejoin(session& s, const filter& wanted, sequence after) {
+    flush();
+    join_after(s, wanted, std::min(after, flushed_));
+  }
+
+ private:
+  void join_after(session& s, const filter& wanted, sequence after) {
+    s.cursor = after;
     ++members_;
     enter(s, wanted);
   }
 
+ public:
   void leave(session& s) {
     if (s.place.group == nullptr) return;
     exit(s);
@@ -217,15 +242,9 @@ class room {
     }
   }
 
-  // False when bytes remain: then the session waits for its socket.
   bool write_lane(session& s) {
-    const std::string_view pending = s.lane.pending();
-    const std::size_t taken = output_.write(s, {&pending, 1});
-    const bool all = taken == pending.size();
-    s.lane.consume(taken);
-    if (all) return true;
+    if (send_lane(s, output_)) return true;
     if (s.place.current) lag(s);
-    s.blocked = true;
     return false;
   }
 
@@ -238,6 +257,7 @@ class room {
       stream_->read(s.cursor, flushed_, budget, batch_);
       const sequence next = batch_.entries.empty() ? flushed_ + 1 : batch_.entries.front().seq;
       if (next != s.cursor + 1) {
+        if (!output_.allows_gap(s)) return;
         s.queue_unbounded(output_.gap_message(s.cursor + 1, next - 1));
         s.cursor = next - 1;
         if (!write_lane(s)) return;

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace hotline {
@@ -24,6 +25,13 @@ struct connection_info {
   [[nodiscard]] bool is_healthy(steady_time now) const noexcept {
     return timeout == std::chrono::milliseconds::zero() || now - last_heard < timeout;
   }
+};
+
+/// How a connection ended.
+struct disconnection {
+  close_code code = close_code::abnormal;  ///< the one that we or the client closed with; `abnormal`: neither did
+  std::string_view reason;
+  bool may_resume = false;  ///< the session waits for its client: `on_resumed` or `on_session_expired` will tell
 };
 
 }  // namespace hotline

@@ -34,6 +34,9 @@ class control_lane {
     bytes_.assign(bytes);
   }
 
+  /// Frames that waited in another lane, in their order behind what is here.
+  void append_frames(std::string_view frames) { bytes_.append(frames); }
+
   /// The socket took this many of `pending()`.
   void consume(std::size_t taken) {
     sent_ += taken;

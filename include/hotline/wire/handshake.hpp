@@ -1,6 +1,7 @@
 // Inbound, before the upgrade: a request becomes the answer that opens a WebSocket, or a refusal. No I/O here.
 #pragma once
 
+#include <hotline/wire/digest.hpp>
 #include <hotline/wire/head_reader.hpp>
 #include <hotline/wire/http.hpp>
 #include <hotline/wire/websocketpp.hpp>
@@ -33,9 +34,8 @@ struct upgrade {
 [[nodiscard]] inline std::string accept_key(std::string_view key) {
   std::string text(key);
   text.append(websocketpp::processor::constants::handshake_guid);
-  std::array<unsigned char, 20> digest{};
-  websocketpp::sha1::calc(text.data(), text.size(), digest.data());
-  return websocketpp::base64_encode(digest.data(), digest.size());
+  const digest sum = digest_of(text);
+  return websocketpp::base64_encode(sum.data(), sum.size());
 }
 
 /// Checks a request to upgrade (RFC 6455 section 4.2.1) and writes the answer: 101, else 405 for a method other than

@@ -1,0 +1,51 @@
+#pragma once
+// Outbound 5/6: the rooms of a manager, one for each project that has connections here.
+
+#include <hotline/concepts.hpp>
+#include <hotline/manager/project_room.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+namespace hotline::detail {
+
+template <transport Transport, event_log Log>
+class room_list {
+ public:
+  using room_type = project_room<Transport, Log>;
+
+  room_list(std::shared_ptr<Log> log, room_output& output, std::size_t catch_up_bytes,
+            std::shared_ptr<typename room_type::mailbox_type> mail)
+      : log_(std::move(log)), output_(output), catch_up_bytes_(catch_up_bytes), mail_(std::move(mail)) {}
+
+  [[nodiscard]] room_type& open(const std::string& project) {
+    auto& room = rooms_[project];
+    if (!room) room = std::make_unique<room_type>(project, log_->open(project), output_, catch_up_bytes_, mail_);
+    return *room;
+  }
+
+  /// The client hears no more events; the last one to leave takes the room along.
+  template <class Client>
+  void leave(Client& c) {
+    if (c.room == nullptr) return;
+    room_type& room = *std::exchange(c.room, nullptr);
+    room.listeners.leave(c);
+    if (room.listeners.size() == 0) rooms_.erase(rooms_.find(room.project));
+  }
+
+  void flush() {
+    for (auto& [project, room] : rooms_) room->listeners.flush();
+  }
+
+ private:
+  const std::shared_ptr<Log> log_;
+  room_output& output_;
+  const std::size_t catch_up_bytes_;
+  const std::shared_ptr<typename room_type::mailbox_type> mail_;
+  std::unordered_map<std::string, std::unique_ptr<room_type>> rooms_;
+};
+
+}  // namespace hotline::detail

@@ -1,0 +1,106 @@
+#pragma once
+// Inbound, at the upgrade: where a client wants to go on, and whether it can. No I/O here.
+
+#include <hotline/concepts.hpp>
+#include <hotline/types.hpp>
+#include <hotline/wire/digest.hpp>
+#include <hotline/wire/http.hpp>
+
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace hotline::detail {
+
+/// Why a session is not resumed; what `connected.reason` says.
+enum class resume_refusal : std::uint8_t { none, unknown_token, expired, epoch_changed, evicted };
+
+[[nodiscard]] constexpr std::string_view to_string(resume_refusal why) noexcept {
+  switch (why) {
+    case resume_refusal::none: return "";
+    case resume_refusal::unknown_token: return "unknown_token";
+    case resume_refusal::expired: return "expired";
+    case resume_refusal::epoch_changed: return "epoch_changed";
+    case resume_refusal::evicted: return "evicted";
+  }
+  return "";
+}
+
+/// `?resume=TOKEN&epoch=E&after=SEQ`, and `&on_gap=continue` from a client that would rather miss events than its
+/// session.
+struct resume_request {
+  std::string token;
+  std::string epoch;
+  sequence after = 0;
+  bool continue_on_gap = false;
+};
+
+/// What a client asks for when it connects.
+struct entry_request {
+  std::optional<resume_request> resume;
+  sequence last = 0;  ///< `?last=N`: a new session starts so many events back
+};
+
+/// Nothing when the query is malformed: a number that is none, a resume without its epoch or position.
+[[nodiscard]] inline std::optional<entry_request> read_entry(const http_request& request) {
+  const auto number = [&](std::string_view name, sequence& into) {
+    const std::optional<std::string> text = request.query_value(name);
+    if (!text) return false;
+    const char* const last = text->data() + text->size();
+    const auto [end, wrong] = std::from_chars(text->data(), last, into);
+    return wrong == std::errc() && end == last && !text->empty();
+  };
+  entry_request entry;
+  if (request.query_value("last") && !number("last", entry.last)) return std::nullopt;
+  if (const auto token = request.query_value("resume")) {
+    resume_request resume;
+    resume.token = *token;
+    const auto epoch = request.query_value("epoch");
+    if (!epoch || !number("after", resume.after)) return std::nullopt;
+    resume.epoch = *epoch;
+    resume.continue_on_gap = request.query_value("on_gap") == "continue";
+    entry.resume = std::move(resume);
+  }
+  return entry;
+}
+
+/// Whether what comes after `after` is all there. By numbers alone: a client that heard nothing yet can go on as well.
+[[nodiscard]] inline resume_refusal check_position(const resume_request& asked, std::string_view epoch,
+                                                   log_bounds log) {
+  // Who is ahead of the log knows another one.
+  if (asked.epoch != epoch || asked.after > log.end) return resume_refusal::epoch_changed;
+  if (asked.after + 1 < log.oldest && !asked.continue_on_gap) return resume_refusal::evicted;
+  return resume_refusal::none;
+}
+
+/// The right to a session, good once: its number, and a secret of which the server keeps only the digest.
+struct resume_token {
+  static constexpr std::size_t number_digits = 16;
+  static constexpr std::size_t secret_digits = 32;  // 128 bits
+
+  std::uint64_t number = 0;
+  digest secret{};
+
+  /// A new secret for session `number`; `text` is what the client gets.
+  [[nodiscard]] static resume_token make(std::uint64_t number, std::string_view id, environment& env,
+                                         std::string& text) {
+    const std::string secret = random_hex(env, 2);
+    text.assign(id).append(secret);
+    return {number, digest_of(secret)};
+  }
+
+  [[nodiscard]] static std::optional<resume_token> parse(std::string_view text) {
+    if (text.size() != number_digits + secret_digits) return std::nullopt;
+    resume_token token;
+    const char* const last = text.data() + number_digits;
+    const auto [end, wrong] = std::from_chars(text.data(), last, token.number, 16);
+    if (wrong != std::errc() || end != last) return std::nullopt;
+    token.secret = digest_of(text.substr(number_digits));
+    return token;
+  }
+};
+
+}  // namespace hotline::detail

@@ -1,0 +1,465 @@
+#include <catch2_any.hpp>
+#include <hotline/event_emitter.hpp>
+#include <hotline/transport/memory_transport.hpp>
+#include <hotline/ws_manager.hpp>
+#include <memory_client.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+using namespace hotline;
+using namespace std::chrono_literals;
+using hotline_test::client_frame;
+using hotline_test::memory_client;
+
+namespace {
+
+using manager_type = ws_manager<memory_transport>;
+using seqs = std::vector<std::uint64_t>;
+
+struct host {
+  explicit host(manager_options options = {}, log_options limits = {})
+      : env(std::make_shared<manual_environment>()),
+        events(limits, env),
+        manager(memory_transport(env), events, std::move(options)) {
+    manager.on_connect([this](const connection_info& c) { told.push_back("connect " + c.id); });
+    manager.on_resumed([this](const connection_info& c) { told.push_back("resumed " + c.id); });
+    manager.on_session_expired([this](const connection_info& c) { told.push_back("expired " + c.id); });
+    manager.on_disconnect([this](const connection_info& c, const disconnection& how) {
+      told.push_back((how.may_resume ? "lost " : "gone ") + c.id);
+    });
+    REQUIRE_FALSE(manager.start());
+  }
+
+  [[nodiscard]] memory_transport& line() { return manager.transport(); }
+  void emit(int count, std::string_view type = "a") {
+    for (int i = 0; i < count; ++i) REQUIRE(events.emit("p", type));
+  }
+
+  std::shared_ptr<manual_environment> env;
+  event_emitter events;
+  manager_type manager;
+  std::vector<std::string> told;
+};
+
+// A client that remembers what it needs to come back.
+struct traveller {
+  explicit traveller(host& h, std::string query = "") : h_(h) { connect(query); }
+
+  void connect(const std::string& query) {
+    socket.emplace(h_.line(), "/ws/p" + query);
+    REQUIRE(socket->upgraded());
+    hello = socket->next();
+    REQUIRE(hello["type"].as_string() == "connected");
+    id = std::string(*hello["connection_id"].as_string());
+    token = std::string(hello["resume"]["token"].as_string().value_or(""));
+    epoch = std::string(*hello["epoch"].as_string());
+  }
+  void resume(const std::string& extra = "") {
+    connect("?resume=" + token + "&epoch=" + epoch + "&after=" + std::to_string(at) + extra);
+  }
+  void lose() {
+    socket->peer->reset();
+    h_.line().run();
+  }
+  // What came, noting how far it brought us.
+  seqs hear() {
+    seqs heard = socket->events();
+    if (!heard.empty()) at = heard.back();
+    return heard;
+  }
+  [[nodiscard]] bool resumed() const { return *hello["resumed"].as_bool(); }
+  [[nodiscard]] std::string refusal() const { return std::string(hello["reason"].as_string().value_or("")); }
+
+  host& h_;
+  std::optional<memory_client> socket;
+  json hello;
+  std::string id, token, epoch;
+  std::uint64_t at = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a client that comes back hears what it missed, once and in order", "[resume]") {
+  host h;
+  traveller t(h);
+  h.emit(3);
+  CHECK(t.hear() == seqs{1, 2, 3});
+  const std::string id = t.id;
+  t.lose();
+  h.emit(4);
+  t.resume();
+  CHECK(t.resumed());
+  CHECK(t.id == id);
+  CHECK(t.hello["seq"].as_uint64() == 7);
+  CHECK(t.hello["resume"]["window"].as_double() == 60);
+  CHECK(t.hear() == seqs{4, 5, 6, 7});
+  h.emit(1);
+  CHECK(t.hear() == seqs{8});
+  CHECK(h.told == std::vector<std::string>{"connect " + id, "lost " + id, "resumed " + id});
+}
+
+TEST_CASE("resuming needs no event to have been heard, and works again and again", "[resume]") {
+  host h;
+  traveller t(h);
+  for (int i = 0; i < 5; ++i) {
+    const std::string used = t.token;
+    t.lose();
+    t.resume();
+    REQUIRE(t.resumed());
+    CHECK(t.token != used);
+  }
+  t.lose();
+  h.emit(1);
+  t.resume();
+  CHECK(t.hear() == seqs{1});
+}
+
+TEST_CASE("a project where nothing happens does not forget those who wait", "[resume]") {
+  host h;
+  traveller t(h);
+  t.lose();
+  h.line().advance(50s);
+  t.resume();
+  CHECK(t.resumed());
+}
+
+TEST_CASE("a token is good once", "[resume]") {
+  host h;
+  traveller t(h);
+  const std::string first = t.token;
+  t.lose();
+  t.resume();
+  traveller thief(h, "?resume=" + first + "&epoch=" + t.epoch + "&after=0");
+  CHECK_FALSE(thief.resumed());
+  CHECK(thief.refusal() == "unknown_token");
+  CHECK(thief.id != t.id);
+  CHECK_FALSE(t.socket->close_code);
+}
+
+TEST_CASE("tokens that were made up, cut or bent are unknown", "[resume]") {
+  host h;
+  traveller t(h);
+  t.lose();
+  std::string bent = t.token;
+  bent.back() = bent.back() == '0' ? '1' : '0';
+  for (const std::string& token :
+       {std::string(), std::string("x"), t.token.substr(1), t.token + "0", bent, std::string(48, '0')}) {
+    traveller other(h, "?resume=" + token + "&epoch=" + t.epoch + "&after=0");
+    CHECK_FALSE(other.resumed());
+    CHECK(other.refusal() == "unknown_token");
+  }
+  t.resume();
+  CHECK(t.resumed());
+}
+
+TEST_CASE("a token belongs to its project", "[resume]") {
+  host h;
+  traveller t(h);
+  t.lose();
+  const std::string epoch(h.events.log()->open("other")->epoch());
+  memory_client c(h.line(), "/ws/other?resume=" + t.token + "&epoch=" + epoch + "&after=0");
+  const json hello = c.next();
+  CHECK(hello["resumed"].as_bool() == false);
+  CHECK(hello["reason"].as_string() == "unknown_token");
+  t.resume();
+  CHECK(t.resumed());
+}
+
+TEST_CASE("the filter comes back with the session", "[resume]") {
+  host h;
+  traveller t(h);
+  t.socket->send(R"({"command":"subscribe","payload":{"events":["a"]}})");
+  (void)t.socket->next();
+  t.lose();
+  h.emit(1, "b");
+  h.emit(1, "a");
+  t.resume();
+  CHECK(t.hear() == seqs{2});
+  t.socket->send(R"({"command":"subscribe","payload":{"events":["b"]}})");
+  CHECK(t.socket->next()["result"]["events"].text() == R"(["a","b"])");
+}
+
+TEST_CASE("after the window the session has expired, and the client is told so", "[resume]") {
+  host h;
+  traveller t(h);
+  const std::string id = t.id;
+  h.emit(1);
+  t.lose();
+  h.line().advance(59s);
+  CHECK(h.told.back() == "lost " + id);
+  h.line().advance(2s);
+  CHECK(h.told.back() == "expired " + id);
+  t.resume();
+  CHECK_FALSE(t.resumed());
+  CHECK(t.refusal() == "expired");
+  CHECK(t.id != id);
+}
+
+TEST_CASE("who missed more than the log keeps is refused, or goes on behind a gap if it asked for that", "[resume]") {
+  host h({}, {.events = 5});
+  traveller strict(h), lenient(h);
+  const std::string id = lenient.id;
+  strict.lose();
+  lenient.lose();
+  h.emit(8);
+  strict.resume();
+  CHECK_FALSE(strict.resumed());
+  CHECK(strict.refusal() == "evicted");
+  CHECK(strict.hear().empty());
+  CHECK(strict.hello["seq"].as_uint64() == 8);
+
+  lenient.resume("&on_gap=continue");
+  CHECK(lenient.resumed());
+  CHECK(lenient.id == id);
+  const json gap = lenient.socket->next();
+  CHECK(gap["type"].as_string() == "gap");
+  CHECK(gap["from"].as_uint64() == 1);
+  CHECK(gap["to"].as_uint64() == 3);
+  CHECK(gap["reason"].as_string() == "evicted");
+  CHECK(lenient.hear() == seqs{4, 5, 6, 7, 8});
+}
+
+TEST_CASE("the last event that may be missing is the one before the oldest", "[resume]") {
+  host h({}, {.events = 5});
+  traveller just(h), over(h);
+  h.emit(1);
+  CHECK(just.hear() == seqs{1});
+  just.lose();
+  over.lose();
+  h.emit(5);  // the oldest is 2
+  just.resume();
+  CHECK(just.resumed());
+  CHECK(just.hear() == seqs{2, 3, 4, 5, 6});
+  over.resume();
+  CHECK(over.refusal() == "evicted");
+}
+
+TEST_CASE("another epoch, or a position ahead of the log, is told apart from everything else", "[resume]") {
+  host h;
+  traveller t(h);
+  t.lose();
+  t.epoch = "0123456789abcdef";
+  t.resume();
+  CHECK(t.refusal() == "epoch_changed");
+
+  traveller ahead(h);
+  ahead.lose();
+  ahead.at = 1;
+  ahead.resume();
+  CHECK(ahead.refusal() == "epoch_changed");
+
+  host restarted;
+  traveller before(restarted, "?resume=" + std::string(48, 'a') + "&epoch=ffff&after=12");
+  CHECK(before.refusal() == "epoch_changed");
+}
+
+TEST_CASE("a resume without its epoch or with a position that is no number is a bad request", "[resume]") {
+  host h;
+  for (const std::string query :
+       {"?resume=x", "?resume=x&epoch=e", "?resume=x&after=1", "?resume=x&epoch=e&after=-1",
+        "?resume=x&epoch=e&after=1x", "?resume=x&epoch=e&after=99999999999999999999", "?last=x"}) {
+    INFO(query);
+    memory_client c(h.line(), "/ws/p" + query);
+    CHECK(c.http().starts_with("HTTP/1.1 400 "));
+  }
+}
+
+TEST_CASE("a session whose old socket still lives is taken over: that socket is closed first", "[resume]") {
+  host h;
+  traveller t(h);
+  const std::string id = t.id;
+  h.emit(2);
+  CHECK(t.hear() == seqs{1, 2});
+  memory_client old = std::move(*t.socket);
+  t.resume();
+  CHECK(t.resumed());
+  CHECK(t.id == id);
+  old.pump();
+  CHECK(old.close_code == 4009);
+  const json told = old.next();
+  CHECK(told["type"].as_string() == "disconnected");
+  CHECK(told["reconnect"].as_bool() == false);
+  h.emit(1);
+  CHECK(old.events().empty());
+  CHECK(t.hear() == seqs{3});
+  old.peer->close();
+  h.line().run();
+  CHECK(h.manager.status().connections == 1);
+  CHECK(h.told == std::vector<std::string>{"connect " + id, "resumed " + id});
+  CHECK_FALSE(h.manager.send_to(id, {{"type", "note"}}));
+  CHECK(t.socket->next_type() == "note");
+}
+
+TEST_CASE("an old socket that takes nothing does not keep its session", "[resume]") {
+  host h;
+  traveller t(h);
+  t.socket->peer->stall(true);
+  h.emit(5);
+  h.line().run();
+  memory_client old = std::move(*t.socket);
+  t.resume();
+  CHECK(t.resumed());
+  CHECK(t.hear() == seqs{1, 2, 3, 4, 5});
+  h.line().advance(6s);
+  CHECK(old.peer->was_reset());
+  CHECK(h.manager.status().connections == 1);
+}
+
+TEST_CASE("answers that come while nobody listens wait for the client", "[resume]") {
+  host h;
+  std::optional<responder> waiting;
+  int runs = 0;
+  h.manager.on_command("slow", [&](const request&, responder r) {
+    ++runs;
+    waiting = std::move(r);
+  });
+  traveller t(h);
+  t.socket->send(R"({"command":"slow","id":"c1"})");
+  t.lose();
+  waiting->progress({{"percent", 50}});
+  std::move(*waiting).answer(json_object{{"done", true}});
+  h.line().run();
+  h.emit(1);
+  t.resume();
+  const json progress = t.socket->next();
+  CHECK(progress["type"].as_string() == "command_progress");
+  const json answer = t.socket->next();
+  CHECK(answer["type"].as_string() == "command_response");
+  CHECK(answer["id"].as_string() == "c1");
+  CHECK(t.hear() == seqs{1});
+  // Asked again, it is answered again and not run again.
+  t.socket->send(R"({"command":"slow","id":"c1"})");
+  CHECK(t.socket->next().text() == answer.text());
+  CHECK(runs == 1);
+}
+
+TEST_CASE("a command in flight goes on across a resume, and a repeated one waits for its answer", "[resume]") {
+  host h;
+  std::optional<responder> waiting;
+  int runs = 0;
+  h.manager.on_command("slow", [&](const request&, responder r) {
+    ++runs;
+    waiting = std::move(r);
+  });
+  traveller t(h);
+  t.socket->send(R"({"command":"slow","id":1})");
+  t.lose();
+  t.resume();
+  CHECK_FALSE(waiting->stop_token().stop_requested());
+  t.socket->send(R"({"command":"slow","id":1})");
+  CHECK(t.socket->next_type().empty());
+  std::move(*waiting).answer({});
+  CHECK(t.socket->next()["id"].as_int64() == 1);
+  CHECK(t.socket->next_type().empty());
+  CHECK(runs == 1);
+}
+
+TEST_CASE("commands of a session that expires are told to stop", "[resume]") {
+  host h;
+  std::optional<responder> waiting;
+  h.manager.on_command("slow", [&](const request&, responder r) { waiting = std::move(r); });
+  traveller t(h);
+  t.socket->send(R"({"command":"slow","id":1})");
+  t.lose();
+  h.line().advance(20s);
+  CHECK_FALSE(waiting->stop_token().stop_requested());
+  h.line().advance(41s);
+  CHECK(waiting->stop_token().stop_requested());
+}
+
+TEST_CASE("a waiting session keeps a bounded number of answers: one over and it cannot be resumed", "[resume]") {
+  host h({.session = {.control_lane_bytes = 1000}});
+  std::vector<responder> waiting;
+  h.manager.on_command("slow", [&](const request&, responder r) { waiting.push_back(std::move(r)); });
+  traveller t(h);
+  t.socket->send(R"({"command":"slow","id":1})");
+  t.lose();
+  for (int i = 0; i < 20; ++i) waiting.front().progress({{"i", i}});
+  h.line().run();
+  t.resume();
+  CHECK_FALSE(t.resumed());
+  CHECK(t.refusal() == "expired");
+}
+
+TEST_CASE("who says goodbye does not come back", "[resume]") {
+  host h;
+  traveller t(h);
+  const std::string id = t.id;
+  t.socket->peer->send(client_frame(0x88, std::string("\x03\xe8", 2)));
+  h.line().run();
+  t.socket->peer->close();
+  h.line().run();
+  CHECK(h.told.back() == "gone " + id);
+  t.resume();
+  CHECK(t.refusal() == "unknown_token");
+}
+
+TEST_CASE("whom the host forbids does not come back", "[resume]") {
+  host h;
+  traveller t(h);
+  CHECK_FALSE(h.manager.disconnect(t.id, close_code::forbidden));
+  t.lose();
+  t.resume();
+  CHECK(t.refusal() == "unknown_token");
+}
+
+TEST_CASE("only so many sessions wait: the one that has waited longest goes first", "[resume]") {
+  host h({.resume = {.sessions = 2}});
+  traveller a(h), b(h), c(h);
+  const std::string first = a.id;
+  a.lose();
+  b.lose();
+  c.lose();
+  CHECK(h.told.back() == "expired " + first);
+  a.resume();
+  CHECK(a.refusal() == "expired");
+  b.resume();
+  CHECK(b.resumed());
+  c.resume();
+  CHECK(c.resumed());
+}
+
+TEST_CASE("a host that keeps no sessions gives no tokens", "[resume]") {
+  host h({.resume = {.window = 0ms}});
+  traveller t(h);
+  const std::string id = t.id;
+  CHECK(t.hello["resume"].is_missing());
+  t.lose();
+  CHECK(h.told.back() == "gone " + id);
+}
+
+TEST_CASE("a new client may start some events back", "[resume]") {
+  host h({}, {.events = 5});
+  h.emit(8);
+  CHECK(traveller(h, "?last=2").hear() == seqs{7, 8});
+  CHECK(traveller(h, "?last=0").hear().empty());
+  CHECK(traveller(h, "?last=5").hear() == seqs{4, 5, 6, 7, 8});
+  CHECK(traveller(h, "?last=1000").hear() == seqs{4, 5, 6, 7, 8});
+}
+
+TEST_CASE("a laggard that the log overtakes may be closed instead of told of a gap", "[resume]") {
+  host h({.laggards = laggard_policy::close}, {.events = 10});
+  traveller t(h);
+  t.socket->peer->stall(true);
+  h.emit(5);
+  h.line().run();
+  h.emit(30);
+  h.line().run();
+  t.socket->peer->stall(false);
+  h.line().run();
+  t.socket->pump();
+  CHECK(t.socket->close_code == 4008);
+}
+
+TEST_CASE("stop does not wait for sessions without a client", "[resume]") {
+  host h;
+  traveller t(h);
+  t.lose();
+  bool done = false;
+  h.manager.stop([&] { done = true; });
+  h.line().run();
+  CHECK(done);
+}
