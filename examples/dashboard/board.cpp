@@ -1,0 +1,216 @@
+#include "board.hpp"
+
+#include "dashboard_page.hpp"
+
+#include <string>
+#include <utility>
+
+namespace dashboard {
+namespace {
+
+struct task_name {
+  std::string task;
+  static constexpr auto fields = hotline::fields(hotline::field{"task", &task_name::task});
+};
+
+struct run_id {
+  std::string task_id;
+  static constexpr auto fields = hotline::fields(hotline::field{"task_id", &run_id::task_id});
+};
+
+struct branch_name {
+  std::string name;
+  static constexpr auto fields = hotline::fields(hotline::field{"name", &branch_name::name});
+};
+
+double seconds(std::chrono::system_clock::time_point at) {
+  return std::chrono::duration<double>(at.time_since_epoch()).count();
+}
+
+std::string_view name_of(output_stream from) { return from == output_stream::err ? "stderr" : "stdout"; }
+
+}  // namespace
+
+board::board(asio::io_context& io, board_options options)
+    : io_(io),
+      options_(std::move(options)),
+      manager_(hotline::make_ws_manager(io, events_, {.port = options_.port})),
+      git_(io.get_executor(), options_.repository),
+      // Pages outlive the server: an id of this run must not be one of the last.
+      id_prefix_(hotline::detail::random_hex(events_.log()->env(), 1).substr(0, 6)) {
+  serve_page();
+  serve_tasks();
+  serve_repository();
+}
+
+void board::stop() {
+  if (std::exchange(stopping_, true)) return;
+  for (auto& [id, r] : runs_) r.running->cancel();
+  // With tasks, the last one to end goes on from here.
+  if (runs_.empty()) manager_.stop();
+}
+
+void board::serve_page() {
+  manager_.on_http([](const hotline::http_request& q) -> std::optional<hotline::http_response> {
+    if (q.path == "/") {
+      return hotline::http_response{.content_type = "text/html; charset=utf-8",
+                                    .body = std::string(dashboard_page),
+                                    .headers = {{"Cache-Control", "no-cache"}, {"X-Content-Type-Options", "nosniff"}}};
+    }
+    if (q.path == "/health") return hotline::http_response{.body = "ok\n"};
+    return std::nullopt;
+  });
+  const auto tell = [this](std::string_view type, const hotline::connection_info& c) {
+    events_.emit(c.project, type, {{"connection_id", c.id}});
+  };
+  manager_.on_connect([tell](const hotline::connection_info& c) { tell("connection_opened", c); });
+  manager_.on_resumed([tell](const hotline::connection_info& c) { tell("connection_opened", c); });
+  manager_.on_disconnect(
+      [tell](const hotline::connection_info& c, const hotline::disconnection&) { tell("connection_closed", c); });
+  manager_.on_command("list_connections", [this](const hotline::request& q) {
+    hotline::json_array connections;
+    const auto now = events_.log()->env().now();
+    for (const auto& c : manager_.connections(q.project())) connections.append(to_json(c, now));
+    return hotline::json_object{{"connections", connections}};
+  });
+}
+
+void board::serve_tasks() {
+  manager_.on_command<task_name>("start_task",
+                                 [this](const hotline::request&, const task_name& p) -> hotline::command_result {
+                                   const task* const what = find_task(options_.tasks, p.task);
+                                   if (what == nullptr) return hotline::command_error{"no_such_task", "no such task"};
+                                   return start_task(*what);
+                                 });
+  manager_.on_command<run_id>("cancel_execution",
+                              [this](const hotline::request&, const run_id& p) -> hotline::command_result {
+                                const auto found = runs_.find(p.task_id);
+                                if (found == runs_.end())
+                                  return hotline::command_error{"not_running", "no such task is running"};
+                                found->second.running->cancel();
+                                return hotline::json_object{{"task_id", p.task_id}, {"cancelled", true}};
+                              });
+  manager_.on_command("list_tasks", [this](const hotline::request&) { return list_tasks(); });
+}
+
+void board::serve_repository() {
+  manager_.on_command<branch_name>(
+      "create_branch", [this](const hotline::request&, const branch_name& p, hotline::responder answer) {
+        git_.create_branch(p.name, [this, shared = std::make_shared<hotline::responder>(std::move(answer))](
+                                       const hotline::result<branch>& made) {
+          if (!made) {
+            const bool bad = made.error().code == std::errc::invalid_argument;
+            return std::move(*shared).fail({bad ? "invalid_name" : "not_created", made.error().message});
+          }
+          events_.emit(project, hotline::branch_created{made->name, made->commit});
+          std::move(*shared).answer(hotline::json_object{{"name", made->name}, {"commit", made->commit}});
+        });
+      });
+  manager_.on_command("list_branches", [this](const hotline::request&, hotline::responder answer) {
+    git_.list_branches(
+        [shared = std::make_shared<hotline::responder>(std::move(answer))](const hotline::result<branch_list>& list) {
+          if (!list) return std::move(*shared).fail({"git_failed", list.error().message});
+          hotline::json_array branches;
+          for (const branch& b : list->branches)
+            branches.append(hotline::json_object{{"name", b.name}, {"commit", b.commit}});
+          std::move(*shared).answer(
+              hotline::json_object{{"branches", branches}, {"current", list->current}, {"head", list->head}});
+        });
+  });
+}
+
+hotline::command_result board::start_task(const task& what) {
+  if (stopping_) return hotline::command_error{"shutting_down", "the server is shutting down", true};
+  if (runs_.size() >= options_.most_running)
+    return hotline::command_error{"too_many_tasks", "too many tasks are running", true};
+  const std::string id = id_prefix_ + "-" + std::to_string(++last_id_);
+  run& r = runs_[id];
+  r.what = &what;
+  r.started_at = std::chrono::system_clock::now();
+  events_.emit(project, hotline::task_started{id, what.name, what.argv});
+  if (const auto wrong = launch(id, r, what)) {
+    events_.emit(project, hotline::task_failed{id, std::nullopt, wrong->message});
+    runs_.erase(id);
+  }
+  return hotline::json_object{{"task_id", id}};
+}
+
+std::optional<hotline::failure> board::launch(const std::string& id, run& r, const task& what) {
+  process_listener listener;
+  listener.on_line = [this, id, gate = r.gate](std::string_view line, output_stream from) {
+    if (gate.empty()) {
+      events_.emit(project, hotline::agent_output{id, std::string(line), std::string(name_of(from))});
+    } else {
+      events_.emit(project, hotline::agent_output::event_type,
+                   {{"task_id", id}, {"line", line}, {"stream", name_of(from)}, {"gate", gate}});
+    }
+  };
+  listener.on_exit = [this, id](exit_status status) { ended(id, status); };
+  auto started = process::start(
+      io_.get_executor(), {.argv = what.argv, .directory = what.directory, .environment = own_repository_environment()},
+      std::move(listener));
+  if (!started) return started.error();
+  r.running.emplace(std::move(*started));
+  return std::nullopt;
+}
+
+void board::ended(const std::string& id, exit_status status) {
+  run& r = runs_.at(id);
+  const bool cancelled = r.running->cancelled();
+  if (r.gate.empty())
+    task_ended(id, r, status, cancelled);
+  else
+    gate_ended(id, r, status, cancelled);
+}
+
+void board::task_ended(const std::string& id, run& r, exit_status status, bool cancelled) {
+  if (cancelled) {
+    events_.emit(project, hotline::task_cancelled{id});
+    return forget(id);
+  }
+  if (!status.success()) {
+    const auto code = status.signal == 0 ? std::optional<std::int64_t>(status.code) : std::nullopt;
+    events_.emit(project, hotline::task_failed{id, code, to_string(status)});
+    return forget(id);
+  }
+  events_.emit(project, hotline::task_completed{id, 0});
+  const task* const gate = find_task(options_.tasks, r.what->gate);
+  if (gate == nullptr || stopping_) return forget(id);
+  r.gate = gate->name;
+  events_.emit(project, hotline::gate_running{id, r.gate});
+  if (const auto wrong = launch(id, r, *gate)) {
+    events_.emit(project, hotline::gate_failed{id, r.gate, wrong->message});
+    forget(id);
+  }
+}
+
+void board::gate_ended(const std::string& id, const run& r, exit_status status, bool cancelled) {
+  if (status.success() && !cancelled)
+    events_.emit(project, hotline::gate_passed{id, r.gate});
+  else
+    events_.emit(project, hotline::gate_failed{id, r.gate, cancelled ? "cancelled" : to_string(status)});
+  forget(id);
+}
+
+void board::forget(const std::string& id) {
+  runs_.erase(id);
+  if (stopping_ && runs_.empty()) manager_.stop();
+}
+
+hotline::json_object board::list_tasks() const {
+  hotline::json_array tasks, running;
+  for (const task& t : options_.tasks) {
+    hotline::json_object told{{"name", t.name}, {"argv", t.argv}};
+    if (!t.gate.empty()) told.append("gate", t.gate);
+    tasks.append(told);
+  }
+  for (const auto& [id, r] : runs_) {
+    hotline::json_object told{
+        {"task_id", id}, {"task", r.what->name}, {"argv", r.what->argv}, {"started_at", seconds(r.started_at)}};
+    if (!r.gate.empty()) told.append("gate", r.gate);
+    running.append(told);
+  }
+  return {{"tasks", tasks}, {"running", running}};
+}
+
+}  // namespace dashboard
