@@ -8,10 +8,13 @@
 
 #include <catch2_any.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -25,6 +28,7 @@
 #include <vector>
 
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -80,9 +84,11 @@ class socket_loop {
     }
   }
 
+  /// Without waiting for anything: whoever stops leaves only what can end now.
   bool finish() {
     io.restart();
-    io.run_for(30s);
+    while (io.poll() > 0) {
+    }
     return io.stopped();
   }
 
@@ -285,6 +291,21 @@ TEST_CASE("a Unix socket's file is replaced only when nobody listens on it", "[t
     hotline::asio_transport transport(loop.io, options);
     CHECK(transport.start(receiver) == std::errc::address_in_use);
     CHECK(socket_peer::local(path)->connected());
+  }
+  SECTION("a server that is alive and too busy to answer") {
+    asio::local::stream_protocol::acceptor busy(loop.io);
+    busy.open();
+    busy.bind(path);
+    busy.listen(0);
+    std::vector<asio::local::stream_protocol::socket> queue;
+    const asio::local::stream_protocol::endpoint endpoint(path);
+    for (bool room = true; room;) {
+      queue.emplace_back(loop.io, asio::local::stream_protocol()).native_non_blocking(true);
+      room = ::connect(queue.back().native_handle(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0;
+    }
+    hotline::asio_transport transport(loop.io, options);
+    CHECK(transport.start(receiver) == std::errc::address_in_use);
+    CHECK(std::filesystem::is_socket(path));
   }
   SECTION("a file that is no socket") {
     std::ofstream(path) << "precious";

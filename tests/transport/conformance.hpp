@@ -34,7 +34,7 @@
 /// | `f.connect()`           | a new client's end, after start; the loop need not have run |
 /// | `f.step()`              | run what is ready; with nothing ready, wait a moment for something, or let time pass. False: out of patience |
 /// | `f.settle()`            | run until all that is under way has arrived |
-/// | `f.finish()`            | after `stop()`: run until no work is left; whether the loop came to an end by itself |
+/// | `f.finish()`            | after `stop()`: run what is left and do not wait; whether no work remains |
 /// | `p->send(bytes)`        | queue bytes to the server |
 /// | `p->received()`         | what came from the server so far, `std::string` |
 /// | `p->window(n)`          | read `n` more bytes and no further |
