@@ -205,6 +205,16 @@ template <class T>
   }
 }
 
+/// About how long a member's text is.
+template <class T>
+[[nodiscard]] std::size_t size_hint(const T& value) noexcept {
+  if constexpr (std::same_as<T, std::string>) {
+    return value.size() + 2;
+  } else {
+    return 8;
+  }
+}
+
 template <described T>
 void write_value(json_writer& out, const T& value) {
   const auto write_member = [&](const auto& description) {
@@ -237,6 +247,11 @@ template <described T>
 template <described T>
 [[nodiscard]] json_object encode(const T& value) {
   json_object object;
+  std::apply(
+      [&](const auto&... each) {
+        object.reserve(sizeof...(each), ((each.name.size() + 4 + detail::size_hint(value.*each.member)) + ... + 2));
+      },
+      T::fields);
   const auto append = [&](const auto& description) {
     const auto& member = value.*description.member;
     if (!detail::is_there(member)) return;

@@ -179,10 +179,9 @@ class json_object {
  public:
   json_object() = default;
   json_object(std::initializer_list<json_member> members) {
-    members_.reserve(members.size());
-    std::size_t size = 2;
-    for (const json_member& member : members) size += member.name.size() + 4 + member.value.size_hint();
-    text_.reserve(size);
+    std::size_t bytes = 2;
+    for (const json_member& member : members) bytes += member.name.size() + 4 + member.value.size_hint();
+    reserve(members.size(), bytes);
     for (const json_member& member : members) append(member.name, member.value);
   }
 
@@ -190,13 +189,18 @@ class json_object {
   [[nodiscard]] static result<json_object> from(const json& value) {
     if (!value.is_object()) return errc::not_an_object;
     json_object object;
-    object.text_.reserve(value.text().size());
-    object.members_.reserve(value.size());
+    object.reserve(value.size(), value.text().size());
     for (const auto& [name, member] : value.members()) {
       const json_input input = member;
       object.append_new(name, [&input](json_writer& out) { input.write(out); });  // a parsed object names none twice
     }
     return object;
+  }
+
+  /// Makes room for that many members and bytes of text, so that adding them does not allocate.
+  void reserve(std::size_t members, std::size_t bytes) {
+    members_.reserve(members);
+    text_.reserve(bytes);
   }
 
   /// Adds a member at the end.
