@@ -282,10 +282,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     else
       room.listeners.join(c, c.wanted, entry.last);
     c.greet(resumed, refused, transport_.env());
-    if (resumed)
-      calls.tell("on_resumed", calls.on_resumed, c.info());
-    else
-      calls.tell("on_connect", calls.on_connect, c.info());
+    calls.tell(resumed ? "on_resumed" : "on_connect", resumed ? calls.on_resumed : calls.on_connect, c.info());
   }
 
   // Makes `c` the session that the token stands for. A right token is used up in any case.
@@ -363,10 +360,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     const bool full = c.lane.size() > options_.session.control_lane_bytes / 2;
     if (full == c.paused) return;
     c.paused = full;
-    if (full)
-      transport_.pause_reading(*c.connection);
-    else
-      transport_.resume_reading(*c.connection);
+    full ? transport_.pause_reading(*c.connection) : transport_.resume_reading(*c.connection);
   }
 
   // On its own, with nothing of ours below it on the stack: what is called then may destroy the manager.
