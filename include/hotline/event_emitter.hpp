@@ -15,7 +15,9 @@
 #include <hotline/transport/system_environment.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -82,14 +84,14 @@ class basic_event_emitter {
   /// Calls `listener(const event&)` for every event.
   template <std::invocable<const event&> F>
   subscription on_all(F listener) {
-    return listeners_.add({}, std::move(listener));
+    return listeners_.add(std::nullopt, std::move(listener));
   }
 
   /// Calls `listener(const event&, const E&)` for events of E's type whose fields fit E; others of that type pass it by.
   template <typed_event E, std::invocable<const event&, const E&> F>
   subscription on(F listener) {
     return on(E::event_type, [listener = std::move(listener)](const event& e) mutable {
-      const result<json> fields = parse_json(e.fields.text());
+      const result<json> fields = parse_json(e.fields.text(), no_limits);
       if (!fields) return;
       const result<E> typed = decode<E>(*fields);
       if (typed) listener(e, *typed);
@@ -100,6 +102,10 @@ class basic_event_emitter {
   void on_listener_error(listener_error_hook hook) { listeners_.on_error(std::move(hook)); }
 
  private:
+  // The default limits are for what strangers send; these are the host's own fields, and the log has bounded them.
+  static constexpr json_limits no_limits{static_cast<std::size_t>(-1), static_cast<std::size_t>(-1),
+                                         static_cast<std::size_t>(-1)};
+
   // One per thread: an event costs no allocation beyond the log's own.
   static detail::split_text& scratch() noexcept {
     thread_local detail::split_text text;

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,24 +38,32 @@ class listener_list {
  public:
   using function = std::function<void(const event&)>;
 
-  /// An empty type hears all.
-  [[nodiscard]] subscription add(std::string type, function f) {
+  /// Without a type it hears all.
+  [[nodiscard]] subscription add(std::optional<std::string> type, function f) {
     auto added = std::make_shared<listener>(std::move(type), std::move(f));
     shared_->change([&](std::vector<std::shared_ptr<listener>>& all) { all.push_back(added); });
     return subscription([shared = std::weak_ptr(shared_), gone = std::weak_ptr(added)] {
       const auto target = gone.lock();
       if (!target) return;
       target->live.store(false, std::memory_order_release);
-      if (const auto list = shared.lock())
-        list->change([&](std::vector<std::shared_ptr<listener>>& all) { std::erase(all, target); });
+      try {
+        if (const auto list = shared.lock())
+          list->change([&](std::vector<std::shared_ptr<listener>>& all) { std::erase(all, target); });
+      } catch (...) {
+        // Out of memory for a shorter list: it stays in the longer one, and is called no more.
+      }
     });
   }
 
   [[nodiscard]] bool empty() const noexcept { return shared_->count.load(std::memory_order_acquire) == 0; }
 
   void on_error(listener_error_hook hook) {
-    const std::lock_guard lock(shared_->mutex);
-    shared_->hook = std::make_shared<listener_error_hook>(std::move(hook));
+    std::shared_ptr<const listener_error_hook> next = std::make_shared<listener_error_hook>(std::move(hook));
+    {
+      const std::lock_guard lock(shared_->mutex);
+      next.swap(shared_->hook);
+    }
+    // The old one goes without the lock: it may hold subscriptions.
   }
 
   /// A listener that emits is heard by all listeners after the event that it was called for: on every thread, events
@@ -79,8 +88,8 @@ class listener_list {
 
  private:
   struct listener {
-    listener(std::string t, function f) : type(std::move(t)), call(std::move(f)) {}
-    const std::string type;
+    listener(std::optional<std::string> t, function f) : type(std::move(t)), call(std::move(f)) {}
+    const std::optional<std::string> type;
     const function call;
     std::atomic<bool> live{true};
   };
@@ -130,7 +139,7 @@ class listener_list {
       hook = s.hook;
     }
     for (const auto& l : *all) {
-      if (!l->type.empty() && l->type != e.type) continue;
+      if (l->type && *l->type != e.type) continue;
       if (!l->live.load(std::memory_order_acquire)) continue;
       try {
         l->call(e);
