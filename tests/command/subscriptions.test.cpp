@@ -36,7 +36,7 @@ TEST_CASE("exactly as many event types as allowed may be subscribed to", "[comma
   CHECK(s.c.wanted.names() == list{"a", "b"});
 }
 
-TEST_CASE("\"*\" among too many names is all of them", "[command]") {
+TEST_CASE("the asterisk among too many names is all of them", "[command]") {
   stage s({.session = {.subscriptions = 2}});
   s.send(subscribe(R"("a","b","c","*")"));
   CHECK(s.next()["result"]["events"].text() == R"(["*"])");

@@ -61,7 +61,7 @@ TEST_CASE("an id has no control characters, NUL among them", "[protocol]") {
   }
 }
 
-TEST_CASE("equal ids are equal and hash alike; a number is not its digits", "[protocol]") {
+TEST_CASE("equal ids are equal and hash alike but a number is not its digits", "[protocol]") {
   CHECK(command_id(7) == command_id(7));
   CHECK_FALSE(command_id(7) == command_id(8));
   CHECK_FALSE(command_id(7) == *command_id::from("7"));

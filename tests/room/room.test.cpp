@@ -119,7 +119,7 @@ TEST_CASE("who joins hears what comes after, in order, with one write a flush", 
   CHECK(s.out.of[&a].writes == 1);
 }
 
-TEST_CASE("equal filters share a group; each hears its types alone", "[room]") {
+TEST_CASE("equal filters share a group and each hears its types alone", "[room]") {
   stage s;
   session& all = s.arrive();
   session& a1 = s.arrive(only({"a"}));

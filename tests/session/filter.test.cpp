@@ -56,7 +56,7 @@ TEST_CASE("naming a type twice, or taking away what is not there, changes nothin
   CHECK(f.hears_nothing());
 }
 
-TEST_CASE("\"*\" names all and takes all away", "[session]") {
+TEST_CASE("the asterisk names all and takes all away", "[session]") {
   filter f = only({"a", "*", "b"});
   CHECK(f.hears_all());
   CHECK(f.names().empty());
