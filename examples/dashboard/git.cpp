@@ -72,7 +72,7 @@ std::vector<std::pair<std::string, std::optional<std::string>>> own_repository_e
   return changes;
 }
 
-// Runs one git after another or beside another. Answers hold a weak pointer to it, so that none comes once it is gone.
+// Runs one git after another or beside another. Processes that go call nothing back, so no answer comes once it is gone.
 class git::runner : public std::enable_shared_from_this<git::runner> {
  public:
   using next_step = std::function<void(outcome)>;
@@ -118,8 +118,6 @@ class git::runner : public std::enable_shared_from_this<git::runner> {
     });
   }
 
-  void stop() { jobs_.clear(); }
-
  private:
   struct job {
     outcome told;
@@ -134,8 +132,6 @@ class git::runner : public std::enable_shared_from_this<git::runner> {
 
 git::git(asio::any_io_executor loop, std::string repository)
     : runner_(std::make_shared<runner>(std::move(loop), std::move(repository))) {}
-
-git::~git() { runner_->stop(); }
 
 void git::create_branch(std::string name, branch_answer answer) {
   if (auto error = branch_name_error(name)) {

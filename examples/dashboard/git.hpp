@@ -43,7 +43,6 @@ class git {
   git(asio::any_io_executor loop, std::string repository);
   git(const git&) = delete;
   git& operator=(const git&) = delete;
-  ~git();
 
   using branch_answer = std::function<void(hotline::result<branch>)>;
   using list_answer = std::function<void(hotline::result<branch_list>)>;
