@@ -40,11 +40,13 @@ inline std::string client_frame(unsigned char first_byte, std::string_view paylo
 /// One client. `pump()` reads what came since; messages wait in `messages` until `next()` takes them.
 class memory_client {
  public:
-  explicit memory_client(hotline::memory_transport& transport, std::string_view target = "/ws/p")
+  explicit memory_client(hotline::memory_transport& transport, std::string_view target = "/ws/p",
+                         const std::string& headers = "")
       : transport_(transport), peer(transport.connect()) {
     peer->send("GET " + std::string(target) +
                " HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
+               headers + "\r\n");
     pump();
   }
 

@@ -365,6 +365,27 @@ TEST_CASE("project ids are decoded once and must obey the rule", "[manager]") {
   CHECK(answer("/other") == "404");
 }
 
+TEST_CASE("pages of other origins are refused before the upgrade unless the host allows them", "[manager]") {
+  const auto answer = [](host& h, const std::string& headers) {
+    return memory_client(h.line(), "/ws/p", headers).upgraded()
+               ? "101"
+               : memory_client(h.line(), "/ws/p", headers).http().substr(9, 3);
+  };
+  host h;
+  CHECK(answer(h, "") == "101");
+  CHECK(answer(h, "Origin: http://test\r\n") == "101");
+  CHECK(answer(h, "Origin: https://TEST\r\n") == "101");
+  CHECK(answer(h, "Origin: https://evil.example\r\n") == "403");
+  CHECK(answer(h, "Origin: http://test.evil.example\r\n") == "403");
+  CHECK(answer(h, "Origin: http://test:81\r\n") == "403");
+  CHECK(answer(h, "Origin: null\r\n") == "403");
+  CHECK(answer(h, "Origin: http://test\r\nOrigin: http://test\r\n") == "403");
+  host open(
+      {.allows_origin = [](std::string_view origin, std::string_view) { return origin == "https://app.example"; }});
+  CHECK(answer(open, "Origin: https://app.example\r\n") == "101");
+  CHECK(answer(open, "Origin: http://test\r\n") == "403");
+}
+
 TEST_CASE("a head that does not end in time is 408, whatever trickles in", "[manager]") {
   host h;
   const auto peer = h.line().connect();

@@ -29,12 +29,21 @@ double seconds(std::chrono::system_clock::time_point at) {
 
 std::string_view name_of(output_stream from) { return from == output_stream::err ? "stderr" : "stdout"; }
 
+// What connects here can run programs. Only pages that we served may, and none that reached us by a foreign name that
+// somebody lets point to this machine.
+bool is_own_page(std::string_view origin, std::string_view host) {
+  const std::string_view name = host.substr(0, host.rfind(':'));
+  return hotline::is_same_origin(origin, host) && (name == "127.0.0.1" || name == "localhost" || name == "[::1]");
+}
+
 }  // namespace
 
 board::board(asio::io_context& io, board_options options)
     : io_(io),
       options_(std::move(options)),
-      manager_(hotline::make_ws_manager(io, events_, {.port = options_.port})),
+      manager_(hotline::make_ws_manager(
+          io, events_, {.port = options_.port},
+          {.valid_project = [](std::string_view asked) { return asked == project; }, .allows_origin = is_own_page})),
       git_(io.get_executor(), options_.repository),
       // Pages outlive the server: an id of this run must not be one of the last.
       id_prefix_(hotline::detail::random_hex(events_.log()->env(), 1).substr(0, 6)) {

@@ -41,8 +41,8 @@ struct log_options {
 
 /// What is kept of a session whose socket went, so that its client can come back to it.
 struct resume_options {
-  std::chrono::milliseconds window{60'000};    ///< how long; zero: sessions end with their sockets
-  std::size_t sessions = 10'000;               ///< waiting at once; the one that has waited longest goes first
+  std::chrono::milliseconds window{60'000};  ///< how long; zero: sessions end with their sockets
+  std::size_t sessions = 10'000;             ///< waiting at once; the one that has waited longest goes first
 };
 
 /// What becomes of a client that is so slow that the log's old end overtakes it.
@@ -56,6 +56,9 @@ struct manager_options {
   std::string route_prefix = "/ws/";  ///< what stands before the project id; begins and ends with '/'
   /// Which project ids exist at all, asked with the percent-decoded id; a refused one gets 404 before the upgrade.
   std::function<bool(std::string_view)> valid_project = is_project_id;
+  /// Whether a page from this origin may connect to this host (as the client names it); asked when a browser sends an
+  /// Origin, refused with 403 before the upgrade. Programs that are no browsers send none.
+  std::function<bool(std::string_view origin, std::string_view host)> allows_origin = is_same_origin;
   bool hears_all = true;  ///< a new connection hears every event until it first subscribes
   session_limits session{};
   handshake_limits handshake{};

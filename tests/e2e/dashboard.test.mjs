@@ -7,6 +7,7 @@ import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {chromium} from 'playwright-core';
+import {WebSocket} from 'ws';
 import {Client, Program, examples, run} from './programs.mjs';
 
 const browser = await chromium.launch({
@@ -147,6 +148,19 @@ await run([
     await page.click('[data-task-start=hello]');
     await page.waitForSelector(`${card('hello')} .badge[data-status=completed]`);
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+  })],
+
+  ['pages from elsewhere may not connect, whatever name they give us', () => opened(async ({program}) => {
+    const answer = (headers) => new Promise((resolve, reject) => {
+      const socket = new WebSocket(`ws://127.0.0.1:${program.port}/ws/main`, {headers});
+      socket.on('open', () => { socket.terminate(); resolve(101); });
+      socket.on('unexpected-response', (_, response) => { socket.terminate(); resolve(response.statusCode); });
+      socket.on('error', reject);
+    });
+    assert.equal(await answer({}), 101);
+    assert.equal(await answer({Origin: program.url}), 101);
+    assert.equal(await answer({Origin: 'https://evil.example'}), 403);
+    assert.equal(await answer({Origin: `http://evil.example:${program.port}`, Host: `evil.example:${program.port}`}), 403);
   })],
 
   ['ending the server ends its children and tells its clients', () => opened(async ({page, program}) => {

@@ -31,6 +31,12 @@ struct reception {
   return project;
 }
 
+[[nodiscard]] inline bool origin_may_connect(const http_request& request, const manager_options& options) {
+  const std::size_t origins = request.header_count("Origin");
+  if (origins == 0 || !options.allows_origin) return true;
+  return origins == 1 && options.allows_origin(request.header("Origin"), request.header("Host"));
+}
+
 /// Asks the host for what is not below the route's prefix, unless it wants to be a WebSocket.
 [[nodiscard]] inline reception receive_request(const http_request& request, const manager_options& options,
                                                hooks& host) {
@@ -43,6 +49,7 @@ struct reception {
   }
   std::optional<std::string> project = project_in(request.path, options);
   if (!project) return plain(404);
+  if (!origin_may_connect(request, options)) return plain(403);
   upgrade opened = accept_upgrade(request);
   if (opened.status != 101) return {std::move(opened.response_head)};
   std::optional<entry_request> entry = read_entry(request);
