@@ -1,5 +1,5 @@
 // A whole server: clients of a project say something, and everybody there hears it as an event.
-// Try it: run it, then paste the browser half from README.md into the console of an empty tab (about:blank).
+// Try it: run it, open its address (no page there, but a console), and paste the browser half from README.md into that.
 #include <hotline/hotline.hpp>
 
 #include <cstdlib>
