@@ -76,3 +76,15 @@ TEST_CASE("clear drops everything, the torn part's allowance too", "[session]") 
   CHECK(lane.append(opcode::text, std::string(90, 'x'), 100));
   CHECK_FALSE(lane.append(opcode::text, "y", 100));
 }
+
+TEST_CASE("frames of another lane come behind what is here, and count like any", "[session]") {
+  control_lane lane;
+  lane.start_with("head");
+  std::string frames;
+  append_frame(frames, opcode::text, std::string(80, 'x'));
+  lane.append_frames(frames);
+  CHECK(lane.pending() == "head" + frames);
+  CHECK_FALSE(lane.append(opcode::text, "0123456789", 100));
+  lane.consume(4 + frames.size());
+  CHECK(lane.append(opcode::text, "0123456789", 100));
+}
