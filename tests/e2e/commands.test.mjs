@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {Server} from './harness.mjs';
+import {Server, within} from './harness.mjs';
 
 test('a command answers with its result, under its id', async t => {
   const server = await Server.start(t);
@@ -146,7 +146,16 @@ test('more commands at once than allowed are refused, those under way go on', as
   await Promise.allSettled(waiting);
 });
 
-test('the handler of a client that has gone is told to stop', async t => {
+test('the handler of a session that has ended is told to stop', async t => {
+  const server = await Server.start(t, '--resume-window-ms', 0);
+  const gone = await server.connect();
+  gone.send({command: 'slow', id: 1, payload: {steps: 5, wait: true}});
+  await gone.next('command_progress');
+  gone.socket.terminate();
+  await server.printed.find(line => line === 'told to stop', 'the stop of its handler');
+});
+
+test('the handler of a session that waits for its client is told to stop when the server stops', async t => {
   const server = await Server.start(t);
   const [gone, other] = await server.connectMany(2);
   gone.send({command: 'slow', id: 1, payload: {steps: 5, wait: true}});
@@ -155,7 +164,7 @@ test('the handler of a client that has gone is told to stop', async t => {
   await server.printed.find(line => line.startsWith(`closed ${gone.hello.connection_id}`), 'its end');
   await other.result('stop');
   // The server joins its workers before it ends: one that still waited would keep it.
-  assert.deepEqual(await server.exited, {code: 0, signal: null});
+  assert.deepEqual(await within(server.exited, 'the end of the server'), {code: 0, signal: null});
 });
 
 test('a large answer arrives whole', async t => {

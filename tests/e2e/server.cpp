@@ -1,9 +1,10 @@
 // The server that the end-to-end tests talk to: the public face of hotline alone, on a port that the system chooses.
 //
-//   e2e_server [--ping-ms N] [--timeout-ms N] [--command-timeout-ms N] [--drain-ms N] [--send-buffer BYTES]
+//   e2e_server [--ping-ms N] [--timeout-ms N] [--command-timeout-ms N] [--drain-ms N]
+//              [--resume-window-ms N] [--send-buffer BYTES]
 //
 // Prints `listening on http://127.0.0.1:PORT`, later `opened ID PROJECT` and `closed ID CODE REASON` of its clients,
-// and `threw WHERE WHAT`. SIGTERM, SIGINT and the command `stop` end it in good order, with 0.
+// `told to stop` of commands, and `threw WHERE WHAT`. SIGTERM, SIGINT and the command `stop` end it in good order, with 0.
 
 #include <hotline/hotline.hpp>
 
@@ -108,7 +109,10 @@ void work(const slow_command& wanted, responder answer) {
     std::unique_lock lock(mutex);
     stopped.wait(lock, told_to_stop, [] { return false; });
   }
-  if (told_to_stop.stop_requested()) return std::move(answer).fail({"cancelled", "told to stop", false});
+  if (told_to_stop.stop_requested()) {
+    std::cout << "told to stop\n" << std::flush;
+    return std::move(answer).fail({"cancelled", "told to stop", false});
+  }
   std::move(answer).answer(json_object{{"steps", wanted.steps}});
 }
 
@@ -133,6 +137,8 @@ settings read_arguments(int argc, char** argv) {
       s.manager.command_timeout = time;
     else if (name == "--drain-ms")
       s.manager.drain_timeout = time;
+    else if (name == "--resume-window-ms")
+      s.manager.resume.window = time;
     else if (name == "--send-buffer")
       s.listen.socket_send_buffer = value;
     else

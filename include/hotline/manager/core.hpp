@@ -87,6 +87,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     drain_until_ = now() + options_.drain_timeout;
     transport_.stop_accepting();
     rooms_.flush();
+    for (auto& waiting : parked_) part(*waiting.session);  // nobody can come back for the answers
     for (auto& [number, c] : clients_) {
       if (c->at() == session::phase::head) transport_.abort(*c->connection);
       turns_.touch(*c);
