@@ -127,11 +127,11 @@ test('every way to break the rules has its close code, and others hear nothing o
   }));
   await witness.result('emit', {type: 'still'});
   assert.equal((await witness.next('event')).seq, 1);
-  await until_alone(server, witness);
+  await untilAlone(server, witness);
 });
 
 // Who broke the rules is gone when its socket is; ours learns of it in its own time.
-async function until_alone(server, witness) {
+async function untilAlone(server, witness) {
   for (let gone = 0; gone < offences.length; ++gone) await server.printed.find(line => line.startsWith('closed'), 'an end');
   assert.equal((await witness.result('status')).connections, 1);
 }
