@@ -59,6 +59,7 @@ class shard {
 };
 
 // Accepts for both: each socket is made on the loop that it is for.
+// In turn, for simplicity: a client that comes back can resume its session only with the loop that it was with.
 class door {
  public:
   door(asio::io_context& io, std::array<shard, 2>& shards, std::uint16_t port)
