@@ -4,6 +4,7 @@
 #include <hotline/ws_manager.hpp>
 #include <memory_client.hpp>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -158,31 +159,33 @@ TEST_CASE("many threads answer while the loop turns, and each command is answere
   memory_client c = h.connect();
   for (int i = 0; i < threads * each; ++i) c.send(R"({"command":"later","id":)" + std::to_string(i) + "}");
   REQUIRE(h.kept.size() == threads * each);
+  std::atomic<int> running = threads;
   std::vector<std::thread> answering;
   for (int t = 0; t < threads; ++t) {
-    answering.emplace_back([&h, t] {
+    answering.emplace_back([&h, &running, t] {
       for (int i = 0; i < each; ++i) {
         responder r = std::move(h.kept[static_cast<std::size_t>(t * each + i)]);
         r.progress({{"n", 1}});
         if (i % 3 != 0) std::move(r).answer(json_object{});
       }
+      --running;
     });
   }
   std::vector<int> answers(threads * each);
-  for (int heard = 0; heard < threads * each;) {
+  const auto listen = [&] {
     c.pump();
     while (!c.messages.empty()) {
       const json told = c.next();
-      if (told["type"].as_string() == "command_progress") {
-        CHECK(answers[static_cast<std::size_t>(*told["id"].as_int64())] == 0);
-        continue;
-      }
-      ++answers[static_cast<std::size_t>(*told["id"].as_int64())];
-      ++heard;
+      int& answered = answers[static_cast<std::size_t>(*told["id"].as_int64())];
+      if (told["type"].as_string() == "command_progress")
+        CHECK(answered == 0);
+      else
+        ++answered;
     }
-  }
+  };
+  while (running > 0) listen();
   for (auto& t : answering) t.join();
-  CHECK(c.next_type().empty());
+  listen();
   CHECK(answers == std::vector<int>(threads * each, 1));
 }
 

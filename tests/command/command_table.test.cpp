@@ -57,6 +57,12 @@ TEST_CASE("the integer 1 and the string \"1\" are two ids", "[command]") {
   t.remember(*id("1"), "text");
   CHECK(t.admit(id(1)).what == admission::under_way);
   CHECK(t.admit(id("1")).remembered == "text");
+  CHECK(t.complete(1, "number"));
+  CHECK(t.admit(id(1)).remembered == "number");
+  t.remember(*id("2"), "text");
+  t.remember(*id(3), "number");
+  CHECK(t.admit(id(2)).what == admission::run);
+  CHECK(t.admit(id("3")).what == admission::run);
 }
 
 TEST_CASE("commands without an id are never the same one", "[command]") {

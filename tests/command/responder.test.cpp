@@ -228,6 +228,16 @@ TEST_CASE("a command past its deadline gets timeout, and a late answer is not he
   CHECK(s.text() == sent);
 }
 
+TEST_CASE("progress that is on its way when the deadline passes is not told behind the timeout", "[command]") {
+  later s({.command_timeout = 1000ms});
+  s.send(R"({"command":"later","id":1})");
+  s.kept->progress({{"n", 1}});
+  s.pass(1s);
+  s.run();
+  CHECK(s.next_code() == "timeout");
+  CHECK(s.silent());
+}
+
 TEST_CASE("an answer that is on its way when the deadline passes is the one that is heard", "[command]") {
   later s({.command_timeout = 1000ms});
   s.send(R"({"command":"later","id":1})");
