@@ -438,3 +438,20 @@ TEST_CASE("a client that vanishes in the middle of a command leaves nothing behi
   CHECK(ran == 1);
   CHECK(h.manager->status().connections == 0);
 }
+
+TEST_CASE("a manager may be destroyed while a posted function still owns a responder", "[commands]") {
+  host h;
+  memory_client c = h.connect();
+  c.send(R"({"command":"later","id":1})");
+  h.manager->post([held = std::make_shared<responder>(std::move(h.kept.front()))] {});
+  h.manager.reset();
+  CHECK(h.manager == nullptr);
+}
+
+TEST_CASE("a rule of the host's that throws is a 500 to its client and told to the error hook", "[commands]") {
+  host h({.valid_project = [](std::string_view) -> bool { throw std::runtime_error("secret"); }});
+  memory_client c(h.line());
+  CHECK(c.http().starts_with("HTTP/1.1 500 "));
+  CHECK(c.http().find("secret") == std::string::npos);
+  CHECK(h.errors == list{"a rule of the options: secret"});
+}

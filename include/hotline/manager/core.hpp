@@ -263,7 +263,8 @@ class manager_core final : public transport_receiver<typename Transport::connect
     if (state_ != state::running) return c.respond(serialize(plain_response(503)), at);
     http_request request = c.take_request();
     request.remote_address = c.remote_address;
-    const reception answer = receive_request(request, options_, calls);
+    reception answer{serialize(plain_response(500))};
+    calls.guard("a rule of the options", [&] { answer = receive_request(request, options_, calls); });
     if (!answer.upgraded) return c.respond(answer.response, at);
     c.upgrade(answer.response, at);
     welcome(c, answer.project, answer.entry);

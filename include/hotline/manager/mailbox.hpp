@@ -29,21 +29,15 @@ class mailbox final : public command_sink, public std::enable_shared_from_this<m
   mailbox(Transport& transport, std::function<void()> open) : transport_(&transport), open_(std::move(open)) {}
 
   void post(std::function<void()> task) {
-    const std::lock_guard lock(mutex_);
-    waiting_.tasks.push_back(std::move(task));
-    wake();
+    put([&](mail<Room>& waiting) { waiting.tasks.push_back(std::move(task)); });
   }
 
   void deliver(command_message message) override {
-    const std::lock_guard lock(mutex_);
-    waiting_.messages.push_back(std::move(message));
-    wake();
+    put([&](mail<Room>& waiting) { waiting.messages.push_back(std::move(message)); });
   }
 
   void wake(Room& room) {
-    const std::lock_guard lock(mutex_);
-    waiting_.rooms.push_back(&room);
-    wake();
+    put([&](mail<Room>& waiting) { waiting.rooms.push_back(&room); });
   }
 
   /// The room is going, and nothing wakes it any more.
@@ -60,10 +54,15 @@ class mailbox final : public command_sink, public std::enable_shared_from_this<m
 
   /// On the loop, or when it does not run.
   void close() {
+    // Destroyed behind the lock: a task may own a responder, which then has something to deliver.
+    mail<Room> dropped;
+    std::function<void()> open;
     const std::lock_guard lock(mutex_);
     transport_ = nullptr;
-    waiting_ = {};
-    open_ = nullptr;
+    dropped.rooms.swap(waiting_.rooms);
+    dropped.messages.swap(waiting_.messages);
+    dropped.tasks.swap(waiting_.tasks);
+    open.swap(open_);
   }
 
   [[nodiscard]] wall_time wall_now() const override {
@@ -72,11 +71,12 @@ class mailbox final : public command_sink, public std::enable_shared_from_this<m
   }
 
  private:
-  void wake() {
-    if (transport_ == nullptr) {
-      waiting_ = {};
-      return;
-    }
+  // Once closed, what was to be put in is destroyed by whoever had it, not here under the lock.
+  template <class F>
+  void put(F add) {
+    const std::lock_guard lock(mutex_);
+    if (transport_ == nullptr) return;
+    add(waiting_);
     if (std::exchange(woken_, true)) return;
     transport_->post([self = this->shared_from_this()] {
       // Only the loop closes, so reading it here needs no lock; a copy, because what it does may be to close.
