@@ -134,6 +134,23 @@ TEST_CASE("a command repeated is not run again, and gets the very bytes that it 
   CHECK(other.next()["result"]["n"].as_int64() == 2);
 }
 
+TEST_CASE("a command whose answer was too large to remember is not run again either", "[commands]") {
+  host h({.session = {.remembered_bytes = 100}});
+  int ran = 0;
+  h.manager->on_command("big", [&](const request&) {
+    ++ran;
+    return json_object{{"text", std::string(200, 'x')}};
+  });
+  memory_client c = h.connect();
+  c.send(R"({"command":"big","id":"x"})");
+  CHECK(c.next()["result"]["text"].as_string()->size() == 200);
+  c.send(R"({"command":"big","id":"x"})");
+  const json again = c.next();
+  CHECK(code_of(again) == "answer_forgotten");
+  CHECK(again["id"].as_string() == "x");
+  CHECK(ran == 1);
+}
+
 TEST_CASE("a deferred command is answered when the loop turns, from this thread or another", "[commands]") {
   host h;
   memory_client c = h.connect();
@@ -210,6 +227,17 @@ TEST_CASE("a deferred command has command_timeout, and its late answer is not he
   std::move(h.kept[0]).answer(json_object{});
   CHECK(c.next_type().empty());
   CHECK_FALSE(c.close_code);
+}
+
+TEST_CASE("a host may choose that deferred commands have no deadline", "[commands]") {
+  for (const auto none : {0ms, std::chrono::milliseconds::max()}) {
+    host h({.command_timeout = none});
+    memory_client c = h.connect();
+    c.send(R"({"command":"later","id":1})");
+    h.line().advance(60s);
+    CHECK(c.next_type().empty());
+    CHECK(h.kept[0].is_pending());
+  }
 }
 
 TEST_CASE("a stop callback at the deadline may disconnect its own client and stop the manager", "[commands]") {

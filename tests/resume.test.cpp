@@ -462,4 +462,5 @@ TEST_CASE("stop does not wait for sessions without a client", "[resume]") {
   h.manager.stop([&] { done = true; });
   h.line().run();
   CHECK(done);
+  CHECK(h.told.back() == "expired " + t.id);
 }

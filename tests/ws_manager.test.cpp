@@ -342,6 +342,30 @@ TEST_CASE("other paths are the host's, and what it does not know is 404", "[mana
   CHECK(get("GET /ws/p").starts_with("HTTP/1.1 426 "));
 }
 
+TEST_CASE("a page may be read as slowly as its reader likes, as long as it reads", "[manager]") {
+  host h({.close_timeout = 5s});
+  h.manager->on_http([](const http_request&) { return http_response{.body = std::string(10'000, 'x')}; });
+  const auto ask = [&] {
+    auto peer = h.line().connect();
+    peer->window(100);
+    peer->send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    h.line().run();
+    return peer;
+  };
+  const auto slow = ask();
+  const auto stalled = ask();
+  for (int i = 0; i < 10; ++i) {
+    h.line().advance(3s);
+    slow->window(1000);
+    h.line().run();
+  }
+  CHECK(stalled->was_reset());
+  slow->stall(false);
+  h.line().run();
+  CHECK(slow->take().ends_with(std::string(10'000, 'x')));
+  CHECK_FALSE(slow->was_reset());
+}
+
 TEST_CASE("project ids are decoded once and must obey the rule", "[manager]") {
   host h;
   const auto answer = [&](std::string_view target) {
@@ -429,6 +453,61 @@ TEST_CASE("a client that floods commands and does not read is not read from eith
   CHECK(c.messages.size() == 10000);
 }
 
+TEST_CASE("a burst of commands with large answers is answered whole to a client that reads slowly", "[manager]") {
+  host h({.session = {.control_lane_bytes = 64 * 1024}});
+  int runs = 0;
+  h.manager->on_command("big", [&](const request&) {
+    ++runs;
+    return json_object{{"text", std::string(40'000, 'x')}};
+  });
+  memory_client c = h.connect();
+  c.peer->window(1000);
+  std::string burst;
+  for (int i = 0; i < 50; ++i) burst += client_frame(0x81, R"({"command":"big","id":)" + std::to_string(i) + "}");
+  c.peer->send(burst);
+  h.line().run();
+  CHECK(runs == 1);  // the rest waits until its answer is on its way
+  for (int i = 0; i < 300 && c.messages.size() < 50; ++i) {
+    c.peer->window(10'000);
+    h.line().run();
+    c.pump();
+  }
+  CHECK_FALSE(c.close_code);
+  REQUIRE(c.messages.size() == 50);
+  for (int i = 0; i < 50; ++i) CHECK(c.next()["id"].as_int64() == i);
+  CHECK(runs == 50);
+  c.peer->stall(false);
+  c.send(R"({"command":"ping","id":"after"})");
+  CHECK(c.next()["id"].as_string() == "after");
+}
+
+TEST_CASE("one answer may be larger than the lane", "[manager]") {
+  host h({.session = {.control_lane_bytes = 4096}});
+  h.manager->on_command("big", [&](const request&) { return json_object{{"text", std::string(100'000, 'x')}}; });
+  memory_client c = h.connect();
+  c.send(R"({"command":"big","id":1})");
+  CHECK(c.next()["result"]["text"].as_string()->size() == 100'000);
+  c.peer->window(10);
+  c.send(R"({"command":"big","id":2})");
+  c.peer->stall(false);
+  CHECK(c.next()["id"].as_int64() == 2);
+}
+
+TEST_CASE("a client that says goodbye behind a burst is answered, and its goodbye too", "[manager]") {
+  host h({.session = {.control_lane_bytes = 4096}});
+  h.manager->on_command("big", [&](const request&) { return json_object{{"text", std::string(10'000, 'x')}}; });
+  memory_client c = h.connect();
+  c.peer->window(10);
+  c.peer->send(client_frame(0x81, R"({"command":"big","id":1})") + client_frame(0x81, R"({"command":"big","id":2})") +
+               client_frame(0x88, "\x03\xe8"));
+  h.line().run();
+  c.peer->stall(false);
+  h.line().run();
+  c.pump();
+  CHECK(c.messages.size() == 2);
+  CHECK(c.close_code == 1000);
+}
+
 TEST_CASE("stop tells everybody, flushes what was accepted, and then is silent", "[manager]") {
   host h;
   int done = 0, disconnects = 0;
@@ -501,6 +580,29 @@ TEST_CASE("hooks that throw harm nobody", "[manager]") {
   c.peer->reset();
   c.pump();
   CHECK(told == std::vector<std::string>{"on_connect", "on_disconnect"});
+}
+
+TEST_CASE("a hook may replace itself while it runs", "[manager]") {
+  host h;
+  int first = 0;
+  int second = 0;
+  auto& m = *h.manager;
+  const std::string held(100, 'x');  // not in the function's small buffer
+  m.on_connect([&, held](const connection_info&) {
+    m.on_connect([&](const connection_info&) { ++second; });
+    first += held == std::string(100, 'x');
+  });
+  m.on_error([&, held](std::string_view, std::exception_ptr) {
+    m.on_error({});
+    first += held == std::string(100, 'x');
+  });
+  m.on_command("throws", [](const request&) -> command_result { throw std::runtime_error("x"); });
+  memory_client c = h.connect();
+  memory_client other = h.connect();
+  c.send(R"({"command":"throws"})");
+  c.send(R"({"command":"throws"})");
+  CHECK(first == 2);
+  CHECK(second == 1);
 }
 
 TEST_CASE("connections are listed with what they hear and when they were heard", "[manager]") {

@@ -19,8 +19,8 @@ struct session_limits {
   std::size_t subscriptions = 128;              ///< event types named at once; over it: `too_many_subscriptions`
   std::size_t commands_in_flight = 64;          ///< commands not yet answered; over it: `too_many_commands`
   std::size_t remembered_answers = 64;          ///< terminal answers kept for repeated ids; the oldest goes first
-  std::size_t remembered_bytes = 16 * 1024;     ///< the text of those answers together
-  std::size_t control_lane_bytes = 256 * 1024;  ///< answers and pongs not yet taken by the socket; over it: close 4008
+  std::size_t remembered_bytes = 16 * 1024;     ///< their texts together; longer ones become `answer_forgotten`
+  std::size_t control_lane_bytes = 256 * 1024;  ///< answers that the socket has not taken; over it: close 4008
 };
 
 /// What is read before a connection has upgraded.
@@ -65,8 +65,8 @@ struct manager_options {
   resume_options resume{};
   laggard_policy laggards = laggard_policy::gap;
   std::size_t http_response_bytes = 8 * 1024 * 1024;  ///< what the host's on_http may answer at most; over it: 500
-  std::chrono::milliseconds command_timeout{30'000};  ///< a deferred command not answered by then gets `timeout`
-  std::chrono::milliseconds close_timeout{5'000};     ///< how long a peer may take to answer our close frame
+  std::chrono::milliseconds command_timeout{30'000};  ///< for a deferred answer, then it is `timeout`; zero: none
+  std::chrono::milliseconds close_timeout{5'000};     ///< for a peer to answer our close frame, or to read on
   std::chrono::milliseconds drain_timeout{5'000};     ///< how long stop() lets clients read what was accepted
   std::size_t catch_up_bytes = 256 * 1024;            ///< what one lagging client is given per turn of the loop
 };

@@ -119,7 +119,8 @@ class ws_manager {
   /// A client has come back to its session, over a new socket; called in place of `on_connect`.
   void on_resumed(std::function<void(const connection_info&)> f) { core_.calls.on_resumed = std::move(f); }
 
-  /// A session that waited for its client has ended: `resume_options::window` is over, or others needed its place.
+  /// A session that waited for its client has ended: `resume_options::window` is over, others needed its
+  /// place, or the manager stops.
   void on_session_expired(std::function<void(const connection_info&)> f) {
     core_.calls.on_session_expired = std::move(f);
   }
@@ -165,13 +166,13 @@ class ws_manager {
 
   /// Sends an object with a `type` of its own to one connection, whatever it subscribes to. Not logged, not numbered.
   std::error_code send_to(std::string_view connection_id, const json_object& message) {
-    auto* const c = core_.find(connection_id);
+    auto* const c = core_.outbound.clients.find(connection_id);
     if (c == nullptr) return errc::no_such_connection;
     std::string text;
     const auto now = core_.log().env().wall_now();
     if (const std::error_code refused = detail::direct_message(text, c->origin()->project, message, now))
       return refused;
-    core_.send(*c, text);
+    core_.outbound.send(*c, text);
     return c->is_open() ? std::error_code() : errc::control_lane_full;
   }
 
@@ -179,9 +180,9 @@ class ws_manager {
   /// has ended.
   std::error_code disconnect(std::string_view connection_id, close_code code = close_code::normal,
                              std::string_view reason = {}) {
-    auto* const c = core_.find(connection_id);
+    auto* const c = core_.outbound.clients.find(connection_id);
     if (c == nullptr) return errc::no_such_connection;
-    core_.close(*c, code, reason);
+    core_.outbound.close(*c, code, reason);
     return {};
   }
 
@@ -191,7 +192,7 @@ class ws_manager {
   [[nodiscard]] manager_status status() const {
     std::map<std::string_view, std::size_t> counts;
     manager_status told;
-    core_.read_clients([&](const auto& c) {
+    core_.outbound.clients.read([&](const auto& c) {
       ++told.connections;
       ++counts[c.origin()->project];
     });
@@ -202,7 +203,7 @@ class ws_manager {
   /// Any thread. The connections of a project, the oldest first; of all projects when it is empty.
   [[nodiscard]] std::vector<connection_info> connections(std::string_view project = {}) const {
     std::vector<connection_info> found;
-    core_.read_clients([&](const auto& c) {
+    core_.outbound.clients.read([&](const auto& c) {
       if (project.empty() || c.origin()->project == project) found.push_back(c.info());
     });
     std::sort(found.begin(), found.end(), [](const connection_info& a, const connection_info& b) {
@@ -212,7 +213,7 @@ class ws_manager {
   }
 
   [[nodiscard]] std::optional<connection_info> connection(std::string_view connection_id) const {
-    const auto* const c = core_.find(connection_id);
+    const auto* const c = core_.outbound.clients.find(connection_id);
     return c == nullptr ? std::nullopt : std::optional(c->info());
   }
 

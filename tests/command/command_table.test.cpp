@@ -96,31 +96,37 @@ TEST_CASE("the oldest answers are forgotten first when there are too many", "[co
   CHECK(t.admit(id(3)).remembered == "3");
 }
 
-TEST_CASE("the oldest answers are forgotten first when they are too long together", "[command]") {
+TEST_CASE("the oldest texts are forgotten first when they are too long together, and their ids stay", "[command]") {
   table_of t({.remembered_bytes = 10});
   t.remember(*id(1), "aaaa");
   t.remember(*id(2), "bbbb");
   t.remember(*id(3), "cc");
-  CHECK(t.admit(id(1)).what == admission::answered);
+  CHECK(t.admit(id(1)).remembered == "aaaa");
   t.remember(*id(4), "d");
-  CHECK(t.admit(id(1)).what == admission::run);
-  CHECK(t.admit(id(2)).what == admission::answered);
+  CHECK(t.admit(id(1)).what == admission::answered);
+  CHECK(t.admit(id(1)).remembered.empty());
+  CHECK(t.admit(id(2)).remembered == "bbbb");
   t.remember(*id(5), "0123456789");
-  CHECK(t.admit(id(4)).what == admission::run);
-  CHECK(t.admit(id(5)).what == admission::answered);
+  CHECK(t.admit(id(4)).remembered.empty());
+  CHECK(t.admit(id(5)).remembered == "0123456789");
   // What went made room: the count of bytes does not drift.
   t.remember(*id(6), "01234");
   t.remember(*id(7), "56789");
-  CHECK(t.admit(id(5)).what == admission::run);
-  CHECK(t.admit(id(6)).what == admission::answered);
-  CHECK(t.admit(id(7)).what == admission::answered);
+  CHECK(t.admit(id(5)).remembered.empty());
+  CHECK(t.admit(id(6)).remembered == "01234");
+  CHECK(t.admit(id(7)).remembered == "56789");
 }
 
-TEST_CASE("an answer that is over the bound by itself is not kept, and costs the others nothing", "[command]") {
-  table_of t({.remembered_bytes = 10});
+TEST_CASE("of an answer that is over the bound by itself the id is kept, and it costs the others nothing",
+          "[command]") {
+  table_of t({.remembered_answers = 2, .remembered_bytes = 10});
   t.remember(*id(1), "aaaa");
   t.remember(*id(2), "0123456789x");
-  CHECK(t.admit(id(1)).what == admission::answered);
+  CHECK(t.admit(id(1)).remembered == "aaaa");
+  CHECK(t.admit(id(2)).what == admission::answered);
+  CHECK(t.admit(id(2)).remembered.empty());
+  t.remember(*id(3), "c");
+  t.remember(*id(4), "d");
   CHECK(t.admit(id(2)).what == admission::run);
 }
 

@@ -61,7 +61,10 @@ class command_desk {
     switch (verdict.what) {
       case command_table::admission::run: break;
       case command_table::admission::under_way: return;
-      case command_table::admission::answered: return client.answer(verdict.remembered);
+      case command_table::admission::answered:
+        if (!verdict.remembered.empty()) return client.answer(verdict.remembered);
+        return client.answer(command_error_text(command.command, command.id, "answer_forgotten",
+                                                "the command was answered, with more than is remembered", false, wall));
       case command_table::admission::too_many:
         // Answered at once, so they add nothing; and `cancel` is what helps now.
         if (is_built_in(command.command)) break;
@@ -133,7 +136,7 @@ class command_desk {
     if (auto built_in = run_built_in(client, q)) return finish(client, q, *built_in, wall);
     const auto handler = handlers.find(q.command());
     if (!handler) return finish(client, q, command_error{"unknown_command", "no such command", false}, wall);
-    source make(*this, client, q, now + options_.command_timeout);
+    source make(*this, client, q, deadline(now));
     try {
       if (const auto asked = authorize_) {
         if (auto refused = (*asked)(client.info(), q)) {
@@ -147,6 +150,13 @@ class command_desk {
       if (!make.made()) finish(client, q, command_error{"internal_error", "the command's handler failed", false}, wall);
       if (on_error) on_error(q.command(), std::current_exception());
     }
+  }
+
+  [[nodiscard]] steady_time deadline(steady_time now) const noexcept {
+    const auto allowed = options_.command_timeout;
+    const auto most = std::chrono::duration_cast<std::chrono::milliseconds>(steady_time::max() - now);
+    const bool never = allowed <= allowed.zero() || allowed >= most;
+    return never ? steady_time::max() : now + allowed;
   }
 
   // Those that come to `run`: `ping` never does.

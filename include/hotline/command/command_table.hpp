@@ -25,7 +25,7 @@ class command_table {
   enum class admission {
     run,        ///< new: run it
     under_way,  ///< this id runs already: its one answer is still to come
-    answered,   ///< this id was answered: `remembered` is the answer
+    answered,   ///< this id was answered: `remembered` is the answer, empty when its text was forgotten
     too_many,   ///< over `commands_in_flight`
   };
 
@@ -64,15 +64,19 @@ class command_table {
     return false;
   }
 
-  /// Keeps an answer for the id's next coming; the oldest are forgotten first.
+  /// Keeps an answer for the id's next coming. When they are too long together the oldest texts are forgotten, and when
+  /// they are too many the oldest ids.
   void remember(const command_id& id, std::string_view text) {
-    if (limits_.remembered_answers == 0 || text.size() > limits_.remembered_bytes) return;
-    answers_.push_back({id, std::string(text)});
-    remembered_bytes_ += text.size();
-    while (answers_.size() > limits_.remembered_answers || remembered_bytes_ > limits_.remembered_bytes) {
+    if (limits_.remembered_answers == 0) return;
+    const bool kept = text.size() <= limits_.remembered_bytes;
+    answers_.push_back({id, kept ? std::string(text) : std::string()});
+    remembered_bytes_ += answers_.back().text.size();
+    if (answers_.size() > limits_.remembered_answers) {
       remembered_bytes_ -= answers_.front().text.size();
       answers_.pop_front();
     }
+    for (auto oldest = answers_.begin(); remembered_bytes_ > limits_.remembered_bytes; ++oldest)
+      remembered_bytes_ -= std::exchange(oldest->text, {}).size();
   }
 
   /// The command with this id, if it is under way.

@@ -19,18 +19,18 @@
 
 namespace hotline::detail {
 
-/// One client of a manager. `Core` is the manager's core: what a command leads to is done there.
-template <class Core>
+/// One client of a manager. What it is to be sent goes through the manager's `Delivery`.
+template <class Delivery>
 class client final : public session, public command_client {
  public:
-  using connection_type = typename Core::connection_type;
-  using room_type = typename Core::room_type;
+  using connection_type = typename Delivery::connection_type;
+  using room_type = typename Delivery::room_type;
 
-  client(Core& core, connection_type& carried_by, std::uint64_t number, steady_time now, std::uint64_t salt)
-      : session(core.options(), now, salt),
+  client(Delivery& outbound, connection_type& carried_by, std::uint64_t number, steady_time now, std::uint64_t salt)
+      : session(outbound.options(), now, salt),
         connection(&carried_by),
         remote_address(carried_by.remote_address()),
-        core_(core),
+        outbound_(outbound),
         number_(number) {}
 
   /// The request was taken: from here on the client has a name and a project, new ones unless it inherited some.
@@ -62,10 +62,10 @@ class client final : public session, public command_client {
                          .resumed = resumed,
                          .resume_reason = std::string(to_string(refused)),
                          .resume_token = {},
-                         .resume_window = core_.options().resume.window,
-                         .heartbeat_interval = core_.heartbeat().interval(),
-                         .heartbeat_timeout = core_.heartbeat().timeout(),
-                         .limits = &core_.options().session};
+                         .resume_window = outbound_.options().resume.window,
+                         .heartbeat_interval = outbound_.heartbeat().interval(),
+                         .heartbeat_timeout = outbound_.heartbeat().timeout(),
+                         .limits = &outbound_.options().session};
     if (hello.resume_window > std::chrono::milliseconds::zero())
       resume_secret = resume_token::make(number_, hello.connection_id, env, hello.resume_token).secret;
     queue_unbounded(connected_text(hello, env.wall_now()));
@@ -96,22 +96,22 @@ class client final : public session, public command_client {
     told.connected_at = connected_at();
     told.connected_at_wall = connected_wall_;
     told.last_heard = last_heard();
-    told.timeout = core_.heartbeat().timeout();
+    told.timeout = outbound_.heartbeat().timeout();
     told.hears_all = wanted.hears_all();
     told.subscriptions = wanted.names();
     return told;
   }
 
   command_table& commands() override {
-    if (!commands_) commands_ = std::make_unique<command_table>(core_.options().session);
+    if (!commands_) commands_ = std::make_unique<command_table>(outbound_.options().session);
     return *commands_;
   }
   [[nodiscard]] bool has_commands() const noexcept { return commands_ && commands_->under_way() > 0; }
 
-  void answer(std::string_view text) override { core_.send(*this, text); }
+  void answer(std::string_view text) override { outbound_.send(*this, text); }
   const filter& hears() const noexcept override { return wanted; }
   bool has_subscribed() const noexcept override { return subscribed; }
-  void subscribe(const filter& f) override { core_.subscribe(*this, f); }
+  void subscribe(const filter& f) override { outbound_.subscribe(*this, f); }
   sequence position() const noexcept override { return room == nullptr ? 0 : room->listeners.position(*this); }
   sequence log_end() const override { return room == nullptr ? 0 : room->listeners.stream().bounds().end; }
 
@@ -121,6 +121,7 @@ class client final : public session, public command_client {
   filter wanted;              ///< as the room knows it; kept for when it has left
   bool subscribed = false;
   bool paused = false;           ///< not read from, until its lane is shorter
+  std::string unread;            ///< of the last read before that, what was not looked at
   bool touched = false;          ///< has something to send when the turn ends
   bool overflowed = false;       ///< was answered more, while it waited, than is kept for it
   std::string inherited_frames;  ///< what the session was answered while it waited; behind `connected`
@@ -129,7 +130,7 @@ class client final : public session, public command_client {
   std::string ended_because;
 
  private:
-  Core& core_;
+  Delivery& outbound_;
   std::uint64_t number_;
   std::shared_ptr<const command_origin> origin_;  // null until the upgrade
   std::unique_ptr<command_table> commands_;       // from the first command on

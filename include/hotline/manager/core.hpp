@@ -3,16 +3,12 @@
 
 #include <hotline/command/command_desk.hpp>
 #include <hotline/concepts.hpp>
-#include <hotline/manager/client.hpp>
-#include <hotline/manager/client_book.hpp>
+#include <hotline/manager/delivery.hpp>
 #include <hotline/manager/hooks.hpp>
 #include <hotline/manager/mailbox.hpp>
 #include <hotline/manager/parked_sessions.hpp>
-#include <hotline/manager/room_list.hpp>
 #include <hotline/manager/route.hpp>
-#include <hotline/manager/turn_list.hpp>
 #include <hotline/options.hpp>
-#include <hotline/protocol/answers.hpp>
 #include <hotline/session/resume.hpp>
 #include <hotline/types.hpp>
 #include <hotline/wire/decoder_pool.hpp>
@@ -31,11 +27,12 @@
 namespace hotline::detail {
 
 template <transport Transport, heartbeat_policy Heartbeat, event_log Log>
-class manager_core final : public transport_receiver<typename Transport::connection_type>, public room_output {
+class manager_core final : public transport_receiver<typename Transport::connection_type> {
  public:
   using connection_type = typename Transport::connection_type;
-  using room_type = typename room_list<Transport, Log>::room_type;
-  using client_type = client<manager_core>;
+  using delivery_type = delivery<Transport, Heartbeat, Log>;
+  using room_type = typename delivery_type::room_type;
+  using client_type = typename delivery_type::client_type;
 
   manager_core(Transport transport, std::shared_ptr<Log> log, manager_options options, Heartbeat heartbeat)
       : transport_(std::move(transport)),
@@ -44,8 +41,12 @@ class manager_core final : public transport_receiver<typename Transport::connect
         heartbeat_(std::move(heartbeat)),
         mailbox_(std::make_shared<mailbox<Transport, room_type>>(transport_, [this] { on_mail(); })),
         desk(options_, mailbox_),
+        outbound(transport_, log_, options_, heartbeat_, mailbox_,
+                 [this](client_type& c) {
+                   std::string bytes = std::exchange(c.unread, {});
+                   take_in(c, bytes);
+                 }),
         decoders_(options_.session),
-        rooms_(log_, *this, options_.catch_up_bytes, mailbox_),
         parked_(options_.resume.window, options_.resume.sessions) {
     desk.on_error = [this](std::string_view where, std::exception_ptr thrown) {
       calls.report(where, std::move(thrown));
@@ -58,14 +59,12 @@ class manager_core final : public transport_receiver<typename Transport::connect
   ~manager_core() {
     mailbox_->close();
     transport_.stop();
-    for (auto& [number, c] : clients_) part(*c);
+    for (auto& [number, c] : outbound.clients) part(*c);
     for (auto& waiting : parked_) part(*waiting.session);
   }
 
   [[nodiscard]] Transport& carrier() noexcept { return transport_; }
   [[nodiscard]] Log& log() noexcept { return *log_; }
-  [[nodiscard]] const manager_options& options() const noexcept { return options_; }
-  [[nodiscard]] const Heartbeat& heartbeat() const noexcept { return heartbeat_; }
   [[nodiscard]] bool is_running() const noexcept { return state_ == state::running; }
 
   std::error_code start() {
@@ -82,58 +81,15 @@ class manager_core final : public transport_receiver<typename Transport::connect
     if (done) when_stopped_.push_back(std::move(done));
     if (state_ == state::stopping) return;
     if (state_ != state::running) return finish_stop();
-    const turn scope(turns_);
+    const turn scope(outbound.turns);
     state_ = state::stopping;
     drain_until_ = now() + options_.drain_timeout;
     transport_.stop_accepting();
-    rooms_.flush();
-    for (auto& waiting : parked_) part(*waiting.session);  // nobody can come back for the answers
-    for (auto& [number, c] : clients_) {
+    for (auto& [number, c] : outbound.clients)
       if (c->at() == session::phase::head) transport_.abort(*c->connection);
-      turns_.touch(*c);
-    }
-    if (clients_.empty()) finish_stop_later();
-  }
-
-  // ------------------------------------------------------------------------------------------- for one client
-
-  [[nodiscard]] client_type* find(std::string_view connection_id) const { return clients_.find(connection_id); }
-
-  /// Queues a message; a client that does not read what it is told is closed.
-  void send(client_type& c, std::string_view text) {
-    if (c.connection == nullptr) {
-      c.overflowed = c.overflowed || !c.queue(text);
-      return;
-    }
-    if (!c.is_open()) return;
-    const turn scope(turns_);
-    if (!c.queue(text)) return close(c, close_code::too_slow, "answers are not read");
-    turns_.touch(c);
-  }
-
-  void subscribe(client_type& c, const filter& wanted) {
-    if (c.room == nullptr) return;
-    const turn scope(turns_);
-    clients_.change([&] { c.wanted = wanted; });
-    c.subscribed = true;
-    c.room->listeners.set_filter(c, wanted);
-    turns_.touch(c);
-  }
-
-  void close(client_type& c, close_code code, std::string_view reason) {
-    if (!c.is_open()) return;
-    const turn scope(turns_);
-    c.ended_with = code;
-    c.ended_because = reason;
-    rooms_.leave(c);
-    c.close(code, reason, disconnected_text(code, reason, may_reconnect(code), {}, wall()), now());
-    turns_.touch(c);
-  }
-
-  /// Any thread: calls `f` with every client that has upgraded and whose socket has not ended.
-  template <class F>
-  void read_clients(F f) const {
-    clients_.read(std::move(f));
+    outbound.drain();
+    for (const auto& waiting : parked_.take_all()) expire(*waiting);  // nobody can come back for the answers
+    if (outbound.clients.empty()) finish_stop_later();
   }
 
   hooks calls;
@@ -141,8 +97,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
  private:
   enum class state : std::uint8_t { idle, running, stopping, stopped };
 
-  using turns = turn_list<client_type>;
-  using turn = typename turns::turn;
+  using turn = typename delivery_type::turn;
 
   [[nodiscard]] steady_time now() { return transport_.env().now(); }
   [[nodiscard]] wall_time wall() { return transport_.env().wall_now(); }
@@ -155,52 +110,31 @@ class manager_core final : public transport_receiver<typename Transport::connect
   void on_open(connection_type& connection) override {
     const std::uint64_t salt = transport_.env().random();
     std::uint64_t number = transport_.env().random();
-    while (clients_.contains(number)) ++number;
-    auto arrived = std::make_unique<client_type>(*this, connection, number, now(), salt);
+    while (outbound.clients.contains(number)) ++number;
+    auto arrived = std::make_unique<client_type>(outbound, connection, number, now(), salt);
     connection.context() = arrived.get();
-    clients_.add(std::move(arrived));
+    outbound.clients.add(std::move(arrived));
   }
 
   void on_data(connection_type& connection, std::span<char> bytes) override {
     client_type& c = of(connection);
-    const turn scope(turns_);
-    const steady_time at = now();
-    for (;;) {
-      const session::received got = c.receive(bytes, at, decoders_);
-      switch (got.what) {
-        case session::inbound::need_more: return turns_.touch(c);
-        case session::inbound::request: answer_request(c, at); break;
-        case session::inbound::refused: c.respond(serialize(plain_response(got.status)), at); break;
-        case session::inbound::message:
-          desk.receive(c, got.text, at, wall());
-          // A burst of commands must not fill the lane of a client that reads.
-          if (c.lane.size() > options_.session.control_lane_bytes / 2) settle(c);
-          break;
-        case session::inbound::failed: close(c, got.code, got.reason); break;
-        case session::inbound::peer_closed:
-          if (c.room != nullptr) {
-            c.ended_with = got.code;
-            c.ended_because = got.reason;
-          }
-          rooms_.leave(c);
-          break;
-      }
-    }
+    const turn scope(outbound.turns);
+    take_in(c, bytes);
   }
 
   void on_writable(connection_type& connection) override {
     client_type& c = of(connection);
-    const turn scope(turns_);
+    const turn scope(outbound.turns);
     c.blocked = false;
-    turns_.touch(c);
+    outbound.turns.touch(c);
   }
 
   void on_closed(connection_type& connection, std::error_code reason) override {
     client_type& c = of(connection);
-    const turn scope(turns_);
+    const turn scope(outbound.turns);
     const bool was_open = c.origin() != nullptr;
     if (was_open && c.is_open() && reason) c.ended_because = reason.message();
-    rooms_.leave(c);
+    outbound.rooms.leave(c);
     c.finish();
     const bool may_resume =
         was_open && state_ == state::running && options_.resume.window.count() > 0 && may_reconnect(c.ended_with);
@@ -208,28 +142,30 @@ class manager_core final : public transport_receiver<typename Transport::connect
     if (was_open)
       calls.tell("on_disconnect", calls.on_disconnect, c.info(),
                  disconnection{c.ended_with, c.ended_because, may_resume});
-    turns_.forget(c);
-    std::unique_ptr<client_type> gone = clients_.take(c);
+    outbound.turns.forget(c);
+    std::unique_ptr<client_type> gone = outbound.clients.take(c);
     if (may_resume) {
       gone->park(log_->open(gone->origin()->project));
       if (const auto crowded_out = parked_.park(std::move(gone), now())) expire(*crowded_out);
     }
-    if (state_ == state::stopping && clients_.empty()) finish_stop_later();
+    if (state_ == state::stopping && outbound.clients.empty()) finish_stop_later();
   }
 
   void on_tick() override {
-    const turn scope(turns_);
+    const turn scope(outbound.turns);
     log_->sweep();
     const steady_time at = now();
-    for (auto& [number, c] : clients_) {
+    for (auto& [number, c] : outbound.clients) {
       switch (c->tick(at, heartbeat_)) {
         case session::due::nothing: break;
-        case session::due::ping_queued: turns_.touch(*c); break;
+        case session::due::ping_queued: outbound.turns.touch(*c); break;
         case session::due::head_timeout:
           c->respond(serialize(plain_response(408)), at);
-          turns_.touch(*c);
+          outbound.turns.touch(*c);
           break;
-        case session::due::heartbeat_lost: close(*c, close_code::heartbeat_timeout, "nothing was heard"); break;
+        case session::due::heartbeat_lost:
+          outbound.close(*c, close_code::heartbeat_timeout, "nothing was heard");
+          break;
         case session::due::close_timeout: transport_.abort(*c->connection); break;
       }
       if (c->has_commands()) desk.expire(*c, at, wall());
@@ -240,24 +176,35 @@ class manager_core final : public transport_receiver<typename Transport::connect
     while (const auto late = parked_.take_expired(at)) expire(*late);
   }
 
-  // ------------------------------------------------------------------------------------------------ room_output
+  // ------------------------------------------------------------------------------------------------- what comes in
 
-  std::size_t write(session& s, std::span<const std::string_view> bytes) override {
-    return transport_.write(*static_cast<client_type&>(s).connection, bytes);
+  void take_in(client_type& c, std::span<char> bytes) {
+    const steady_time at = now();
+    for (;;) {
+      const session::received got = c.receive(bytes, at, decoders_);
+      switch (got.what) {
+        case session::inbound::need_more: return outbound.turns.touch(c);
+        case session::inbound::request: answer_request(c, at); break;
+        case session::inbound::refused: c.respond(serialize(plain_response(got.status)), at); break;
+        case session::inbound::message:
+          desk.receive(c, got.text, at, wall());
+          if (!c.lane_is_full()) break;
+          // A burst of commands must not fill the lane of a client that reads.
+          outbound.settle(c);
+          if (!c.paused) break;
+          c.unread.assign(bytes.data(), bytes.size());
+          return outbound.turns.touch(c);
+        case session::inbound::failed: outbound.close(c, got.code, got.reason); break;
+        case session::inbound::peer_closed:
+          if (c.room != nullptr) {
+            c.ended_with = got.code;
+            c.ended_because = got.reason;
+          }
+          outbound.rooms.leave(c);
+          break;
+      }
+    }
   }
-
-  bool allows_gap(session& s) override {
-    if (options_.laggards == laggard_policy::gap) return true;
-    // Not from inside the room: it is in the middle of something.
-    mailbox_->post([this, number = static_cast<client_type&>(s).number()] {
-      if (client_type* const c = clients_.find(number)) close(*c, close_code::too_slow, "the log went by");
-    });
-    return false;
-  }
-
-  std::string gap_message(sequence from, sequence to) override { return gap_text(from, to, "evicted", wall()); }
-
-  // ------------------------------------------------------------------------------------------------- requests
 
   void answer_request(client_type& c, steady_time at) {
     if (state_ != state::running) return c.respond(serialize(plain_response(503)), at);
@@ -273,9 +220,9 @@ class manager_core final : public transport_receiver<typename Transport::connect
   void welcome(client_type& c, const std::string& project, const entry_request& entry) {
     resume_refusal refused = resume_refusal::none;
     if (entry.resume) refused = take_over(c, project, *entry.resume);
-    room_type& room = rooms_.open(project);
+    room_type& room = outbound.rooms.open(project);
     const bool resumed = entry.resume && refused == resume_refusal::none;
-    clients_.change([&] {
+    outbound.clients.change([&] {
       c.welcome(client_book<client_type>::id_of(c.number()), room, wall());
       if (!resumed) c.wanted = options_.hears_all ? filter::everything() : filter();
     });
@@ -300,13 +247,13 @@ class manager_core final : public transport_receiver<typename Transport::connect
     old->resume_secret = {};
     const std::unique_ptr<client_type> unparked = old->connection == nullptr ? parked_.take(token->number) : nullptr;
     if (!unparked) {
-      close(*old, close_code::taken_over, "the session goes on over a newer connection");
-      settle(*old);
+      outbound.close(*old, close_code::taken_over, "the session goes on over a newer connection");
+      outbound.settle(*old);
     }
     const resume_refusal refused = old->overflowed ? resume_refusal::expired : position;
     if (refused == resume_refusal::none) {
       if (unparked) c.inherited_frames = unparked->lane.pending();
-      clients_.inherit(c, *old);
+      outbound.clients.inherit(c, *old);
     } else if (unparked) {
       expire(*unparked);
     }
@@ -316,7 +263,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
   // Waiting or with a connection, open or closing.
   [[nodiscard]] client_type* find_session(std::uint64_t number) const {
     client_type* const waiting = parked_.find(number);
-    return waiting != nullptr ? waiting : clients_.find_connected(number);
+    return waiting != nullptr ? waiting : outbound.clients.find_connected(number);
   }
 
   // The session will not be resumed any more.
@@ -331,7 +278,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
   }
 
   void on_mail() {
-    const turn scope(turns_);
+    const turn scope(outbound.turns);
     mail<room_type> mail = mailbox_->take();
     for (room_type* const room : mail.rooms) room->flush();
     for (const command_message& message : mail.messages) {
@@ -339,30 +286,8 @@ class manager_core final : public transport_receiver<typename Transport::connect
     }
     for (auto& task : mail.tasks) calls.guard("post", task);
     if (state_ == state::stopping) {
-      for (auto& [number, c] : clients_) turns_.touch(*c);
+      for (auto& [number, c] : outbound.clients) outbound.turns.touch(*c);
     }
-  }
-
-  // ------------------------------------------------------------------------------------------- a turn's end
-
-  void settle(client_type& c) {
-    if (c.room != nullptr) {
-      c.room->listeners.resume(c);
-      if (c.room->listeners.has_busy()) c.room->wake();
-      if (state_ == state::stopping && c.is_open() && c.lane.empty() && c.position() >= c.room->listeners.flushed())
-        return close(c, close_code::going_away, "the server is shutting down");
-    } else if (!c.blocked && !c.lane.empty()) {
-      (void)send_lane(c, *this);
-    }
-    if (c.lane.empty() && c.may_end()) {
-      c.finish();
-      return transport_.shutdown(*c.connection);
-    }
-    // Who does not read answers may not ask for more of them.
-    const bool full = c.lane.size() > options_.session.control_lane_bytes / 2;
-    if (full == c.paused) return;
-    c.paused = full;
-    full ? transport_.pause_reading(*c.connection) : transport_.resume_reading(*c.connection);
   }
 
   // On its own, with nothing of ours below it on the stack: what is called then may destroy the manager.
@@ -385,13 +310,11 @@ class manager_core final : public transport_receiver<typename Transport::connect
 
  public:
   command_desk desk;
+  delivery_type outbound;
 
  private:
   decoder_pool decoders_;
-  room_list<Transport, Log> rooms_;
-  client_book<client_type> clients_;
   parked_sessions<client_type> parked_;
-  turns turns_{[this](client_type& c) { settle(c); }};
   std::vector<std::function<void()>> when_stopped_;
   steady_time drain_until_{};
   state state_ = state::idle;

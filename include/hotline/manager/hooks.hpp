@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <type_traits>
@@ -19,15 +20,36 @@ enum class log_level { debug, info, warning };
 
 namespace detail {
 
+/// A function of the host's. It may replace itself while it runs.
+template <class F>
+class hook {
+ public:
+  hook& operator=(std::function<F> f) {
+    held_ = f ? std::make_shared<const std::function<F>>(std::move(f)) : nullptr;
+    return *this;
+  }
+
+  [[nodiscard]] explicit operator bool() const noexcept { return held_ != nullptr; }
+
+  template <class... Args>
+  decltype(auto) operator()(Args&&... args) const {
+    const auto running = held_;
+    return (*running)(std::forward<Args>(args)...);
+  }
+
+ private:
+  std::shared_ptr<const std::function<F>> held_;
+};
+
 /// What a host may hang into a manager. All are called on the manager's loop; what they throw goes to `on_error`.
 struct hooks {
-  std::function<void(const connection_info&)> on_connect;
-  std::function<void(const connection_info&)> on_resumed;
-  std::function<void(const connection_info&)> on_session_expired;
-  std::function<void(const connection_info&, const disconnection&)> on_disconnect;
-  std::function<std::optional<http_response>(const http_request&)> on_http;
-  std::function<void(std::string_view where, std::exception_ptr)> on_error;
-  std::function<void(log_level, std::string_view)> on_log;
+  hook<void(const connection_info&)> on_connect;
+  hook<void(const connection_info&)> on_resumed;
+  hook<void(const connection_info&)> on_session_expired;
+  hook<void(const connection_info&, const disconnection&)> on_disconnect;
+  hook<std::optional<http_response>(const http_request&)> on_http;
+  hook<void(std::string_view where, std::exception_ptr)> on_error;
+  hook<void(log_level, std::string_view)> on_log;
 
   void report(std::string_view where, std::exception_ptr thrown) noexcept {
     if (!on_error) return;
@@ -52,9 +74,9 @@ struct hooks {
 
   /// Calls a hook, if there is one.
   template <class... Args>
-  void tell(std::string_view where, const std::function<void(const Args&...)>& hook,
+  void tell(std::string_view where, const hook<void(const Args&...)>& told,
             const std::type_identity_t<Args>&... args) noexcept {
-    if (hook) guard(where, [&] { hook(args...); });
+    if (told) guard(where, [&] { told(args...); });
   }
 
   void log(log_level level, std::string_view line) noexcept {

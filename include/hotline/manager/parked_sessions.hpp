@@ -54,6 +54,13 @@ class parked_sessions {
     return waiting_.empty() || waiting_.front().until > now ? nullptr : expire_first();
   }
 
+  /// Everybody, the one that has waited longest first.
+  [[nodiscard]] std::vector<std::unique_ptr<Client>> take_all() {
+    std::vector<std::unique_ptr<Client>> all;
+    while (!waiting_.empty()) all.push_back(expire_first());
+    return all;
+  }
+
   /// Whether this token's session was here and waited too long. Remembered for the latest few.
   [[nodiscard]] bool has_expired(const resume_token& token) const {
     for (const resume_token& known : expired_)

@@ -19,9 +19,12 @@ class control_lane {
   [[nodiscard]] std::size_t size() const noexcept { return bytes_.size() - sent_; }
   [[nodiscard]] std::string_view pending() const noexcept { return std::string_view(bytes_).substr(sent_); }
 
+  /// What counts towards the limit of `append`.
+  [[nodiscard]] std::size_t queued() const noexcept { return size() - torn_; }
+
   /// Whether the frame still fits below `limit`; if not, nothing is appended.
   [[nodiscard]] bool append(opcode op, std::string_view payload, std::size_t limit) {
-    if (size() - torn_ + payload.size() + max_header > limit) return false;
+    if (queued() + payload.size() + max_header > limit) return false;
     append_frame(bytes_, op, payload);
     return true;
   }

@@ -106,10 +106,14 @@ class session {
     close_started_ = now;
   }
 
-  /// Queues one text message; false when the lane is full.
+  /// Queues one text message; false when there is no room for it. A lane that is not full takes one of any size: what
+  /// the host answers is not too large for a client because of what waits before it.
   [[nodiscard]] bool queue(std::string_view text) {
-    return lane.append(opcode::text, text, options_.session.control_lane_bytes);
+    return lane.append(opcode::text, text, lane_is_full() ? options_.session.control_lane_bytes : no_limit);
   }
+
+  /// Over half of what it may hold: then nothing more is asked of the client.
+  [[nodiscard]] bool lane_is_full() const noexcept { return lane.queued() > options_.session.control_lane_bytes / 2; }
 
   /// For what must be told even so: a gap, of which there is one at a time, with an empty lane.
   void queue_unbounded(std::string_view text) { (void)lane.append(opcode::text, text, no_limit); }
@@ -130,6 +134,11 @@ class session {
   /// Whether, once the lane is empty, there is nothing left to wait for but the socket's own end.
   [[nodiscard]] bool may_end() const noexcept {
     return phase_ == phase::responding || (phase_ == phase::closing && !answer_expected_);
+  }
+
+  /// The peer took some of what it is owed: while it does, an HTTP answer may take its time.
+  void was_read(steady_time now) noexcept {
+    if (phase_ == phase::responding) close_started_ = now;
   }
 
   void finish() noexcept { phase_ = phase::finished; }

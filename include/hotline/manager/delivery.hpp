@@ -1,0 +1,158 @@
+#pragma once
+// Outbound 6/6: what a manager's clients are owed, sent once when a turn of the loop ends.
+
+#include <hotline/concepts.hpp>
+#include <hotline/manager/client.hpp>
+#include <hotline/manager/client_book.hpp>
+#include <hotline/manager/mailbox.hpp>
+#include <hotline/manager/room_list.hpp>
+#include <hotline/manager/turn_list.hpp>
+#include <hotline/options.hpp>
+#include <hotline/protocol/answers.hpp>
+#include <hotline/types.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace hotline::detail {
+
+/// The clients of a manager and their rooms: who is told what, and whose socket takes it. Calls nothing of the host's.
+template <transport Transport, heartbeat_policy Heartbeat, event_log Log>
+class delivery final : public room_output {
+ public:
+  using connection_type = typename Transport::connection_type;
+  using room_type = typename room_list<Transport, Log>::room_type;
+  using mailbox_type = mailbox<Transport, room_type>;
+  using client_type = client<delivery>;
+  using turns_type = turn_list<client_type>;
+  using turn = typename turns_type::turn;
+
+  /// `go_on` is called, in a turn of its own, for a client that was not read from and may be again.
+  delivery(Transport& carrier, std::shared_ptr<Log> log, const manager_options& options, const Heartbeat& heartbeat,
+           std::shared_ptr<mailbox_type> mail, std::function<void(client_type&)> go_on)
+      : rooms(std::move(log), *this, options.catch_up_bytes, mail),
+        carrier_(carrier),
+        options_(options),
+        heartbeat_(heartbeat),
+        mail_(std::move(mail)),
+        go_on_(std::move(go_on)) {}
+
+  [[nodiscard]] const manager_options& options() const noexcept { return options_; }
+  [[nodiscard]] const Heartbeat& heartbeat() const noexcept { return heartbeat_; }
+  [[nodiscard]] steady_time now() { return carrier_.env().now(); }
+  [[nodiscard]] wall_time wall() { return carrier_.env().wall_now(); }
+
+  /// Queues a message; a client that does not read what it is told is closed.
+  void send(client_type& c, std::string_view text) {
+    if (c.connection == nullptr) {
+      c.overflowed = c.overflowed || !c.queue(text);
+      return;
+    }
+    if (!c.is_open()) return;
+    const turn scope(turns);
+    if (!c.queue(text)) {
+      settle(c);  // the socket may take what the turn has brought so far
+      if (!c.is_open()) return;
+      if (!c.queue(text)) return close(c, close_code::too_slow, "answers are not read");
+    }
+    turns.touch(c);
+  }
+
+  void subscribe(client_type& c, const filter& wanted) {
+    if (c.room == nullptr) return;
+    const turn scope(turns);
+    clients.change([&] { c.wanted = wanted; });
+    c.subscribed = true;
+    c.room->listeners.set_filter(c, wanted);
+    turns.touch(c);
+  }
+
+  void close(client_type& c, close_code code, std::string_view reason) {
+    if (!c.is_open()) return;
+    const turn scope(turns);
+    c.ended_with = code;
+    c.ended_because = reason;
+    rooms.leave(c);
+    c.close(code, reason, disconnected_text(code, reason, may_reconnect(code), {}, wall()), now());
+    turns.touch(c);
+  }
+
+  /// From here on, who has got everything is closed.
+  void drain() {
+    draining_ = true;
+    rooms.flush();
+    for (auto& [number, c] : clients) turns.touch(*c);
+  }
+
+  /// Sends what the client is owed, as far as its socket takes it.
+  void settle(client_type& c) {
+    if (c.room != nullptr) {
+      c.room->listeners.resume(c);
+      if (c.room->listeners.has_busy()) c.room->wake();
+      if (draining_ && c.is_open() && c.lane.empty() && c.position() >= c.room->listeners.flushed())
+        return close(c, close_code::going_away, "the server is shutting down");
+    } else if (!c.blocked && !c.lane.empty()) {
+      const std::size_t owed = c.lane.size();
+      (void)send_lane(c, *this);
+      if (c.lane.size() < owed) c.was_read(now());
+    }
+    if (c.lane.empty() && c.may_end()) {
+      c.finish();
+      return carrier_.shutdown(*c.connection);
+    }
+    // Who does not read answers may not ask for more of them.
+    if (c.lane_is_full() == c.paused) return;
+    c.paused = !c.paused;
+    if (c.paused) return carrier_.pause_reading(*c.connection);
+    if (c.unread.empty()) return carrier_.resume_reading(*c.connection);
+    c.paused = true;
+    mail_->post([this, number = c.number()] {
+      if (client_type* const waiting = clients.find_connected(number)) go_on(*waiting);
+    });
+  }
+
+  // ------------------------------------------------------------------------------------------------ room_output
+
+  std::size_t write(session& s, std::span<const std::string_view> bytes) override {
+    return carrier_.write(*static_cast<client_type&>(s).connection, bytes);
+  }
+
+  bool allows_gap(session& s) override {
+    if (options_.laggards == laggard_policy::gap) return true;
+    // Not from inside the room: it is in the middle of something.
+    mail_->post([this, number = static_cast<client_type&>(s).number()] {
+      if (client_type* const c = clients.find(number)) close(*c, close_code::too_slow, "the log went by");
+    });
+    return false;
+  }
+
+  std::string gap_message(sequence from, sequence to) override { return gap_text(from, to, "evicted", wall()); }
+
+  client_book<client_type> clients;
+  room_list<Transport, Log> rooms;
+  turns_type turns{[this](client_type& c) { settle(c); }};
+
+ private:
+  // What was read and set aside goes first. It may fill the lane again.
+  void go_on(client_type& c) {
+    if (!c.paused || c.lane_is_full()) return;
+    const turn scope(turns);
+    c.paused = false;
+    go_on_(c);
+    if (!c.paused) carrier_.resume_reading(*c.connection);
+  }
+
+  Transport& carrier_;
+  const manager_options& options_;
+  const Heartbeat& heartbeat_;
+  const std::shared_ptr<mailbox_type> mail_;
+  const std::function<void(client_type&)> go_on_;
+  bool draining_ = false;
+};
+
+}  // namespace hotline::detail
