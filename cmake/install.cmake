@@ -8,6 +8,12 @@ set(hotline_package_dir "${CMAKE_INSTALL_DATADIR}/cmake/hotline")
 set(hotline_pc_dir "${CMAKE_INSTALL_DATADIR}/pkgconfig")
 
 install(TARGETS hotline EXPORT hotlineTargets FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+# For those whose pages are built with npm: the folder is a package.
+install(FILES
+  "${PROJECT_SOURCE_DIR}/include/hotline/browser/hotline.js"
+  "${PROJECT_SOURCE_DIR}/include/hotline/browser/hotline.d.ts"
+  "${PROJECT_SOURCE_DIR}/include/hotline/browser/package.json"
+  DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/hotline/browser")
 install(EXPORT hotlineTargets NAMESPACE hotline:: DESTINATION "${hotline_package_dir}")
 
 configure_package_config_file(cmake/hotlineConfig.cmake.in "${PROJECT_BINARY_DIR}/hotlineConfig.cmake"

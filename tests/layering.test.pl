@@ -25,8 +25,9 @@ my %may_include    = (
   wire      => [],
   protocol  => [],
   transport => [],
+  browser   => [],                                                       # a text, for the manager to serve
   (map { $_ => [@bytes_and_text, @meaning] } @meaning),
-  manager => [@bytes_and_text, @meaning, 'transport', 'manager', ''],    # '' is L4: the other headers at the top
+  manager => [@bytes_and_text, @meaning, 'transport', 'browser', 'manager', ''],    # '' is L4: the other headers at the top
   ''      => [@bytes_and_text, @meaning, 'transport', 'manager'],
 );
 

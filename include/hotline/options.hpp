@@ -59,6 +59,8 @@ struct manager_options {
   /// Whether a page from this origin may connect to this host (as the client names it); asked when a browser sends an
   /// Origin, refused with 403 before the upgrade. Programs that are no browsers send none.
   std::function<bool(std::string_view origin, std::string_view host)> allows_origin = is_same_origin;
+  /// Where the browser client is served, `import {connect} from "/hotline.js"`; empty: nowhere.
+  std::string client_module_path = "/hotline.js";
   bool hears_all = true;  ///< a new connection hears every event until it first subscribes
   session_limits session{};
   handshake_limits handshake{};

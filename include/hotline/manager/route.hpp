@@ -1,6 +1,7 @@
 #pragma once
 // Inbound, before the upgrade: what a request asks for, and what it is answered.
 
+#include <hotline/browser/client_module.hpp>
 #include <hotline/manager/hooks.hpp>
 #include <hotline/options.hpp>
 #include <hotline/session/resume.hpp>
@@ -37,12 +38,29 @@ struct reception {
   return origins == 1 && options.allows_origin(request.header("Origin"), request.header("Host"));
 }
 
+/// The browser client. Asked for again each time, and sent only when it has changed (RFC 9110 section 13.1.2).
+[[nodiscard]] inline http_response client_module_response(const http_request& request) {
+  http_response response{.content_type = "text/javascript; charset=utf-8",
+                         .headers = {{"Cache-Control", "no-cache"},
+                                     {"ETag", std::string(client_module_tag)},
+                                     {"X-Content-Type-Options", "nosniff"},
+                                     // It is no secret, and a page from elsewhere needs this to import it.
+                                     {"Access-Control-Allow-Origin", "*"}}};
+  if (request.header_lists("If-None-Match", client_module_tag))
+    response.status = 304;
+  else
+    response.body = client_module;
+  return response;
+}
+
 /// Asks the host for what is not below the route's prefix, unless it wants to be a WebSocket.
 [[nodiscard]] inline reception receive_request(const http_request& request, const manager_options& options,
                                                hooks& host) {
   const bool head_only = request.method == "HEAD";
   const auto plain = [&](int status) { return reception{serialize(plain_response(status), head_only)}; };
   if (request.method != "GET" && !head_only) return plain(405);
+  if (request.path == options.client_module_path && !request.is_upgrade())
+    return {serialize(client_module_response(request), head_only)};
   if (!request.path.starts_with(options.route_prefix)) {
     if (request.is_upgrade()) return plain(404);
     return {serialize(host.answer_http(request, options.http_response_bytes), head_only)};

@@ -1,0 +1,156 @@
+/** hotline's client for browsers and node. The guide is docs/browser.md. All times are milliseconds. */
+
+/** Opens a line to one project and keeps it open until `close()` or until the server says not to come back.
+ *
+ * `url` is that of the project's WebSocket, `/ws/demo` or `wss://host/ws/demo`; relative ones are taken from the page, and
+ * `http` becomes `ws`. A function is asked anew for each attempt (for a ticket that is good once); one that throws or
+ * rejects makes the attempt fail. Throws a `TypeError` for a URL that is none and where there is no WebSocket; nothing
+ * else here throws into your code. */
+export function connect(url: string | URL | (() => string | URL | Promise<string | URL>), options?: Options): Client;
+
+/** What calls are rejected with, unless a signal's own reason is. */
+export class HotlineError extends Error {
+  /** The host's codes and the protocol's (`invalid_payload`, `forbidden`, …), and of this module:
+   * `timeout` no answer within the call's time (the server may say it too);
+   * `session_lost` the command was sent, and the session that would have been answered has ended: whether it ran is not known;
+   * `too_big` over the server's `limits.message_bytes`, not sent;
+   * `closed` the client is closed. */
+  readonly code: string;
+  /** Whether the same call may do better later. */
+  readonly retryable: boolean;
+  constructor(code: string, message?: string, retryable?: boolean);
+}
+
+export interface Options {
+  /** Event types to hear, from the first one on; without it, what the host gives to who asks for nothing: mostly all. */
+  events?: string[];
+  /** Begin so many events back. */
+  last?: number;
+  /** The pause before attempt n is a random part of `min(retryCap, retryBase * 2^n)`, and what the server asks for
+   * on top. 500 and 30000. */
+  retryBase?: number;
+  retryCap?: number;
+  /** How long a connection has to live for the next pause to be a short one again. 5000. */
+  steadyAfter?: number;
+  /** From the attempt's start to the server's first message. 10000. */
+  connectTimeout?: number;
+  /** Between two questions for a sign of life. What the server tells, which is 30000 by default. */
+  pingInterval?: number;
+  /** How long to wait for one. 10000. */
+  pingTimeout?: number;
+  /** For calls that say nothing else; waiting for a connection counts. 0: for ever. 60000. */
+  callTimeout?: number;
+  /** Hears what listeners throw, and what the server says about messages that were no command. `console.error`. */
+  onError?(error: unknown): void;
+  /** The class to use; the global one by default. In node before 22: `import {WebSocket} from 'ws'`. */
+  WebSocket?: new (url: string) => any;
+  /** For tests: clock, timers, chance, and the window whose events are heard. */
+  env?: {
+    setTimeout?(f: () => void, ms: number): any;
+    clearTimeout?(timer: any): void;
+    now?(): number;
+    random?(): number;
+    window?: any;
+  };
+}
+
+export interface Client {
+  readonly state: State;
+  /** What the server said when this connection began; undefined before the first. */
+  readonly session: Session | undefined;
+  /** The newest event's number that this client knows of. */
+  readonly seq: number;
+  /** When the server was last heard, in milliseconds since 1970; 0: not yet. */
+  readonly heardAt: number;
+  /** The event types that are heard, as the server said it last; undefined while they are the host's default. */
+  readonly subscriptions: string[] | undefined;
+
+  /** The session, now or once there is one; rejects once the client is closed. */
+  ready(): Promise<Session>;
+
+  /** Hears events of a type, the host's own messages by their `type`, or with `'*'` all of these. Returns what ends it.
+   * Of itself it subscribes to nothing. */
+  on<T = Record<string, any>>(type: string, listener: (event: Event & T) => unknown): () => void;
+  /** Hears each change of `state`. */
+  onState(listener: (change: StateChange) => unknown): () => void;
+  /** Events are missing and will not come: load anew what you keep. */
+  onGap(listener: (gap: Gap) => unknown): () => void;
+
+  /** Hear these event types too (`'*'`: all); the first call ends the default. Survives everything: it waits for a
+   * connection, and is made good again in a new session. Resolves with what is heard then. */
+  subscribe(...types: (string | string[])[]): Promise<string[]>;
+  unsubscribe(...types: (string | string[])[]): Promise<string[]>;
+
+  /** Runs a command; resolves with its result, rejects with a `HotlineError` or with the signal's reason. Without a
+   * connection it waits for one. A command runs once: after a lost connection it is sent again with the same id, which
+   * the server knows; when the session could not go on, it is rejected with `session_lost`, unless it is `idempotent`. */
+  call<T = any>(name: string, payload?: object, options?: CallOptions): Promise<T>;
+
+  /** Don't wait: try now, or find out now whether the server still hears us. */
+  check(): void;
+  /** Ends the session for good. Calls and waits are rejected with `closed`. */
+  close(reason?: string): void;
+}
+
+export interface CallOptions {
+  /** 0: wait for ever. */
+  timeout?: number;
+  /** Ends the wait; the server is asked to cancel what it has begun, as it is after a timeout. */
+  signal?: AbortSignal;
+  onProgress?(progress: any): void;
+  /** Running it twice does no harm: instead of `session_lost` it is asked again in the new session. */
+  idempotent?: boolean;
+}
+
+/** `waiting`: for the next attempt. `closed` is the end. */
+export type State = 'connecting' | 'live' | 'waiting' | 'closed';
+
+export interface StateChange {
+  state: State;
+  /** For people. With `live`: why the session could not go on (`Gap.reason`), or nothing. */
+  reason: string;
+  /** With `waiting` and `closed`: the close code; 1006 where there was none. */
+  code?: number;
+  /** With `waiting`: when the next attempt begins, in milliseconds since 1970, and its number. */
+  retryAt?: number;
+  attempt?: number;
+  /** With `live`: whether this is the session that was there before, and how many events it was away for. */
+  resumed?: boolean;
+  missed?: number;
+}
+
+export interface Gap {
+  type: 'gap';
+  /** `evicted`: they are no longer kept. `epoch_changed`: the server began anew. `expired`, `unknown_token`: the session
+   * waited too long, or is gone. `new_session`: the server keeps none. */
+  reason: 'evicted' | 'epoch_changed' | 'expired' | 'unknown_token' | 'new_session' | (string & {});
+  /** Which events, both included, where that can be said. */
+  from?: number;
+  to?: number;
+}
+
+/** The `connected` message. */
+export interface Session {
+  connection_id: string;
+  project_id: string;
+  protocol: number;
+  epoch: string;
+  seq: number;
+  timestamp: number;
+  resumed: boolean;
+  reason?: string;
+  resume?: {token: string; window: number};
+  heartbeat: {interval: number; timeout: number};
+  limits?: {message_bytes: number; subscriptions: number; commands_in_flight: number};
+  [more: string]: any;
+}
+
+export interface Event {
+  type: string;
+  timestamp: number;
+  project_id: string;
+  /** Absent in what the host sent to this connection alone. */
+  seq?: number;
+  /** With `type: 'event'`. */
+  event_type?: string;
+}

@@ -1,0 +1,307 @@
+// hotline's client for browsers and node: see hotline.d.ts for what it promises, docs/protocol.md for what it speaks.
+
+// Close codes behind which a new connection would fare no better.
+const FINAL = [1000, 1002, 1003, 1007, 1008, 1009, 4001, 4003, 4004, 4009, 4029];
+const ALL = '*', STATE = '$state', GAP = '$gap';  // no event type has these characters
+const WAKE_EVENTS = ['online', 'offline', 'pageshow', 'visibilitychange'];
+
+export class HotlineError extends Error {
+  constructor(code, message, retryable = false) {
+    super(message || code);
+    this.name = 'HotlineError';
+    this.code = code;
+    this.retryable = retryable;
+  }
+}
+
+export function connect(url, options = {}) {
+  const {
+    events, last = 0, retryBase = 500, retryCap = 30000, steadyAfter = 5000, connectTimeout = 10000,
+    pingInterval, pingTimeout = 10000, callTimeout = 60000, onError = (error) => console.error(error),
+  } = options;
+  const env = {
+    setTimeout: (f, ms) => setTimeout(f, ms), clearTimeout: (timer) => clearTimeout(timer),
+    now: () => Date.now(), random: () => Math.random(), window: globalThis, ...options.env,
+  };
+  const Socket = options.WebSocket ?? globalThis.WebSocket, base = env.window.location?.href;
+  if (!Socket) throw new TypeError('there is no WebSocket here: pass one as an option');
+  if (typeof url !== 'function') url = new URL(url, base).href;
+
+  const listeners = new Map(), calls = new Map(), waiters = new Set(), timers = {};
+  let state = 'connecting', socket, session, farewell, ending;
+  let cursor = 0, lastId = 0, attempt = 0, liveSince = 0, heardAt = 0;
+  let subscribed = events, filtering, holding, answered;
+
+  // ---- listeners and timers
+
+  function report(error) {
+    try { onError(error); } catch { /* nobody is left to tell */ }
+  }
+
+  function listen(key, fn) {
+    const entry = {fn};
+    const all = listeners.get(key) ?? new Set();
+    listeners.set(key, all.add(entry));
+    return () => { all.delete(entry); };
+  }
+
+  function tell(key, message) {
+    const all = listeners.get(key) ?? new Set();
+    for (const entry of [...all]) {
+      if (!all.has(entry)) continue;
+      try { entry.fn(message)?.then?.(null, report); } catch (error) { report(error); }
+    }
+  }
+
+  function become(next, detail) {
+    state = next;
+    tell(STATE, {state, ...detail});
+  }
+
+  function after(name, ms, f) {
+    env.clearTimeout(timers[name]);
+    timers[name] = env.setTimeout(f, ms);
+  }
+
+  // ---- the socket
+
+  const send = (message) => socket.send(JSON.stringify(message));
+
+  async function open() {
+    const mine = socket = {};
+    after('dial', connectTimeout, () => lost(1006, 'the server does not answer'));
+    become('connecting', {reason: ''});
+    try {
+      const target = new URL(await (typeof url === 'function' ? url() : url), base);
+      if (socket !== mine) return;
+      target.protocol = target.protocol.replace('http', 'ws');
+      const ask = session?.resume ? {resume: session.resume.token, epoch: session.epoch, after: cursor, on_gap: 'continue'}
+        : last && !session ? {last} : {};
+      for (const name in ask) target.searchParams.set(name, ask[name]);
+      const made = socket = new Socket(target.href);
+      made.onmessage = ({data}) => {
+        if (socket !== made) return;
+        try { receive(JSON.parse(data)); } catch (error) { report(error); }
+      };
+      made.onclose = ({code, reason}) => { if (socket === made) lost(code, reason); };
+      made.onerror = () => {};  // `close` follows
+    } catch (error) {
+      if (socket === mine) lost(1006, error.message);
+    }
+  }
+
+  function drop(code) {
+    const old = socket;
+    socket = farewell = undefined;
+    for (const name of ['dial', 'beat']) env.clearTimeout(timers[name]);
+    try { old?.close?.(code); } catch { /* it is gone */ }
+  }
+
+  function lost(code, reason) {
+    const told = farewell ?? {};
+    const steady = state === 'live' && env.now() - liveSince >= steadyAfter;
+    drop(4000);  // a code that lets the session go on
+    code = told.code ?? code;
+    reason = told.reason || reason
+      || (env.window.navigator?.onLine === false ? 'this device is offline' : 'the connection was lost');
+    if (told.reconnect === false || (told.reconnect === undefined && FINAL.includes(code))) return end(code, reason);
+    if (steady) attempt = 0;
+    const wait = 1000 * (told.retry_after || 0) + env.random() * Math.min(retryCap, retryBase * 2 ** attempt++);
+    after('dial', wait, open);
+    become('waiting', {code, reason, attempt, retryAt: env.now() + wait});
+  }
+
+  function end(code, reason) {
+    if (ending) return;
+    ending = new HotlineError('closed', reason);
+    drop(1000);
+    for (const name in timers) env.clearTimeout(timers[name]);
+    for (const type of WAKE_EVENTS) env.window.removeEventListener?.(type, woken);
+    state = 'closed';
+    for (const call of [...calls.values()]) call.fail(ending);
+    for (const {reject} of waiters) reject(ending);
+    become('closed', {code, reason});
+  }
+
+  // ---- what the server says
+
+  function receive(message) {
+    const {type, seq, id} = message;
+    const call = calls.get(id);
+    heardAt = env.now();
+    answered = true;
+    switch (type) {
+      case 'connected': return greeted(message);
+      case 'disconnected': farewell = message; return;
+      case 'error': return report(new HotlineError(message.code, message.message));
+      case 'position': if (seq > cursor) cursor = seq; return;
+      case 'pong':  // its seq may be ahead of events that are still to come
+        if (holding) { holding = false; flush(); }
+        return;
+      case 'gap':
+        if (message.to <= cursor) return;
+        cursor = message.to;
+        return tell(GAP, message);
+      case 'command_progress':
+        try { call?.onProgress?.(message.progress); } catch (error) { report(error); }
+        return;
+      case 'command_error':
+        if (id === 0) report(new HotlineError(message.error.code, message.error.message));
+        return call?.fail(new HotlineError(message.error.code, message.error.message, message.error.retryable));
+      case 'command_response':
+        if (id === 0) filtering = false;
+        if (/^(un)?subscribe$/.test(message.command)) subscribed = message.result.events;
+        return call?.done(message.result);
+    }
+    const key = type === 'event' ? message.event_type : type;
+    if (seq !== undefined) {
+      if (seq <= cursor) return;
+      cursor = seq;
+      if (filtering && ![key, ALL].some((name) => subscribed.includes(name))) return;
+    }
+    tell(key, message);
+    tell(ALL, message);
+  }
+
+  function greeted(hello) {
+    const before = session, {seq, epoch, resumed, reason} = hello, missed = seq - cursor;
+    const range = before?.epoch === epoch && missed > 0 && {from: cursor + 1, to: seq};
+    session = hello;
+    liveSince = env.now();
+    env.clearTimeout(timers.dial);
+    if (resumed) {
+      // Answers that waited for us come before the pong: only then is it known what must be sent again.
+      holding = filtering || [...calls.values()].some((call) => call.sent);
+    } else {
+      cursor = before ? seq : Math.max(0, seq - last);
+      holding = false;
+      filtering = !!subscribed;
+      for (const call of [...calls.values()]) {
+        if (!call.sent) continue;
+        call.sent = false;
+        if (!call.again) call.fail(new HotlineError('session_lost', 'the session ended before the answer came'));
+      }
+    }
+    holding ? ask(pingTimeout) : rest();
+    for (const {resolve} of waiters) resolve(hello);
+    waiters.clear();
+    const here = socket;
+    become('live', {resumed, reason: reason ?? '', missed: resumed ? missed : 0});
+    if (before && !resumed && socket === here)
+      tell(GAP, {type: 'gap', reason: reason ?? 'new_session', ...range});
+    flush();
+  }
+
+  // ---- commands
+
+  function flush() {
+    if (state !== 'live' || holding) return;
+    if (filtering && filtering !== socket) {
+      filtering = socket;
+      send({command: 'subscribe', id: 0, payload: {events: subscribed}});
+    }
+    const most = session.limits?.commands_in_flight ?? 64;
+    let busy = 0;
+    for (const call of calls.values()) busy += call.over === socket;
+    for (const call of calls.values()) {
+      if (call.over === socket || (busy >= most && !call.urgent)) continue;
+      ++busy;
+      call.over = socket;
+      call.sent = true;
+      socket.send(call.text);
+    }
+  }
+
+  // `again`: may be sent to another session as well. `urgent`: answered at once, so no limit holds it back.
+  function call(command, payload, {timeout = callTimeout, signal, onProgress, idempotent: again, urgent} = {}) {
+    return new Promise((resolve, reject) => {
+      if (ending) throw ending;
+      if (signal?.aborted) throw signal.reason;
+      const id = ++lastId, text = JSON.stringify({command, id, payload});
+      const most = session?.limits?.message_bytes;
+      if (most && new TextEncoder().encode(text).length > most)
+        throw new HotlineError('too_big', `a message may have ${most} bytes`);
+      const settle = (how) => (value) => {
+        calls.delete(id);
+        env.clearTimeout(timer);
+        signal?.removeEventListener('abort', aborted);
+        how(value);
+        flush();
+      };
+      const made = {text, again, urgent, onProgress, done: settle(resolve), fail: settle(reject)};
+      const giveUp = (error) => {
+        made.fail(error);
+        if (made.sent && !urgent) call('cancel', {id}, {urgent: true}).catch(() => {});
+      };
+      const aborted = () => giveUp(signal.reason);
+      const timer = timeout > 0 && timeout < 2 ** 31 && env.setTimeout(
+        () => giveUp(new HotlineError('timeout', 'no answer in time', true)), timeout);
+      signal?.addEventListener('abort', aborted);
+      calls.set(id, made);
+      flush();
+    });
+  }
+
+  const filter = (command) => (...types) =>
+    call(command, {events: types.flat()}, {idempotent: true, urgent: true}).then((result) => result.events);
+
+  // ---- signs of life
+
+  function rest() {
+    after('beat', pingInterval ?? (session.heartbeat?.interval * 1000 || 30000), () => ask(pingTimeout));
+  }
+
+  function ask(patience) {
+    const due = env.now() + patience;
+    answered = false;
+    send({command: 'ping'});
+    after('beat', patience, () => {
+      if (answered) rest();
+      else if (env.now() > due + 2000) ask(patience);  // we slept: what was sent to us is still to be read
+      else lost(4000, 'the server fell silent');
+    });
+  }
+
+  function check() {
+    if (state === 'waiting') open();
+    else if (state === 'live') ask(Math.min(pingTimeout, 4000));
+  }
+
+  function woken({type}) {
+    if (type === 'offline' ? state === 'live' : env.window.document?.visibilityState !== 'hidden' || type === 'online') check();
+  }
+
+  // Timers stand still while a machine sleeps; nobody tells the page when it wakes.
+  function watch() {
+    const due = env.now() + 5000;
+    after('watch', 5000, () => {
+      if (env.now() > due + 5000) woken({});
+      watch();
+    });
+  }
+
+  for (const type of WAKE_EVENTS) env.window.addEventListener?.(type, woken);
+  watch();
+  open();
+
+  return Object.freeze({
+    get state() { return state; },
+    get session() { return session; },
+    get seq() { return cursor; },
+    get heardAt() { return heardAt; },
+    get subscriptions() { return subscribed && [...subscribed]; },
+    ready: () => new Promise((resolve, reject) => {
+      if (ending) reject(ending);
+      else if (state === 'live') resolve(session);
+      else waiters.add({resolve, reject});
+    }),
+    on: listen,
+    onState: (fn) => listen(STATE, fn),
+    onGap: (fn) => listen(GAP, fn),
+    call: (command, payload, how) => call(command, payload, how),
+    subscribe: filter('subscribe'),
+    unsubscribe: filter('unsubscribe'),
+    check,
+    close: (reason = 'closed by this page') => end(1000, reason),
+  });
+}

@@ -1,0 +1,760 @@
+// The browser client in a world of our own: no network, no waiting.
+import assert from 'node:assert/strict';
+import {execFileSync} from 'node:child_process';
+import {readFileSync} from 'node:fs';
+import {dirname, join} from 'node:path';
+import test, {describe} from 'node:test';
+import {fileURLToPath} from 'node:url';
+import {connect, HotlineError} from '../../include/hotline/browser/hotline.js';
+import {outcome, settle, Stage} from './stage.mjs';
+
+const folder = join(dirname(fileURLToPath(import.meta.url)), '../../include/hotline/browser');
+
+async function live(options, greeting) {
+  const stage = new Stage(options);
+  await stage.greet(greeting);
+  return stage;
+}
+
+const reply = (socket, id, result) => socket.say({type: 'command_response', timestamp: 1, command: 'c', id, result});
+const refuse = (socket, id, error) => socket.say({type: 'command_error', timestamp: 1, command: 'c', id, error});
+
+describe('as it is shipped', () => {
+  test('it is under 5 KB gzipped', () => {
+    assert.ok(execFileSync('gzip', ['-9c', join(folder, 'hotline.js')]).length < 5120);
+  });
+
+  test('the package can be imported by its name and has the version of the library', async () => {
+    const packed = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const version = /HOTLINE_VERSION_STRING "(.*)"/.exec(readFileSync(join(folder, '../version.hpp'), 'utf8'))[1];
+    assert.equal(packed.version, version);
+    for (const file of packed.files) readFileSync(join(folder, file));
+    const {default: entry, types} = packed.exports['.'];
+    assert.equal((await import(join(folder, entry))).connect, connect);
+    assert.match(readFileSync(join(folder, types), 'utf8'), /export function connect\(/);
+  });
+
+  test('the types name every option and member', async () => {
+    const types = readFileSync(join(folder, 'hotline.d.ts'), 'utf8');
+    const part = (name) => new RegExp(`interface ${name} {([^]*?)^}`, 'm').exec(types)[1];
+    const {client} = new Stage();
+    const members = new Set([...part('Client').matchAll(/^  (?:readonly )?(\w+)[<(:]/gm)].map(([, name]) => name));
+    assert.deepEqual([...members].sort(), Object.keys(client).sort());
+    const source = readFileSync(join(folder, 'hotline.js'), 'utf8');
+    const read = /const \{([^]*?)\} = options;/.exec(source)[1].matchAll(/(?:^\s*|, )(\w+)(?= = |,)/gm);
+    for (const [, name] of read) assert.match(part('Options'), new RegExp(`^  ${name}\\??[(:]`, 'm'));
+  });
+});
+
+describe('connecting', () => {
+  test('a path is taken from the page', async () => {
+    const stage = new Stage();
+    await settle();
+    assert.equal(stage.socket.url.href, 'wss://app.example/ws/p');
+    assert.equal(stage.client.state, 'connecting');
+  });
+
+  test('a URL that is none, or a place without WebSocket, is said at once', () => {
+    assert.throws(() => connect('http://', {WebSocket: class {}}), TypeError);
+    assert.throws(() => connect('ws://x/', {env: {window: {}}, WebSocket: undefined}),
+      globalThis.WebSocket ? {} : {name: 'TypeError', message: /WebSocket/});
+  });
+
+  test('a URL may be made anew for each attempt, and may fail', async () => {
+    let tickets = 0;
+    const stage = new Stage({}, async () => {
+      if (++tickets === 2) throw new Error('no ticket');
+      return `http://other.example/ws/p?ticket=${tickets}`;
+    });
+    await stage.greet();
+    assert.equal(stage.socket.url.href, 'ws://other.example/ws/p?ticket=1');
+    stage.socket.end();
+    await stage.clock.advance(250);
+    assert.deepEqual([stage.state.state, stage.state.reason], ['waiting', 'no ticket']);
+    await stage.clock.advance(500);
+    assert.equal(stage.socket.query.ticket, '3');
+    assert.equal(stage.socket.query.after, '0');
+  });
+
+  test('ready() resolves when it is, and when it was', async () => {
+    const stage = new Stage();
+    const first = outcome(stage.client.ready());
+    await settle();
+    assert.deepEqual(first, {});
+    await stage.greet();
+    assert.equal(first.value.connection_id, 'c');
+    assert.equal(await stage.client.ready(), first.value);
+    assert.equal(stage.client.session, first.value);
+  });
+
+  test('a handshake that is not answered is given up', async () => {
+    const stage = new Stage({connectTimeout: 3000});
+    await stage.clock.advance(2999);
+    assert.equal(stage.client.state, 'connecting');
+    await stage.clock.advance(1);
+    assert.equal(stage.client.state, 'waiting');
+    assert.equal(stage.socket.closed, 4000);
+  });
+
+  test('last is asked for until the first greeting, not after it', async () => {
+    const stage = new Stage({last: 5});
+    await settle();
+    assert.deepEqual(stage.socket.query, {last: '5'});
+    await stage.drop();
+    assert.deepEqual(stage.socket.query, {last: '5'});
+    await stage.greet({seq: 20});
+    assert.equal(stage.client.seq, 15);
+    stage.socket.event(16);
+    assert.deepEqual(stage.heard, [16]);
+    await stage.drop();
+    assert.equal(stage.socket.query.last, undefined);
+    await stage.greet({seq: 30, reason: 'expired'});
+    assert.equal(stage.client.seq, 30);
+  });
+});
+
+describe('coming back', () => {
+  test('it resumes behind the last event that it knows of, and events come once', async () => {
+    const stage = await live({}, {seq: 3});
+    stage.socket.event(4);
+    stage.socket.event(7);
+    await stage.drop();
+    assert.deepEqual(stage.socket.query, {resume: 'token 1', epoch: 'e1', after: '7', on_gap: 'continue'});
+    await stage.resumed({seq: 9});
+    for (const seq of [6, 7, 8, 8, 9]) stage.socket.event(seq);
+    assert.deepEqual(stage.heard, [4, 7, 8, 9]);
+    assert.deepEqual(stage.gaps, []);
+    assert.deepEqual([stage.state.state, stage.state.resumed, stage.state.missed], ['live', true, 2]);
+    await stage.drop();
+    assert.deepEqual(stage.socket.query, {resume: 'token 2', epoch: 'e1', after: '9', on_gap: 'continue'});
+  });
+
+  test('a position moves the cursor; a pong does not, for events may still be on their way', async () => {
+    const stage = await live();
+    stage.socket.say({type: 'position', timestamp: 1, seq: 12});
+    stage.socket.say({type: 'position', timestamp: 1, seq: 11});
+    stage.socket.say({type: 'position', timestamp: 1});
+    assert.equal(stage.client.seq, 12);
+    stage.socket.say({type: 'pong', timestamp: 1, seq: 40});
+    assert.equal(stage.client.seq, 12);
+    assert.deepEqual(stage.heard, []);
+  });
+
+  test('a gap moves the cursor and is told once', async () => {
+    const stage = await live();
+    stage.socket.say({type: 'gap', timestamp: 1, from: 1, to: 5, reason: 'evicted'});
+    stage.socket.say({type: 'gap', timestamp: 1, from: 1, to: 5, reason: 'evicted'});
+    stage.socket.event(5);
+    stage.socket.event(6);
+    assert.deepEqual(stage.gaps.map(({reason, from, to}) => [reason, from, to]), [['evicted', 1, 5]]);
+    assert.deepEqual(stage.heard, [6]);
+  });
+
+  for (const reason of ['unknown_token', 'expired', 'evicted']) {
+    test(`a refused resume is a gap: ${reason}`, async () => {
+      const stage = await live({}, {seq: 3});
+      await stage.drop();
+      await stage.greet({seq: 8, reason});
+      assert.deepEqual(stage.gaps, [{type: 'gap', reason, from: 4, to: 8}]);
+      assert.deepEqual([stage.state.resumed, stage.state.reason], [false, reason]);
+      stage.socket.event(8);
+      stage.socket.event(9);
+      assert.deepEqual(stage.heard, [9]);
+    });
+  }
+
+  test('a new epoch is a gap without numbers, and counts anew', async () => {
+    const stage = await live({}, {seq: 300});
+    await stage.drop();
+    await stage.greet({epoch: 'e2', seq: 2, reason: 'epoch_changed'});
+    assert.deepEqual(stage.gaps, [{type: 'gap', reason: 'epoch_changed'}]);
+    stage.socket.event(3);
+    assert.deepEqual(stage.heard, [3]);
+    await stage.drop();
+    assert.equal(stage.socket.query.epoch, 'e2');
+  });
+
+  test('a server that keeps no sessions: the gap says so', async () => {
+    const stage = await live({}, {seq: 3, resume: undefined});
+    await stage.drop();
+    assert.deepEqual(stage.socket.query, {});
+    await stage.greet({seq: 3});
+    assert.deepEqual(stage.gaps, [{type: 'gap', reason: 'new_session'}]);
+  });
+
+  test('what the last socket still says is not heard', async () => {
+    const stage = await live();
+    const old = stage.socket;
+    await stage.drop();
+    old.event(1);
+    old.end(4001);
+    await stage.resumed();
+    assert.deepEqual(stage.heard, []);
+    assert.equal(stage.client.state, 'live');
+  });
+});
+
+describe('the pause before the next attempt', () => {
+  async function pauses(stage, count) {
+    const all = [];
+    for (let i = 0; i < count; ++i) {
+      stage.socket.end();
+      all.push(stage.state.retryAt - stage.clock.now);
+      await stage.clock.advance(all.at(-1));
+    }
+    return all;
+  }
+
+  test('it is a random part of a bound that doubles up to the cap', async () => {
+    const stage = new Stage({retryBase: 100, retryCap: 1000});
+    await settle();
+    stage.random = 1;
+    assert.deepEqual(await pauses(stage, 6), [100, 200, 400, 800, 1000, 1000]);
+    stage.random = 0.25;
+    assert.deepEqual(await pauses(stage, 2), [250, 250]);
+    stage.random = 0;
+    assert.deepEqual(await pauses(stage, 1), [0]);
+  });
+
+  test('it is short again only after a connection that lived for a while', async () => {
+    const stage = new Stage({retryBase: 100, retryCap: 100_000, steadyAfter: 5000});
+    await settle();
+    stage.random = 1;
+    await pauses(stage, 3);
+    await stage.greet();
+    await stage.clock.advance(4999);
+    assert.deepEqual(await pauses(stage, 1), [800]);
+    await stage.resumed();
+    await stage.clock.advance(5000);
+    assert.deepEqual(await pauses(stage, 2), [100, 200]);
+  });
+
+  test('what the server asks for comes on top', async () => {
+    const stage = await live({retryBase: 1000});
+    stage.socket.say({type: 'disconnected', timestamp: 1, code: 1001, reason: 'stopping', reconnect: true, retry_after: 2.5});
+    stage.socket.end(1001, 'stopping');
+    assert.deepEqual([stage.state.reason, stage.state.code, stage.state.retryAt - stage.clock.now], ['stopping', 1001, 3000]);
+    await stage.clock.advance(2999);
+    assert.equal(stage.sockets.length, 1);
+    await stage.clock.advance(1);
+    assert.equal(stage.sockets.length, 2);
+    // It was said of that one pause.
+    stage.socket.end();
+    assert.equal(stage.state.retryAt - stage.clock.now, 1000);
+  });
+
+  for (const code of [1000, 1002, 1003, 1007, 1008, 1009, 4001, 4003, 4004, 4009, 4029]) {
+    test(`behind ${code} there is no next one`, async () => {
+      const stage = await live();
+      const call = outcome(stage.client.call('c'));
+      stage.socket.end(code, 'why');
+      await settle();
+      assert.deepEqual(stage.state, {state: 'closed', code, reason: 'why'});
+      assert.deepEqual([call.error.code, call.error.retryable, call.error.message], ['closed', false, 'why']);
+      assert.equal(outcome(stage.client.ready()).value, undefined);
+      await assert.rejects(stage.client.ready(), {code: 'closed'});
+      await assert.rejects(stage.client.call('c'), {code: 'closed'});
+      assert.equal(stage.clock.pending, 0);
+    });
+  }
+
+  for (const code of [1001, 1005, 1006, 1011, 1012, 1013, 4000, 4008, 4321]) {
+    test(`behind ${code} there is`, async () => {
+      const stage = await live();
+      stage.socket.end(code);
+      assert.equal(stage.client.state, 'waiting');
+    });
+  }
+
+  test('the server\'s word about reconnecting counts for more than the code', async () => {
+    const stage = await live();
+    stage.socket.say({type: 'disconnected', timestamp: 1, code: 4321, reason: 'enough', reconnect: false});
+    stage.socket.end(1006);
+    assert.deepEqual(stage.state, {state: 'closed', code: 4321, reason: 'enough'});
+    const other = await live();
+    other.socket.say({type: 'disconnected', timestamp: 1, code: 4001, reason: 'later', reconnect: true});
+    other.socket.end(4001);
+    assert.equal(other.client.state, 'waiting');
+  });
+
+  test('without a word from the server it says what is known', async () => {
+    const stage = await live();
+    stage.window.navigator.onLine = false;
+    stage.socket.end();
+    assert.equal(stage.state.reason, 'this device is offline');
+    stage.window.navigator.onLine = true;
+    await stage.clock.advance(60_000);
+    assert.equal(stage.states.findLast(({state}) => state === 'waiting').reason, 'the server does not answer');
+  });
+});
+
+describe('signs of life', () => {
+  const pings = (socket) => socket.take().filter(({command}) => command === 'ping').length;
+
+  test('it asks at the told interval, and anything is an answer', async () => {
+    const stage = await live();
+    await stage.clock.advance(29_999);
+    assert.equal(pings(stage.socket), 0);
+    await stage.clock.advance(1);
+    assert.equal(pings(stage.socket), 1);
+    stage.socket.event(1);
+    await stage.clock.advance(10_000);
+    assert.equal(stage.client.state, 'live');
+    await stage.clock.advance(30_000);
+    assert.equal(pings(stage.socket), 1);
+  });
+
+  test('no answer in time is the end of the socket, not of the session', async () => {
+    const stage = await live({pingInterval: 1000, pingTimeout: 500});
+    await stage.clock.advance(1499);
+    assert.equal(stage.client.state, 'live');
+    await stage.clock.advance(1);
+    assert.equal(stage.client.state, 'waiting');
+    assert.equal(stage.sockets[0].closed, 4000);
+    await stage.clock.advance(250);
+    assert.equal(stage.socket.query.resume, 'token 1');
+  });
+
+  test('a server that has no heartbeat is asked all the same', async () => {
+    const stage = await live({}, {heartbeat: {interval: 0, timeout: 0}});
+    await stage.clock.advance(30_000);
+    assert.equal(pings(stage.socket), 1);
+  });
+
+  test('after a sleep the server is asked before it is given up', async () => {
+    const stage = await live();
+    await stage.clock.advance(30_000);
+    await stage.clock.sleep(3_600_000);
+    assert.equal(stage.client.state, 'live');
+    assert.ok(pings(stage.socket) >= 2);
+    await stage.clock.advance(10_000);
+    assert.notEqual(stage.client.state, 'live');
+  });
+
+  test('waking is noticed within seconds', async () => {
+    const stage = await live();
+    await stage.clock.advance(4000);
+    stage.clock.now += 600_000;   // and the timers stood still with the machine
+    await stage.clock.advance(1000);
+    assert.equal(pings(stage.socket), 1);
+    await stage.clock.advance(4000);
+    assert.notEqual(stage.client.state, 'live');
+  });
+
+  test('a slow clock of a hidden page is no sleep', async () => {
+    const stage = await live();
+    stage.window.document.visibilityState = 'hidden';
+    await stage.clock.sleep(25_000);
+    assert.equal(pings(stage.socket), 0);
+  });
+
+  for (const type of ['online', 'pageshow', 'visibilitychange']) {
+    test(`${type}: a pause ends, a connection is tested`, async () => {
+      const stage = await live({retryBase: 1e6, retryCap: 1e6});
+      await stage.happen(type);
+      assert.equal(pings(stage.socket), 1);
+      await stage.clock.advance(4000);
+      assert.equal(stage.client.state, 'waiting');
+      await stage.happen(type);
+      assert.equal(stage.client.state, 'connecting');
+      assert.equal(stage.sockets.length, 2);
+      await stage.happen(type);
+      assert.equal(stage.sockets.length, 2);
+    });
+  }
+
+  test('offline: a connection is tested, a pause goes on', async () => {
+    const stage = await live({retryBase: 1e6, retryCap: 1e6});
+    await stage.happen('offline');
+    assert.equal(pings(stage.socket), 1);
+    stage.socket.say({type: 'pong', timestamp: 1, seq: 0});
+    await stage.clock.advance(4000);
+    assert.equal(stage.client.state, 'live');
+    stage.socket.end();
+    await stage.happen('offline');
+    assert.equal(stage.client.state, 'waiting');
+  });
+
+  test('a page that hides is left alone', async () => {
+    const stage = await live();
+    stage.window.document.visibilityState = 'hidden';
+    await stage.happen('visibilitychange');
+    assert.equal(pings(stage.socket), 0);
+    stage.socket.end();
+    await stage.happen('visibilitychange');
+    assert.equal(stage.client.state, 'waiting');
+    await stage.happen('online');
+    assert.equal(stage.client.state, 'connecting');
+  });
+
+  test('check() is the same by hand', async () => {
+    const stage = await live({retryBase: 1e6, retryCap: 1e6});
+    stage.client.check();
+    assert.equal(pings(stage.socket), 1);
+    stage.socket.end();
+    stage.client.check();
+    assert.equal(stage.client.state, 'connecting');
+  });
+});
+
+describe('listeners', () => {
+  test('they hear their type, the host\'s own messages by theirs, and * all', async () => {
+    const stage = await live();
+    const heard = [];
+    const stop = stage.client.on('tick', (event) => heard.push(['tick', event.n]));
+    stage.client.on('hint', (message) => heard.push(['hint', message.text]));
+    stage.client.on('*', (message) => heard.push(['*', message.type]));
+    stage.socket.event(1, 'tick', {n: 1});
+    stage.socket.event(2, 'tock');
+    stage.socket.say({type: 'hint', timestamp: 1, project_id: 'p', text: 'psst'});
+    stop();
+    stop();
+    stage.socket.event(3, 'tick', {n: 2});
+    assert.deepEqual(heard, [['tick', 1], ['*', 'event'], ['*', 'event'], ['hint', 'psst'], ['*', 'hint'], ['*', 'event']]);
+  });
+
+  test('an event called gap or state is an event', async () => {
+    const stage = await live();
+    const heard = [];
+    for (const type of ['gap', 'state', 'connected']) stage.client.on(type, (event) => heard.push(event.event_type));
+    const before = stage.states.length;
+    stage.socket.event(1, 'gap');
+    stage.socket.event(2, 'state');
+    stage.socket.event(3, 'connected');
+    assert.deepEqual(heard, ['gap', 'state', 'connected']);
+    assert.deepEqual([stage.gaps.length, stage.states.length], [0, before]);
+  });
+
+  test('one that throws harms nobody, whatever it hears', async () => {
+    const stage = new Stage();
+    const bad = () => { throw new Error('oops'); };
+    const heard = [];
+    stage.client.onState(bad);
+    stage.client.onGap(bad);
+    stage.client.on('tick', bad);
+    stage.client.on('tick', async () => bad());
+    stage.client.on('tick', (event) => heard.push(event.seq));
+    await stage.greet();
+    stage.socket.event(1);
+    stage.socket.say({type: 'gap', timestamp: 1, from: 2, to: 3, reason: 'evicted'});
+    const call = outcome(stage.client.call('c', {}, {onProgress: bad}));
+    stage.socket.say({type: 'command_progress', timestamp: 1, command: 'c', id: 1, progress: 1});
+    reply(stage.socket, 1, 7);
+    await settle();
+    assert.deepEqual([heard, stage.heard, stage.gaps.length, call.value], [[1], [1], 1, 7]);
+    assert.deepEqual(stage.errors.map(({message}) => message), Array(5).fill('oops'));
+  });
+
+  test('an onError that throws harms nobody either, and the default is the console', async (t) => {
+    const stage = await live({onError: () => { throw new Error('twice'); }});
+    stage.client.on('tick', () => { throw new Error('once'); });
+    stage.socket.event(1);
+    stage.socket.event(2);
+    assert.deepEqual(stage.heard, [1, 2]);
+    const said = t.mock.method(console, 'error', () => {});
+    const other = await live({onError: undefined});
+    other.client.on('tick', () => { throw new Error('once'); });
+    other.socket.event(1);
+    assert.equal(said.mock.calls[0].arguments[0].message, 'once');
+  });
+
+  test('one may remove another, close the client, and call', async () => {
+    const stage = await live();
+    let stop;
+    stage.client.on('tick', () => { stop(); outcome(stage.client.call('c')); });
+    stop = stage.client.on('tick', () => assert.fail('was removed'));
+    stage.socket.event(1);
+    assert.equal(stage.socket.take()[0].command, 'c');
+    stage.client.on('tock', () => stage.client.close());
+    stage.client.call('c').catch(() => {});
+    stage.socket.event(2, 'tock');
+    assert.equal(stage.client.state, 'closed');
+    assert.deepEqual(stage.errors, []);
+  });
+
+  test('one may close the client when it hears that it is live', async () => {
+    const stage = await live();
+    stage.client.call('c').catch(() => {});
+    stage.client.onState(({state}) => state === 'live' && stage.client.close());
+    await stage.drop();
+    await stage.greet({reason: 'expired'});
+    assert.equal(stage.client.state, 'closed');
+    assert.deepEqual([stage.errors, stage.gaps], [[], []]);
+  });
+
+  test('what is no JSON, and what the server says of messages that were none, is reported', async () => {
+    const stage = await live();
+    stage.socket.onmessage({data: '{'});
+    stage.socket.onmessage({data: 'null'});
+    stage.socket.say({type: 'error', timestamp: 1, code: 'not_json', message: 'offset 0'});
+    assert.equal(stage.errors.length, 3);
+    assert.ok(stage.errors[2] instanceof HotlineError);
+    assert.equal(stage.errors[2].code, 'not_json');
+    assert.equal(stage.client.state, 'live');
+  });
+});
+
+describe('calls', () => {
+  test('an answer, a refusal, progress', async () => {
+    const stage = await live();
+    const progress = [];
+    const good = outcome(stage.client.call('copy', {from: 'a'}, {onProgress: (p) => progress.push(p)}));
+    const bad = outcome(stage.client.call('dance'));
+    assert.deepEqual(stage.socket.take(), [{command: 'copy', id: 1, payload: {from: 'a'}}, {command: 'dance', id: 2}]);
+    stage.socket.say({type: 'command_progress', timestamp: 1, command: 'copy', id: 1, progress: {percent: 50}});
+    reply(stage.socket, 1, {files: 3});
+    refuse(stage.socket, 2, {code: 'unknown_command', message: 'no such command', retryable: false});
+    reply(stage.socket, 1, {files: 4});
+    await settle();
+    assert.deepEqual([good.value, progress], [{files: 3}, [{percent: 50}]]);
+    assert.ok(bad.error instanceof HotlineError);
+    assert.deepEqual([bad.error.code, bad.error.message, bad.error.retryable], ['unknown_command', 'no such command', false]);
+  });
+
+  test('made while there is no connection, they are sent when there is one, in their order', async () => {
+    const stage = new Stage();
+    stage.client.call('a');
+    await stage.greet();
+    assert.deepEqual(stage.socket.take().map(({command}) => command), ['a']);
+    reply(stage.socket, 1);
+    stage.socket.end();
+    stage.client.call('b');
+    stage.client.call('c');
+    await stage.clock.advance(1000);
+    assert.deepEqual(stage.socket.take(), []);
+    await stage.resumed();
+    assert.deepEqual(stage.socket.take().map(({command, id}) => [command, id]), [['b', 2], ['c', 3]]);
+  });
+
+  test('under way when the socket is lost: sent again with the same id, once waiting answers had their time', async () => {
+    const stage = await live();
+    const first = outcome(stage.client.call('a'));
+    const second = outcome(stage.client.call('b'));
+    stage.socket.take();
+    stage.socket.end();
+    const third = outcome(stage.client.call('c'));
+    await stage.clock.advance(1000);
+    await stage.resumed();
+    assert.deepEqual(stage.socket.take(), [{command: 'ping'}]);
+    reply(stage.socket, 1, 'waited');
+    assert.deepEqual(stage.socket.take(), []);
+    stage.socket.say({type: 'pong', timestamp: 1, seq: 0});
+    assert.deepEqual(stage.socket.take(), [{command: 'b', id: 2}, {command: 'c', id: 3}]);
+    reply(stage.socket, 2, 'again');
+    reply(stage.socket, 3, 'new');
+    await settle();
+    assert.deepEqual([first.value, second.value, third.value], ['waited', 'again', 'new']);
+  });
+
+  test('under way when the session is lost: rejected, but for those that may run twice and those not sent', async () => {
+    const stage = await live();
+    const sent = outcome(stage.client.call('sent'));
+    outcome(stage.client.call('again', {}, {idempotent: true}));
+    stage.socket.end();
+    outcome(stage.client.call('unsent'));
+    await stage.clock.advance(1000);
+    await stage.greet({reason: 'expired'});
+    assert.deepEqual([sent.error.code, sent.error.retryable], ['session_lost', false]);
+    assert.deepEqual(stage.socket.take().map(({command}) => command), ['again', 'unsent']);
+  });
+
+  test('the session is lost on the second way back', async () => {
+    const stage = await live();
+    const call = outcome(stage.client.call('a'));
+    await stage.drop();
+    await stage.resumed();
+    await stage.drop();
+    await stage.greet({reason: 'unknown_token'});
+    assert.equal(call.error.code, 'session_lost');
+    assert.deepEqual(stage.socket.take(), []);
+  });
+
+  test('a timeout rejects, and asks the server to stop; without a connection that waits', async () => {
+    const stage = await live({callTimeout: 5000, retryBase: 1000});
+    const sent = outcome(stage.client.call('a'));
+    const shorter = outcome(stage.client.call('b', {}, {timeout: 100}));
+    const endless = outcome(stage.client.call('c', {}, {timeout: 0}));
+    await stage.clock.advance(100);
+    assert.deepEqual([shorter.error.code, shorter.error.retryable], ['timeout', true]);
+    assert.deepEqual(stage.socket.take().at(-1), {command: 'cancel', id: 4, payload: {id: 2}});
+    stage.socket.end();
+    const unsent = outcome(stage.client.call('d', {}, {timeout: 10}));
+    stage.random = 10;
+    await stage.clock.advance(4900);
+    assert.equal(sent.error.code, 'timeout');
+    assert.equal(unsent.error.code, 'timeout');
+    assert.deepEqual(endless, {});
+    stage.client.check();
+    await stage.resumed();
+    stage.socket.say({type: 'pong', timestamp: 1, seq: 0});
+    const commands = stage.socket.take().slice(1);
+    assert.deepEqual(commands.map(({command, id}) => [command, id]), [['c', 3], ['cancel', 4], ['cancel', 6]]);
+  });
+
+  test('a timeout that no timer can hold is none', async () => {
+    const stage = await live();
+    const timers = stage.clock.pending;
+    stage.client.call('a', {}, {timeout: Infinity});
+    assert.equal(stage.clock.pending, timers);
+  });
+
+  test('a signal ends the wait', async () => {
+    const stage = await live();
+    const early = outcome(stage.client.call('a', {}, {signal: AbortSignal.abort()}));
+    const stop = new AbortController();
+    const sent = outcome(stage.client.call('b', {}, {signal: stop.signal}));
+    const done = outcome(stage.client.call('c', {}, {signal: stop.signal}));
+    reply(stage.socket, 2, 1);
+    stop.abort();
+    await settle();
+    assert.equal(early.error.name, 'AbortError');
+    assert.equal(sent.error.name, 'AbortError');
+    assert.equal(done.value, 1);
+    assert.deepEqual(stage.socket.take().map(({command, payload}) => [command, payload]), [['b', {}], ['c', {}], ['cancel', {id: 1}]]);
+  });
+
+  test('a call that was not sent leaves no trace', async () => {
+    const stage = new Stage();
+    const stop = new AbortController();
+    const call = outcome(stage.client.call('a', {}, {signal: stop.signal}));
+    stop.abort(new Error('changed my mind'));
+    await stage.greet();
+    assert.equal(call.error.message, 'changed my mind');
+    assert.deepEqual(stage.socket.take(), []);
+  });
+
+  test('no more than the server allows are under way; built-in ones are not held back', async () => {
+    const stage = await live();
+    const calls = Array.from({length: 7}, (_, n) => outcome(stage.client.call(`c${n}`)));
+    outcome(stage.client.subscribe('tick'));
+    assert.deepEqual(stage.socket.take().map(({command}) => command), ['c0', 'c1', 'c2', 'c3', 'subscribe']);
+    stage.socket.say({type: 'command_response', timestamp: 1, command: 'subscribe', id: 8, result: {events: ['tick'], seq: 0}});
+    reply(stage.socket, 1, 0);
+    reply(stage.socket, 2, 1);
+    assert.deepEqual(stage.socket.take().map(({command}) => command), ['c4', 'c5']);
+    await settle();
+    assert.equal(calls[1].value, 1);
+  });
+
+  test('what cannot be sent is refused here', async () => {
+    const stage = await live();
+    await assert.rejects(stage.client.call('a', {text: 'ü'.repeat(500)}), {code: 'too_big', retryable: false});
+    const circle = {};
+    circle.circle = circle;
+    await assert.rejects(stage.client.call('a', circle), TypeError);
+    assert.deepEqual(stage.socket.take(), []);
+  });
+
+  test('close() ends the session, the calls and the waits, once', async () => {
+    const stage = await live();
+    const call = outcome(stage.client.call('a'));
+    stage.client.close();
+    stage.client.close();
+    stage.client.check();
+    await settle();
+    assert.equal(stage.socket.closed, 1000);
+    assert.equal(call.error.code, 'closed');
+    assert.deepEqual(stage.states.map(({state}) => state), ['live', 'closed']);
+    await stage.happen('online');
+    await stage.clock.advance(100_000);
+    assert.deepEqual([stage.sockets.length, stage.clock.pending], [1, 0]);
+    const early = new Stage();
+    const ready = outcome(early.client.ready());
+    early.client.close('changed my mind');
+    await settle();
+    assert.equal(ready.error.message, 'changed my mind');
+    assert.equal(early.sockets.length, 0);
+  });
+});
+
+describe('subscriptions', () => {
+  const answer = (socket, id, events, command = 'subscribe') =>
+    socket.say({type: 'command_response', timestamp: 1, command, id, result: {events, seq: 0}});
+
+  test('they are what the server says', async () => {
+    const stage = await live();
+    assert.equal(stage.client.subscriptions, undefined);
+    const heard = outcome(stage.client.subscribe('a', ['b', 'c']));
+    assert.deepEqual(stage.socket.take(), [{command: 'subscribe', id: 1, payload: {events: ['a', 'b', 'c']}}]);
+    answer(stage.socket, 1, ['a', 'b', 'c']);
+    outcome(stage.client.unsubscribe('b'));
+    assert.deepEqual(stage.socket.take(), [{command: 'unsubscribe', id: 2, payload: {events: ['b']}}]);
+    answer(stage.socket, 2, ['a', 'c'], 'unsubscribe');
+    await settle();
+    assert.deepEqual([heard.value, stage.client.subscriptions], [['a', 'b', 'c'], ['a', 'c']]);
+  });
+
+  test('a resumed session has them still', async () => {
+    const stage = await live();
+    outcome(stage.client.subscribe('a'));
+    answer(stage.socket, 1, ['a']);
+    await stage.drop();
+    await stage.resumed();
+    assert.deepEqual(stage.socket.take(), []);
+  });
+
+  test('in a new session they are made good before anything else, and nothing else is heard meanwhile', async () => {
+    const stage = await live();
+    outcome(stage.client.subscribe('a'));
+    answer(stage.socket, 1, ['a']);
+    stage.socket.end();
+    outcome(stage.client.call('c'));
+    outcome(stage.client.subscribe('b'));
+    await stage.clock.advance(1000);
+    await stage.greet({reason: 'expired', seq: 10});
+    assert.deepEqual(stage.socket.take(), [
+      {command: 'subscribe', id: 0, payload: {events: ['a']}}, {command: 'c', id: 2},
+      {command: 'subscribe', id: 3, payload: {events: ['b']}}]);
+    stage.socket.event(11, 'x');
+    stage.socket.event(12, 'a');
+    stage.socket.say({type: 'hint', timestamp: 1, project_id: 'p'});
+    answer(stage.socket, 0, ['a']);
+    answer(stage.socket, 3, ['a', 'b']);
+    stage.socket.event(13, 'b');
+    assert.deepEqual(stage.heard, [12, undefined, 13]);
+    assert.deepEqual(stage.client.subscriptions, ['a', 'b']);
+    assert.equal(stage.client.seq, 13);
+  });
+
+  test('nothing at all is a subscription too', async () => {
+    const stage = await live({events: []});
+    assert.deepEqual(stage.socket.take(), [{command: 'subscribe', id: 0, payload: {events: []}}]);
+    stage.socket.event(1);
+    assert.deepEqual(stage.heard, []);
+  });
+
+  test('those that are asked for at the start hold from the first event on, through every kind of loss', async () => {
+    const stage = await live({events: ['a']});
+    stage.socket.event(1, 'x');
+    stage.socket.event(2, 'a');
+    assert.deepEqual(stage.heard, [2]);
+    stage.socket.take();
+    await stage.drop();
+    await stage.resumed({seq: 2});
+    assert.deepEqual(stage.socket.take(), [{command: 'ping'}]);
+    stage.socket.say({type: 'pong', timestamp: 1, seq: 2});
+    assert.deepEqual(stage.socket.take(), [{command: 'subscribe', id: 0, payload: {events: ['a']}}]);
+    answer(stage.socket, 0, ['a']);
+    await stage.drop();
+    await stage.greet({epoch: 'e2', reason: 'epoch_changed'});
+    assert.deepEqual(stage.socket.take(), [{command: 'subscribe', id: 0, payload: {events: ['a']}}]);
+  });
+
+  test('a change under way is made in the new session', async () => {
+    const stage = await live();
+    const change = outcome(stage.client.subscribe('a'));
+    stage.socket.take();
+    await stage.drop();
+    await stage.greet({reason: 'expired'});
+    assert.deepEqual(stage.socket.take(), [{command: 'subscribe', id: 1, payload: {events: ['a']}}]);
+    answer(stage.socket, 1, ['a']);
+    await settle();
+    assert.deepEqual(change.value, ['a']);
+  });
+
+  test('one that cannot be made good is reported', async () => {
+    const stage = await live({events: ['a']});
+    refuse(stage.socket, 0, {code: 'forbidden', message: 'no', retryable: false});
+    assert.equal(stage.errors[0].code, 'forbidden');
+  });
+});
