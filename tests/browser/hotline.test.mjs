@@ -175,11 +175,14 @@ describe('coming back', () => {
   });
 
   test('a server that keeps no sessions: the gap says so', async () => {
-    const stage = await live({}, {seq: 3, resume: undefined});
+    const stage = await live({last: 2}, {seq: 3, resume: undefined});
     await stage.drop();
     assert.deepEqual(stage.socket.query, {});
+    await stage.greet({seq: 3, resume: undefined});
+    assert.deepEqual(stage.gaps, [{type: 'gap', reason: 'new_session', from: 2, to: 3}]);
+    await stage.drop();
     await stage.greet({seq: 3});
-    assert.deepEqual(stage.gaps, [{type: 'gap', reason: 'new_session'}]);
+    assert.deepEqual(stage.gaps[1], {type: 'gap', reason: 'new_session'});
   });
 
   test('what the last socket still says is not heard', async () => {
@@ -327,6 +330,16 @@ describe('signs of life', () => {
     await stage.clock.sleep(3_600_000);
     assert.equal(stage.client.state, 'live');
     assert.ok(pings(stage.socket) >= 2);
+    await stage.clock.advance(10_000);
+    assert.notEqual(stage.client.state, 'live');
+  });
+
+  test('so it is in a hidden page', async () => {
+    const stage = await live();
+    stage.window.document.visibilityState = 'hidden';
+    await stage.clock.advance(30_000);
+    await stage.clock.sleep(3_600_000);
+    assert.equal(stage.client.state, 'live');
     await stage.clock.advance(10_000);
     assert.notEqual(stage.client.state, 'live');
   });
@@ -648,8 +661,11 @@ describe('calls', () => {
   test('close() ends the session, the calls and the waits, once', async () => {
     const stage = await live();
     const call = outcome(stage.client.call('a'));
+    const forgotten = [];
+    stage.window.removeEventListener = (type) => forgotten.push(type);
     stage.client.close();
     stage.client.close();
+    assert.deepEqual(forgotten, ['online', 'offline', 'pageshow', 'visibilitychange']);
     stage.client.check();
     await settle();
     assert.equal(stage.socket.closed, 1000);
@@ -735,6 +751,9 @@ describe('subscriptions', () => {
     stage.socket.say({type: 'pong', timestamp: 1, seq: 2});
     assert.deepEqual(stage.socket.take(), [{command: 'subscribe', id: 0, payload: {events: ['a']}}]);
     answer(stage.socket, 0, ['a']);
+    await stage.drop();
+    await stage.resumed({seq: 2});
+    assert.deepEqual(stage.socket.take(), []);
     await stage.drop();
     await stage.greet({epoch: 'e2', reason: 'epoch_changed'});
     assert.deepEqual(stage.socket.take(), [{command: 'subscribe', id: 0, payload: {events: ['a']}}]);

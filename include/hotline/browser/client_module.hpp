@@ -186,9 +186,7 @@ export function connect(url, options = {}) {
       holding = false;
       filtering = !!subscribed;
       for (const call of [...calls.values()]) {
-        if (!call.sent) continue;
-        call.sent = false;
-        if (!call.again) call.fail(new HotlineError('session_lost', 'the session ended before the answer came'));
+        if (call.sent && !call.again) call.fail(new HotlineError('session_lost', 'the session ended before the answer came'));
       }
     }
     holding ? ask(pingTimeout) : rest();
@@ -320,7 +318,7 @@ export function connect(url, options = {}) {
 namespace detail {
 
 /// Another one for each text.
-inline constexpr std::string_view client_module_tag = "\"716d1d4fea849671\"";
+inline constexpr std::string_view client_module_tag = "\"3ed02646500cb532\"";
 
 }  // namespace detail
 

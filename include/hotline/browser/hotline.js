@@ -177,9 +177,7 @@ export function connect(url, options = {}) {
       holding = false;
       filtering = !!subscribed;
       for (const call of [...calls.values()]) {
-        if (!call.sent) continue;
-        call.sent = false;
-        if (!call.again) call.fail(new HotlineError('session_lost', 'the session ended before the answer came'));
+        if (call.sent && !call.again) call.fail(new HotlineError('session_lost', 'the session ended before the answer came'));
       }
     }
     holding ? ask(pingTimeout) : rest();
