@@ -351,17 +351,26 @@ TEST_CASE("accepting survives a process without descriptors", "[transport]") {
   const auto& open_before = r.peer;
   std::vector<std::shared_ptr<conformance::client_end>> knocking;
   for (int i = 0; i < 100; ++i) knocking.push_back(s.connect());
+  // Nothing is asserted meanwhile: Catch2, and what sanitizers look into for it, may want descriptors themselves.
+  bool none_was_left = false;
+  bool turned_away = false;
+  bool served = false;
+  std::size_t opened = 0;
   {
     const descriptor_limit none_left;
-    REQUIRE(::dup(STDOUT_FILENO) < 0);
+    none_was_left = ::dup(STDOUT_FILENO) < 0;
     const auto all_turned_away = [&] {
       return std::ranges::all_of(knocking, [](const auto& p) { return p->closed_by_server(); });
     };
-    CHECK(s.drive(all_turned_away));
-    CHECK(s.seen.size() == 1);
+    turned_away = s.drive(all_turned_away);
+    opened = s.seen.size();
     open_before->send("still served");
-    CHECK(s.drive([&] { return r.data == "still served"; }));
+    served = s.drive([&] { return r.data == "still served"; });
   }
+  REQUIRE(none_was_left);
+  CHECK(turned_away);
+  CHECK(opened == 1);
+  CHECK(served);
   auto& r2 = s.open();
   const auto& open_after = r2.peer;
   open_after->send("welcome");
