@@ -5,6 +5,7 @@
 #include <memory_client.hpp>
 
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -540,6 +541,81 @@ TEST_CASE("stop tells everybody, flushes what was accepted, and then is silent",
   CHECK_FALSE(h.manager->is_running());
   REQUIRE(h.events.emit("p", "after"));
   h.line().run();
+}
+
+TEST_CASE("at a stop each client is told a time of its own to come back after", "[manager]") {
+  host h({.restart_spread = 2s});
+  std::vector<memory_client> clients;
+  for (int i = 0; i < 50; ++i) clients.push_back(h.connect());
+  h.manager->stop();
+  std::set<double> times;
+  for (memory_client& c : clients) {
+    const json told = c.next();
+    CHECK(told["type"].as_string() == "disconnected");
+    const double after = told["retry_after"].as_double().value();
+    CHECK(after >= 0);
+    CHECK(after <= 2);
+    times.insert(after);
+  }
+  CHECK(times.size() > 40);
+  CHECK(*times.begin() < 0.5);
+  CHECK(*times.rbegin() > 1.5);
+}
+
+TEST_CASE("who is disconnected for another reason is not told when to come back", "[manager]") {
+  host h({.restart_spread = 2s});
+  memory_client c = h.connect();
+  CHECK_FALSE(h.manager->disconnect(h.id_of_last, close_code::try_again_later));
+  CHECK(c.next()["retry_after"].is_missing());
+}
+
+TEST_CASE("who hears little is told how far it has come, now and then", "[manager]") {
+  host h({.position_interval = 10s});
+  memory_client all = h.connect();
+  memory_client some = h.connect();
+  memory_client none = h.connect();
+  some.send(R"({"command":"subscribe","payload":{"events":["b"]}})");
+  none.send(R"({"command":"unsubscribe","payload":{"events":["*"]}})");
+  for (memory_client* const c : {&some, &none}) CHECK(c->next_type() == "command_response");
+  h.line().advance(11s);
+  CHECK(some.next_type().empty());  // nothing happened
+  for (int i = 0; i < 5; ++i) REQUIRE(h.events.emit("p", "a"));
+  REQUIRE(h.events.emit("p", "b"));
+  h.line().advance(11s);
+  CHECK(some.next()["seq"].as_int64() == 6);
+  CHECK(some.next_type().empty());  // the event said as much
+  const json told = none.next();
+  CHECK(told["type"].as_string() == "position");
+  CHECK(told["seq"].as_int64() == 6);
+  REQUIRE(h.events.emit("p", "a"));
+  h.line().advance(5s);
+  CHECK(some.next_type().empty());
+  h.line().advance(6s);
+  for (memory_client* const c : {&some, &none}) CHECK(c->next()["seq"].as_int64() == 7);
+  h.line().advance(30s);
+  for (memory_client* const c : {&some, &none}) CHECK(c->next_type().empty());
+  CHECK(all.events() == seqs{1, 2, 3, 4, 5, 6, 7});
+  CHECK(all.next_type().empty());
+}
+
+TEST_CASE("a position is behind every event that it covers, and waits while the client lags", "[manager]") {
+  host h({.position_interval = 1s});
+  memory_client c = h.connect();
+  c.send(R"({"command":"subscribe","payload":{"events":["b"]}})");
+  CHECK(c.next_type() == "command_response");
+  c.peer->stall(true);
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE(h.events.emit("p", "b"));
+    REQUIRE(h.events.emit("p", "a"));
+    h.line().advance(2s);
+  }
+  c.peer->window(30);
+  h.line().advance(2s);
+  c.peer->stall(false);
+  h.line().advance(2s);
+  std::vector<std::string> heard;
+  for (std::string type = c.next_type(); !type.empty(); type = c.next_type()) heard.push_back(type);
+  CHECK(heard == std::vector<std::string>{"event", "event", "event", "position"});
 }
 
 TEST_CASE("stop ends within its bound although a client never reads", "[manager]") {

@@ -66,11 +66,13 @@ struct manager_options {
   handshake_limits handshake{};
   resume_options resume{};
   laggard_policy laggards = laggard_policy::gap;
-  std::size_t http_response_bytes = 8 * 1024 * 1024;  ///< what the host's on_http may answer at most; over it: 500
-  std::chrono::milliseconds command_timeout{30'000};  ///< for a deferred answer, then it is `timeout`; zero: none
-  std::chrono::milliseconds close_timeout{5'000};     ///< for a peer to answer our close frame, or to read on
-  std::chrono::milliseconds drain_timeout{5'000};     ///< how long stop() lets clients read what was accepted
-  std::size_t catch_up_bytes = 256 * 1024;            ///< what one lagging client is given per turn of the loop
+  std::size_t http_response_bytes = 8 * 1024 * 1024;    ///< what the host's on_http may answer at most; over it: 500
+  std::chrono::milliseconds command_timeout{30'000};    ///< for a deferred answer, then it is `timeout`; zero: none
+  std::chrono::milliseconds close_timeout{5'000};       ///< for a peer to answer our close frame, or to read on
+  std::chrono::milliseconds drain_timeout{5'000};       ///< how long stop() lets clients read what was accepted
+  std::chrono::milliseconds restart_spread{5'000};      ///< stop() tells each client to stay away for up to this long
+  std::chrono::milliseconds position_interval{15'000};  ///< how often `position` tells who hears little; zero: never
+  std::size_t catch_up_bytes = 256 * 1024;              ///< what one lagging client is given per turn of the loop
 };
 
 }  // namespace hotline

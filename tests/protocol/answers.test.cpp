@@ -60,6 +60,7 @@ TEST_CASE("each message has its fields and no others", "[protocol]") {
         R"("error":{"code":"forbidden","message":"not yours","retryable":false}})");
   CHECK(pong_text(command_id(7), 12, now) == R"({"type":"pong","timestamp":1762000000.042,"id":7,"seq":12})");
   CHECK(pong_text({}, 0, now) == R"({"type":"pong","timestamp":1762000000.042,"seq":0})");
+  CHECK(position_text(7, now) == R"({"type":"position","timestamp":1762000000.042,"seq":7})");
   CHECK(error_text("not_json", "offset 0: no value", now) ==
         R"({"type":"error","timestamp":1762000000.042,"code":"not_json","message":"offset 0: no value"})");
   CHECK(disconnected_text(close_code::too_slow, "too slow", true, {}, now) ==

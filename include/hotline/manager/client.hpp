@@ -66,6 +66,7 @@ class client final : public session, public command_client {
                          .heartbeat_interval = outbound_.heartbeat().interval(),
                          .heartbeat_timeout = outbound_.heartbeat().timeout(),
                          .limits = &outbound_.options().session};
+    told_at = position();
     if (hello.resume_window > std::chrono::milliseconds::zero())
       resume_secret = resume_token::make(number_, hello.connection_id, env, hello.resume_token).secret;
     queue_unbounded(connected_text(hello, env.wall_now()));

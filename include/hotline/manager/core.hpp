@@ -168,6 +168,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
           break;
         case session::due::close_timeout: transport_.abort(*c->connection); break;
       }
+      if (c->position_is_due(at)) outbound.tell_position(*c);
       if (c->has_commands()) desk.expire(*c, at, wall());
       if (state_ == state::stopping && at >= drain_until_) transport_.abort(*c->connection);
     }

@@ -11,9 +11,13 @@
 #include <hotline/protocol/answers.hpp>
 #include <hotline/types.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -72,13 +76,23 @@ class delivery final : public room_output {
     turns.touch(c);
   }
 
-  void close(client_type& c, close_code code, std::string_view reason) {
+  /// So that a client who hears little can come back from where it stands, and not from the last that it heard.
+  void tell_position(client_type& c) {
+    if (c.room == nullptr) return;
+    const auto seq = c.room->listeners.untold(c);
+    if (!seq || !c.queue(position_text(*seq, wall()))) return;
+    c.told_at = *seq;
+    turns.touch(c);
+  }
+
+  void close(client_type& c, close_code code, std::string_view reason,
+             std::optional<std::chrono::milliseconds> retry_after = {}) {
     if (!c.is_open()) return;
     const turn scope(turns);
     c.ended_with = code;
     c.ended_because = reason;
     rooms.leave(c);
-    c.close(code, reason, disconnected_text(code, reason, may_reconnect(code), {}, wall()), now());
+    c.close(code, reason, disconnected_text(code, reason, may_reconnect(code), retry_after, wall()), now());
     turns.touch(c);
   }
 
@@ -95,7 +109,7 @@ class delivery final : public room_output {
       c.room->listeners.resume(c);
       if (c.room->listeners.has_busy()) c.room->wake();
       if (draining_ && c.is_open() && c.lane.empty() && c.position() >= c.room->listeners.flushed())
-        return close(c, close_code::going_away, "the server is shutting down");
+        return close(c, close_code::going_away, "the server is shutting down", some_time());
     } else if (!c.blocked && !c.lane.empty()) {
       const std::size_t owed = c.lane.size();
       (void)send_lane(c, *this);
@@ -138,6 +152,12 @@ class delivery final : public room_output {
   turns_type turns{[this](client_type& c) { settle(c); }};
 
  private:
+  // Not the same for all: a restart should not bring everybody back at once.
+  [[nodiscard]] std::chrono::milliseconds some_time() {
+    const auto most = std::max<std::int64_t>(options_.restart_spread.count(), 0);
+    return std::chrono::milliseconds(carrier_.env().random() % static_cast<std::uint64_t>(most + 1));
+  }
+
   // What was read and set aside goes first. It may fill the lane again.
   void go_on(client_type& c) {
     if (!c.paused || c.lane_is_full()) return;

@@ -153,6 +153,11 @@ class answer_writer {
   return answer_writer("pong", now).id(id).member("seq", seq).text();
 }
 
+/// Everything up to `seq` that the client hears it has heard: it may go on from there.
+[[nodiscard]] inline std::string position_text(sequence seq, wall_time now) {
+  return answer_writer("position", now).member("seq", seq).text();
+}
+
 /// For what belongs to no command.
 [[nodiscard]] inline std::string error_text(std::string_view code, std::string_view message, wall_time now) {
   return answer_writer("error", now).member("code", code).member("message", message).text();

@@ -34,9 +34,9 @@ inline constexpr std::array<std::string_view, 5> event_envelope_names{"type", "t
                                                                       "seq"};
 
 /// The `type`s that are the protocol's own.
-inline constexpr std::array<std::string_view, 9> protocol_types{
-    "event", "gap",  "connected", "disconnected", "command_response", "command_error", "command_progress",
-    "pong",  "error"};
+inline constexpr std::array<std::string_view, 10> protocol_types{
+    "event", "gap",   "connected", "disconnected", "command_response", "command_error", "command_progress",
+    "pong",  "error", "position"};
 
 [[nodiscard]] constexpr bool is_protocol_type(std::string_view type) noexcept {
   return std::find(protocol_types.begin(), protocol_types.end(), type) != protocol_types.end();

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,6 +48,7 @@ class room_output {
 struct room_group {
   filter wanted;
   std::size_t members = 0;        ///< current or not
+  sequence last_sent = 0;         ///< to those who are current
   std::vector<session*> current;  ///< those at `flushed`, with an empty lane and a socket that takes more
 };
 
@@ -101,6 +103,7 @@ class room {
   /// Holds for everything after the session's cursor, so nothing is heard twice or missed between two filters.
   void set_filter(session& s, const filter& wanted) {
     if (s.place.group->wanted == wanted) return;
+    s.told_at = position(s);  // the answer says it
     exit(s);
     enter(s, wanted);
   }
@@ -151,6 +154,13 @@ class room {
 
   /// The last event that the session was sent, or that passed it by.
   [[nodiscard]] sequence position(const session& s) const noexcept { return s.place.current ? flushed_ : s.cursor; }
+
+  /// Where the session stands, when it could not know: more passed it by since what it was sent last, or told.
+  [[nodiscard]] std::optional<sequence> untold(const session& s) const noexcept {
+    if (!s.place.current) return std::nullopt;
+    if (flushed_ <= std::max(s.told_at, s.place.group->last_sent)) return std::nullopt;
+    return flushed_;
+  }
 
  private:
   static constexpr std::size_t flush_bytes = 1024 * 1024;
@@ -212,6 +222,7 @@ class room {
     if (group.wanted.hears_nothing() || group.current.empty()) return;
     spans_.select(batch_, group.wanted);
     if (spans_.bytes() == 0) return;
+    group.last_sent = spans_.last();
     // Backwards: who lags is replaced by the last, who was served already.
     for (std::size_t i = group.current.size(); i-- > 0;) {
       session& s = *group.current[i];

@@ -21,9 +21,11 @@ class span_list {
     spans_.clear();
     scratch_.clear();
     bytes_ = 0;
+    last_ = 0;
     for (const log_entry& entry : batch.entries) {
       if (!wanted.matches(entry)) continue;
       bytes_ += entry.frame.size();
+      last_ = entry.seq;
       if (!spans_.empty() && spans_.back().data() + spans_.back().size() == entry.frame.data())
         spans_.back() = {spans_.back().data(), spans_.back().size() + entry.frame.size()};
       else
@@ -34,6 +36,8 @@ class span_list {
 
   [[nodiscard]] std::span<const std::string_view> spans() const noexcept { return spans_; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+  /// The last that passes; 0 when none does.
+  [[nodiscard]] sequence last() const noexcept { return last_; }
 
  private:
   // A sparse filter would make a span of every frame; past this many, one copy for all who share it is cheaper than
@@ -49,6 +53,7 @@ class span_list {
   std::vector<std::string_view> spans_;
   std::string scratch_;
   std::size_t bytes_ = 0;
+  sequence last_ = 0;
 };
 
 }  // namespace hotline::detail

@@ -68,6 +68,7 @@ class session {
         connected_at_(now),
         last_heard_(now),
         last_ping_(now),
+        last_position_(now),
         salt_(salt) {}
 
   session(const session&) = delete;
@@ -118,6 +119,13 @@ class session {
   /// For what must be told even so: a gap, of which there is one at a time, with an empty lane.
   void queue_unbounded(std::string_view text) { (void)lane.append(opcode::text, text, no_limit); }
 
+  /// Whether it is time to look where the client stands: at most once in `position_interval`.
+  [[nodiscard]] bool position_is_due(steady_time now) noexcept {
+    if (phase_ != phase::open || now - last_position_ < options_.position_interval) return false;
+    last_position_ = now;
+    return options_.position_interval.count() > 0;
+  }
+
   /// Starts the close handshake: `farewell` (a `disconnected` message, may be empty) and the close frame.
   /// When `code` says that the peer's bytes can't be trusted any more, its answer is not waited for.
   void close(close_code code, std::string_view reason, std::string_view farewell, steady_time now) {
@@ -164,6 +172,7 @@ class session {
 
   control_lane lane;
   sequence cursor = 0;   ///< the last event of the log that was sent, or passed over
+  sequence told_at = 0;  ///< of what passed it by, the last that it was told of: with `connected`, or a position
   bool blocked = false;  ///< the socket took less than it was given: wait until it is writable
   room_place place;
 
@@ -241,6 +250,7 @@ class session {
   steady_time connected_at_;
   std::atomic<steady_time> last_heard_;
   steady_time last_ping_;
+  steady_time last_position_;
   steady_time close_started_{};
   std::uint64_t salt_;
   phase phase_ = phase::head;
