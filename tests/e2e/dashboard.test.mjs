@@ -9,6 +9,7 @@ import {join} from 'node:path';
 import {chromium} from 'playwright-core';
 import {WebSocket} from 'ws';
 import {Client, Program, examples, run} from './programs.mjs';
+import {Proxy} from './proxy.mjs';
 
 const browser = await chromium.launch({
   executablePath: process.env.HOTLINE_CHROMIUM ?? '/usr/bin/chromium',
@@ -39,20 +40,27 @@ async function opened(test) {
   execFileSync('git', ['init', '-q', '-b', 'main', repository]);
   git(repository, '-c', 'user.name=t', '-c', 'user.email=t@example.com', 'commit', '-q', '--allow-empty', '-m', 'first');
   writeFileSync(join(home, 'tasks.json'), JSON.stringify(tasks));
-  const program = await Program.start(join(examples, 'dashboard'), '--repo', repository, '--tasks', join(home, 'tasks.json'));
-  const page = await browser.newPage();
+  const serve = () => Program.start(join(examples, 'dashboard'), '--repo', repository, '--tasks', join(home, 'tasks.json'));
+  const scene = {program: await serve(), serve, repository};
+  // Its address outlives the server.
+  const proxy = scene.proxy = await Proxy.start(null, scene.program.port);
+  const page = scene.page = await browser.newPage();
   const errors = [];
   page.on('pageerror', (error) => errors.push(error.message));
-  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+  // The browser's own words about a server that is not there.
+  page.on('console', (message) => message.type() === 'error' && !message.text().startsWith('WebSocket connection to ') && errors.push(message.text()));
   try {
-    await page.goto(program.url);
+    await page.goto(`http://127.0.0.1:${proxy.port}`);
     await page.waitForSelector('#state[data-state=live]');
     await page.waitForSelector('[data-task-start=hello]:enabled');
-    await test({page, program, repository});
+    await page.evaluate(() => { window.neverLoadedAnew = true; });
+    await test(scene);
     assert.deepEqual(errors, []);
+    assert.ok(await page.evaluate(() => neverLoadedAnew));
   } finally {
     await page.close();
-    const ended = await program.stop();
+    const ended = await scene.program.stop();
+    await proxy.end();
     rmSync(home, {recursive: true, force: true});
     assert.deepEqual(ended, {code: 0, signal: null});
   }
@@ -60,6 +68,7 @@ async function opened(test) {
 
 const card = (task) => `[data-task-card][data-task=${task}]`;
 const line = (page, task, number) => page.locator(`${card(task)} .output > div:not(.note)`).nth(number - 1).waitFor();
+const says = (pattern) => `#reason:text-matches(${JSON.stringify(pattern)})`;
 const lines = (page, task) => page.locator(`${card(task)} .output > div:not(.note)`).allTextContents();
 
 await run([
@@ -161,6 +170,74 @@ await run([
     assert.equal(await answer({Origin: program.url}), 101);
     assert.equal(await answer({Origin: 'https://evil.example'}), 403);
     assert.equal(await answer({Origin: `http://evil.example:${program.port}`, Host: `evil.example:${program.port}`}), 403);
+  })],
+
+  ['a server that is started again: the page says so, comes back, and shows what is there now', () => opened(async (scene) => {
+    const {page, proxy} = scene;
+    await page.click('[data-task-start=forever]');
+    await line(page, 'forever', 3);
+    const epoch = await page.getAttribute('#position', 'data-epoch');
+    proxy.target = null;
+    assert.deepEqual(await scene.program.stop(), {code: 0, signal: null});
+    await page.waitForSelector('#state[data-state=reconnecting]');
+    await page.waitForSelector(`${card('forever')} .badge[data-status=cancelled]`);
+    await page.waitForSelector(says('^The server is shutting down\\. Trying again (now|in \\d+ s)\\.$'));
+    assert.equal(await page.locator('[data-task-start]:enabled').count(), 0);
+
+    scene.program = await scene.serve();
+    proxy.target = scene.program.port;
+    await page.click('#retry');
+    await page.waitForSelector('#state[data-state=live]');
+    await page.waitForSelector('#banner[data-state=gap]');
+    assert.match(await page.textContent('#reason'), /^The server was restarted: /);
+    await page.waitForSelector('#feed > [data-type=remark]');
+    await page.waitForSelector(`#position[data-epoch]:not([data-epoch="${epoch}"])`);
+    await page.click('[data-task-start=hello]');
+    await page.waitForSelector(`${card('hello')} .badge[data-status=completed]`);
+    await line(page, 'hello', 3);
+    await page.waitForSelector('#connections .me');
+  })],
+
+  ['a server that is killed: the page finds the next one by itself and keeps what it chose to hear', () => opened(async (scene) => {
+    const {page, proxy} = scene;
+    await page.click('[data-chip=task_started]');
+    await page.waitForSelector('[data-chip=task_started][aria-pressed=true]:not([aria-busy=true])');
+    proxy.target = null;
+    scene.program.process.kill('SIGKILL');
+    await scene.program.ended;
+    await page.waitForSelector('#state[data-state=reconnecting]');
+    scene.program = await scene.serve();
+    proxy.target = scene.program.port;
+    await page.waitForSelector('#state[data-state=live]');
+    await page.waitForSelector('[data-chip=task_started][aria-pressed=true]:enabled');
+    await page.click('#clear');
+    await page.click('[data-task-start=hello]');
+    await page.waitForSelector('#feed > [data-type=task_started]');
+    await page.click('[data-chip="*"]');
+    await page.waitForSelector('[data-chip="*"][aria-pressed=true]:not([aria-busy=true])');
+    await page.click('[data-task-start=lint]');
+    await page.waitForSelector('#feed > [data-type=task_completed]');
+    assert.equal(await page.locator('#feed > [data-type=task_completed]').count(), 1);
+  })],
+
+  ['a device that goes offline: the page says so, and has every line when it is back', () => opened(async ({page, proxy}) => {
+    await page.click('[data-task-start=forever]');
+    await line(page, 'forever', 3);
+    await page.context().setOffline(true);
+    proxy.cut();
+    await page.waitForSelector('#state[data-state=reconnecting]');
+    await page.waitForSelector(says('^This device is offline\\. Trying again (now|in \\d+ s)\\.$'));
+    const before = (await lines(page, 'forever')).length;
+    await page.context().setOffline(false);
+    await page.waitForSelector('#state[data-state=live]');
+    await page.waitForSelector('#banner[data-state=back]');
+    assert.match(await page.textContent('#reason'), /^Back: \d+ events? replayed\.$/);
+    await line(page, 'forever', before + 10);
+    await page.click(`${card('forever')} [data-cancel]`);
+    await page.waitForSelector(`${card('forever')} .badge[data-status=cancelled]`);
+    const seen = await lines(page, 'forever');
+    assert.deepEqual(seen, seen.map((_, i) => `line ${i}`));
+    assert.equal(await page.locator('#feed > :is([data-type=gap], [data-type=remark])').count(), 0);
   })],
 
   ['ending the server ends its children and tells its clients', () => opened(async ({page, program}) => {

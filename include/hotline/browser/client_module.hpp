@@ -78,7 +78,7 @@ export function connect(url, options = {}) {
 
   async function open() {
     const mine = socket = {};
-    after('dial', connectTimeout, () => lost(1006, 'the server does not answer'));
+    after('dial', connectTimeout, () => lost(1006));
     become('connecting', {reason: ''});
     try {
       const target = new URL(await (typeof url === 'function' ? url() : url), base);
@@ -108,11 +108,11 @@ export function connect(url, options = {}) {
 
   function lost(code, reason) {
     const told = farewell ?? {};
-    const steady = state === 'live' && env.now() - liveSince >= steadyAfter;
+    const wasLive = state === 'live', steady = wasLive && env.now() - liveSince >= steadyAfter;
     drop(4000);  // a code that lets the session go on
     code = told.code ?? code;
-    reason = told.reason || reason
-      || (env.window.navigator?.onLine === false ? 'this device is offline' : 'the connection was lost');
+    reason = told.reason || reason || (env.window.navigator?.onLine === false ? 'this device is offline'
+      : wasLive ? 'the connection was lost' : 'the server does not answer');
     if (told.reconnect === false || (told.reconnect === undefined && FINAL.includes(code))) return end(code, reason);
     if (steady) attempt = 0;
     const wait = 1000 * (told.retry_after || 0) + env.random() * Math.min(retryCap, retryBase * 2 ** attempt++);
@@ -318,7 +318,7 @@ export function connect(url, options = {}) {
 namespace detail {
 
 /// Another one for each text.
-inline constexpr std::string_view client_module_tag = "\"3ed02646500cb532\"";
+inline constexpr std::string_view client_module_tag = "\"b69927f62241abe3\"";
 
 }  // namespace detail
 
