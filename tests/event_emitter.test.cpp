@@ -406,3 +406,35 @@ TEST_CASE("two emitters over one log share its numbers, and each has its own lis
 TEST_CASE("an emitter is refused limits that contradict each other", "[emitter]") {
   CHECK_THROWS_AS(event_emitter(log_options{.events = 0}), std::invalid_argument);
 }
+
+namespace {
+
+struct progress {
+  static constexpr std::string_view event_type = "progress";
+  std::string task;
+  int percent = 0;
+  [[nodiscard]] std::string conflation_key() const { return "task " + task; }
+  static constexpr auto fields = hotline::fields(field{"task", &progress::task}, field{"percent", &progress::percent});
+};
+
+}  // namespace
+
+TEST_CASE("an event's key is given where it is emitted, or by its type", "[events]") {
+  event_emitter events;
+  const auto superseded = [&] {
+    log_batch batch;
+    events.log()->open("p")->read(0, 100, 1 << 20, batch);
+    std::vector<sequence> seqs;
+    for (const log_entry& entry : batch.entries)
+      if (entry.superseded) seqs.push_back(entry.seq);
+    return seqs;
+  };
+  REQUIRE(events.emit("p", "a", {}, {.key = "x"}));
+  REQUIRE(events.emit("p", "a", {}, {.key = "x"}));
+  REQUIRE(events.emit("p", progress{"7", 1}));
+  REQUIRE(events.emit("p", progress{"8", 1}));
+  REQUIRE(events.emit("p", progress{"7", 2}));
+  REQUIRE(events.emit("p", progress{"8", 2}, {.key = "other"}));
+  CHECK(superseded() == std::vector<sequence>{1, 3});
+  CHECK(events.emit("p", "a", {}, {.key = std::string(257, 'k')}).error().code == errc::key_too_long);
+}

@@ -431,6 +431,20 @@ TEST_CASE("a host that keeps no sessions gives no tokens", "[resume]") {
   CHECK(h.told.back() == "gone " + id);
 }
 
+TEST_CASE("who comes back is spared what was superseded while it was away", "[resume]") {
+  host h;
+  traveller t(h);
+  traveller prompt(h);
+  t.lose();
+  for (int i = 0; i < 5; ++i) REQUIRE(h.events.emit("p", "progress", {{"percent", i}}, {.key = "task 1"}));
+  h.emit(1);
+  t.resume();
+  CHECK(t.resumed());
+  CHECK(t.hear() == seqs{5, 6});
+  CHECK(t.socket->next_type().empty());  // and no gap
+  CHECK(prompt.hear() == seqs{1, 2, 3, 4, 5, 6});
+}
+
 TEST_CASE("a new client may start some events back", "[resume]") {
   host h({}, {.events = 5});
   h.emit(8);

@@ -157,7 +157,8 @@ concept heartbeat_policy = std::copy_constructible<P> && requires(const P& p, co
 struct log_record {
   std::string_view head;
   std::string_view tail;
-  std::string_view type;  ///< what filters match; must be a part of `head`
+  std::string_view type;   ///< what filters match; must be a part of `head`
+  std::string_view key{};  ///< unless empty: a newer record of the same type and key supersedes this one
 };
 
 /// One entry as it is read: `frame` is exactly the bytes that go on the wire.
@@ -166,6 +167,7 @@ struct log_entry {
   std::string_view frame;
   std::string_view type;
   std::uint32_t type_hash;  ///< `hash_type(type)`
+  bool superseded = false;  ///< a newer entry has its type and key: who lags need not hear it
 };
 
 /// What a read brought. The views are valid while the batch is; entries that follow each other in the log's memory
@@ -203,7 +205,7 @@ class log_watcher {
 ///
 /// | expression          | result             | meaning |
 /// |---------------------|--------------------|---------|
-/// | `s.append(r)`       | `result<sequence>` | number it, frame it, keep it, tell the watchers; `event_too_big` |
+/// | `s.append(r)`       | `result<sequence>` | number it, frame it, keep it, tell the watchers; `event_too_big`, `key_too_long` |
 /// | `s.bounds()`        | `log_bounds`       | as of now |
 /// | `s.epoch()`         | `std::string_view` | changes whenever numbering starts anew |
 /// | `s.read(a, z, n, b)` |                   | fill `b` with entries after `a` up to `z`, at least one if there is one, else until `n` bytes; it begins later than `a + 1` only when what is between was evicted |

@@ -25,6 +25,7 @@ enum class errc {
   json_too_many_values,    ///< more JSON values than allowed
   json_duplicate_name,     ///< an object names a member twice
   json_number_too_big,     ///< an integer over 64 bits, or a number over the range of double
+  key_too_long,            ///< a conflation key of more than 256 bytes
   invalid_payload,         ///< JSON of another shape than asked for; the message names the field
 };
 
@@ -60,6 +61,7 @@ class HOTLINE_DETAIL_EXPORT error_category final : public std::error_category {
       case errc::json_too_many_values: return "too many JSON values";
       case errc::json_duplicate_name: return "duplicate name in a JSON object";
       case errc::json_number_too_big: return "JSON number out of range";
+      case errc::key_too_long: return "conflation key too long";
       case errc::invalid_payload: return "invalid payload";
     }
     return "unknown hotline error";

@@ -35,6 +35,19 @@ concept typed_event = described<E> && requires {
   { E::event_type } -> std::convertible_to<std::string_view>;
 };
 
+/// How an event is emitted.
+struct emit_options {
+  /// Unless empty, a newer event of the same type, project and key supersedes this one (a progress bar's last value all
+  /// before it): clients that lag behind, or come back, are then not sent it any more. At most 256 bytes.
+  std::string_view key{};
+};
+
+/// A typed event that names its own conflation key.
+template <class E>
+concept keyed_event = typed_event<E> && requires(const E& e) {
+  { e.conflation_key() } -> std::convertible_to<std::string_view>;
+};
+
 /// Where a service says what happens. Every member may be called from any thread.
 ///
 /// What is emitted is appended to the project's log; each manager over the same log sends it to the clients that
@@ -60,19 +73,26 @@ class basic_event_emitter {
 
   /// Emits an event. Answers its number in the project's log, or why it is refused, and then nothing has happened:
   /// `invalid_event_type`, `invalid_project` (empty), `reserved_field`, `invalid_json` (text that is not UTF-8, a number that is not
-  /// finite), `event_too_big`. What `broadcast` sends reaches no listener; what this sends reaches all.
-  result<sequence> emit(std::string_view project, std::string_view type, const json_object& fields = {}) {
+  /// finite), `event_too_big`, `key_too_long`. What `broadcast` sends reaches no listener; what this sends reaches all.
+  result<sequence> emit(std::string_view project, std::string_view type, const json_object& fields = {},
+                        const emit_options& options = {}) {
     if (project.empty()) return errc::invalid_project;
     detail::split_text& text = scratch();
     if (const std::error_code refused = detail::split_event(text, type, project, fields, log_->env().wall_now()))
       return failure{refused, refused.message()};
-    return append(project, type, text, fields);
+    return append(project, type, text, fields, options.key);
   }
 
-  /// Emits a typed event.
+  /// Emits a typed event; with the key that it names, unless the options name another.
   template <typed_event E>
-  result<sequence> emit(std::string_view project, const E& typed) {
-    return emit(project, E::event_type, encode(typed));
+  result<sequence> emit(std::string_view project, const E& typed, emit_options options = {}) {
+    if constexpr (keyed_event<E>) {
+      // Held here: it may be a string made for the purpose.
+      const auto& key = typed.conflation_key();
+      if (options.key.empty()) options.key = key;
+      return emit(project, E::event_type, encode(typed), options);
+    }
+    return emit(project, E::event_type, encode(typed), options);
   }
 
   /// Calls `listener(const event&)` for events of one type. Dropping the subscription ends it.
@@ -113,8 +133,8 @@ class basic_event_emitter {
   }
 
   result<sequence> append(std::string_view project, std::string_view type, const detail::split_text& text,
-                          const json_object& fields) {
-    result<sequence> seq = log_->open(project)->append({text.head, text.tail, detail::type_in(text)});
+                          const json_object& fields, std::string_view key) {
+    result<sequence> seq = log_->open(project)->append({text.head, text.tail, detail::type_in(text), key});
     if (seq && !listeners_.empty()) listeners_.call({project, type, *seq, fields});
     return seq;
   }

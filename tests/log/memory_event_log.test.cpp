@@ -20,7 +20,9 @@ struct sample {
     tail = ",\"text\":\"" + std::string(padding, 'x') + "\"}";
     type_size = type.size();
   }
-  [[nodiscard]] log_record record() const { return {head, tail, std::string_view(head).substr(30, type_size)}; }
+  [[nodiscard]] log_record record(std::string_view key = {}) const {
+    return {head, tail, std::string_view(head).substr(30, type_size), key};
+  }
   std::string head, tail;
   std::size_t type_size;
 };
@@ -207,4 +209,39 @@ TEST_CASE("threads append while others read: every number once, every frame whol
   CHECK(ordered);
   CHECK(whole);
   CHECK(stream->bounds().end == 2 * each);
+}
+
+TEST_CASE("what a newer entry of its type and key supersedes is marked, and stays in its place", "[log]") {
+  auto env = std::make_shared<manual_environment>();
+  memory_event_log log(env);
+  const auto stream = log.open("p");
+  (void)stream->append(sample("a").record("x"));
+  (void)stream->append(sample("a", 8000).record("y"));  // in a slab of its own
+  (void)stream->append(sample("b").record("x"));
+  (void)stream->append(sample("a").record());
+  (void)stream->append(sample("a").record("x"));
+  (void)stream->append(sample("a").record("x"));
+  log_batch batch;
+  stream->read(0, 6, 1 << 20, batch);
+  std::vector<sequence> superseded;
+  for (const log_entry& entry : batch.entries)
+    if (entry.superseded) superseded.push_back(entry.seq);
+  CHECK(numbers(batch) == std::vector<sequence>{1, 2, 3, 4, 5, 6});
+  CHECK(superseded == std::vector<sequence>{1, 5});
+  CHECK(stream->append(sample("a").record(std::string(257, 'k'))).error().code == errc::key_too_long);
+  CHECK(stream->append(sample("a").record(std::string(256, 'k'))));
+}
+
+TEST_CASE("keys count towards the bytes that a log may hold", "[log]") {
+  auto env = std::make_shared<manual_environment>();
+  constexpr std::size_t bytes = 64 * 1024;
+  memory_event_log log(env, {.bytes = bytes, .event_bytes = 1024});
+  const auto stream = log.open("p");
+  std::size_t most = 0;
+  for (int i = 0; i < 5000; ++i) {
+    REQUIRE(stream->append(sample("a").record(std::string(200, 'k') + std::to_string(i))));
+    most = std::max(most, stream->footprint());
+    REQUIRE(stream->footprint() <= bytes);
+  }
+  CHECK(most > bytes / 2);
 }

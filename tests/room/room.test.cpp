@@ -65,10 +65,10 @@ struct stage {
   explicit stage(log_options limits = {}, std::size_t catch_up = 256 * 1024)
       : log(std::make_shared<manual_environment>(), limits), stream(log.open("p")), room(stream, out, catch_up) {}
 
-  sequence emit(std::string_view type, std::size_t padding = 0) {
+  sequence emit(std::string_view type, std::size_t padding = 0, std::string_view key = {}) {
     const std::string head = "{\"type\":\"event\",\"event_type\":\"" + std::string(type) + "\",\"seq\":";
     const std::string tail = ",\"text\":\"" + std::string(padding, 'x') + "\"}";
-    return *stream->append({head, tail, std::string_view(head).substr(30, type.size())});
+    return *stream->append({head, tail, std::string_view(head).substr(30, type.size()), key});
   }
 
   session& arrive(const filter& wanted = filter::everything()) {
@@ -267,6 +267,54 @@ TEST_CASE("a new filter holds for what was not sent yet: nothing twice, nothing 
   s.emit("b");
   s.room.flush();
   CHECK(s.heard(a) == list{"1", "4"});
+}
+
+TEST_CASE("who lags is not sent what was superseded meanwhile, and the prompt hear all", "[room]") {
+  stage s;
+  session& prompt = s.arrive();
+  session& slow = s.arrive();
+  session& b_only = s.arrive(only({"b"}));
+  s.out.of[&slow].room = 5;
+  s.out.of[&b_only].room = 0;
+  for (const std::string_view key : {"x", "y", "x", "x", "", "y"}) {
+    s.emit("a", 0, key);
+    s.room.flush();
+  }
+  s.emit("b", 0, "x");
+  s.room.flush();
+  s.drain(slow);
+  s.drain(b_only);
+  CHECK(s.heard(prompt) == list{"1", "2", "3", "4", "5", "6", "7"});
+  CHECK(s.heard(slow) == list{"1", "4", "5", "6", "7"});  // it was sent the beginning of the first
+  CHECK(s.heard(b_only) == list{"7"});
+  s.emit("a", 0, "x");
+  s.room.flush();
+  CHECK(s.heard(slow).back() == "8");
+}
+
+TEST_CASE("what was superseded and then evicted is in the gap, and no other", "[room]") {
+  stage s({.events = 3});
+  session& slow = s.arrive();
+  s.out.of[&slow].room = 0;
+  for (const std::string_view key : {"x", "x", "x", "x", "y"}) {
+    s.emit("a", 0, key);
+    s.room.flush();
+  }
+  s.drain(slow);
+  CHECK(s.heard(slow) == list{"gap 1-2", "4", "5"});
+}
+
+TEST_CASE("a short write among superseded entries goes on behind the last that was sent", "[room]") {
+  for (std::size_t room = 0; room < 400; ++room) {
+    stage s;
+    session& slow = s.arrive();
+    s.out.of[&slow].room = 0;
+    for (const std::string_view key : {"x", "", "x", "y", "x", "y", ""}) s.emit("a", 0, key);
+    s.room.flush();
+    s.drain(slow, room);
+    s.drain(slow);
+    REQUIRE(s.heard(slow) == list{"2", "5", "6", "7"});
+  }
 }
 
 TEST_CASE("a laggard is given a bounded amount a turn", "[room]") {

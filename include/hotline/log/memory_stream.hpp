@@ -3,6 +3,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
+#include <hotline/log/conflation.hpp>
 #include <hotline/log/slab.hpp>
 #include <hotline/options.hpp>
 #include <hotline/types.hpp>
@@ -15,6 +16,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,10 +43,11 @@ class memory_stream {
   /// Bytes that are held now, index included.
   [[nodiscard]] std::size_t footprint() const {
     const std::lock_guard lock(mutex_);
-    return footprint_;
+    return footprint_ + keys_.footprint();
   }
 
   result<sequence> append(const log_record& record) {
+    if (record.key.size() > detail::conflation_index::longest_key) return errc::key_too_long;
     const std::uint32_t hash = hash_type(record.type);
     const auto type_in_head = static_cast<std::size_t>(record.type.data() - record.head.data());
     const steady_time now = env_.now();
@@ -57,15 +60,19 @@ class memory_stream {
     const std::size_t payload = record.head.size() + number.size() + record.tail.size();
     const auto header = detail::make_frame_header(detail::opcode::text, payload);
     const std::size_t size = header.view().size() + payload;
-    if (size > limits_.event_bytes || slab_footprint(size) > limits_.bytes) return errc::event_too_big;
+    const std::size_t key_cost = detail::conflation_index::cost_of(record.type, record.key);
+    if (size > limits_.event_bytes || slab_footprint(size) + key_cost > limits_.bytes) return errc::event_too_big;
 
-    make_room(size);
+    make_room(size, key_cost);
+    std::optional<sequence> older;
+    if (!record.key.empty()) older = keys_.add(seq, record.type, record.key);
     const std::array<std::string_view, 4> parts{header.view(), record.head, number, record.tail};
     slabs_.back()->append(parts, header.view().size() + type_in_head, record.type, hash, now);
     end_ = seq;
     last_append_ = now;
     while (end_ - oldest_ + 1 > limits_.events) evict_one();
     evict_older_than(now);
+    if (older && *older >= oldest_) (*slab_of(*older))->supersede(*older);
     for (log_watcher* const watcher : watchers_) watcher->on_append();
     return seq;
   }
@@ -77,18 +84,15 @@ class memory_stream {
     sequence seq = std::max(after + 1, oldest_);
     const sequence last = std::min(up_to, end_);
     if (seq > last) return;
-    auto block = std::upper_bound(slabs_.begin(), slabs_.end(), seq,
-                                  [](sequence s, const auto& candidate) { return s < candidate->first(); }) -
-                 1;
     std::size_t bytes = 0;
-    for (; block != slabs_.end() && seq <= last; ++block) {
+    for (auto block = slab_of(seq); block != slabs_.end() && seq <= last; ++block) {
       batch.pins.push_back(*block);
       for (; seq <= last && seq < (*block)->first() + (*block)->count(); ++seq) {
         const detail::slab::entry& e = (*block)->at(seq);
         const std::string_view frame = (*block)->frame(e);
         if (bytes != 0 && bytes + frame.size() > max_bytes) return;
         bytes += frame.size();
-        batch.entries.push_back({seq, frame, frame.substr(e.type_begin, e.type_size), e.type_hash});
+        batch.entries.push_back({seq, frame, frame.substr(e.type_begin, e.type_size), e.type_hash, e.superseded});
       }
     }
   }
@@ -125,22 +129,35 @@ class memory_stream {
     return detail::slab::footprint_of(size);
   }
 
+  // Only for an entry that is still there.
+  [[nodiscard]] std::deque<std::shared_ptr<detail::slab>>::const_iterator slab_of(sequence seq) const {
+    return std::upper_bound(slabs_.begin(), slabs_.end(), seq,
+                            [](sequence s, const auto& candidate) { return s < candidate->first(); }) -
+           1;
+  }
+
   // A quiet project holds little; a busy one grows its slabs, so that a turn's events are one or two spans.
-  void make_room(std::size_t size) {
-    if (!slabs_.empty() && slabs_.back()->has_room(size)) return;
+  void make_room(std::size_t size, std::size_t key_cost) {
+    if (!slabs_.empty() && slabs_.back()->has_room(size)) {
+      while (slabs_.size() > 1 && footprint_ + keys_.footprint() + key_cost > limits_.bytes) evict_front();
+      return;
+    }
     std::size_t capacity = slabs_.empty() ? first_slab : std::min(largest_slab, slabs_.back()->capacity() * 2);
     capacity = std::max(std::min(capacity, limits_.bytes / 8), size);
     const std::size_t cost = slab_footprint(capacity);
-    while (!slabs_.empty() && footprint_ + cost > limits_.bytes) {
-      const detail::slab& front = *slabs_.front();
-      oldest_ = front.first() + front.count();
-      drop_front();
-    }
+    while (!slabs_.empty() && footprint_ + cost + keys_.footprint() + key_cost > limits_.bytes) evict_front();
     slabs_.push_back(std::make_shared<detail::slab>(end_ + 1, capacity));
     footprint_ += cost;
   }
 
+  void evict_front() {
+    const detail::slab& front = *slabs_.front();
+    oldest_ = front.first() + front.count();
+    drop_front();
+  }
+
   void drop_front() {
+    keys_.forget_before(oldest_);
     footprint_ -= slabs_.front()->footprint();
     slabs_.pop_front();
   }
@@ -162,6 +179,7 @@ class memory_stream {
   mutable std::mutex mutex_;
   std::deque<std::shared_ptr<detail::slab>> slabs_;
   std::vector<log_watcher*> watchers_;
+  detail::conflation_index keys_;
   sequence oldest_ = 1;
   sequence end_ = 0;
   std::size_t footprint_ = 0;

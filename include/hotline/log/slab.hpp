@@ -24,6 +24,7 @@ class slab {
     std::uint32_t type_hash;
     std::uint16_t type_begin;  ///< from the frame's begin
     std::uint16_t type_size;
+    bool superseded;
   };
 
   slab(sequence first, std::size_t bytes)
@@ -55,6 +56,7 @@ class slab {
     e.type_hash = type_hash;
     e.type_begin = static_cast<std::uint16_t>(type_begin);
     e.type_size = static_cast<std::uint16_t>(type.size());
+    e.superseded = false;
     for (const std::string_view part : parts) {
       std::memcpy(bytes_.get() + used_, part.data(), part.size());
       used_ += part.size();
@@ -62,6 +64,9 @@ class slab {
     e.size = static_cast<std::uint32_t>(used_ - e.begin);
     ++count_;
   }
+
+  /// The one thing that changes of an entry; readers copy it under the stream's lock.
+  void supersede(sequence seq) noexcept { entries_[seq - first_].superseded = true; }
 
   [[nodiscard]] const entry& at(sequence seq) const noexcept { return entries_[seq - first_]; }
   [[nodiscard]] std::string_view frame(const entry& e) const noexcept { return {bytes_.get() + e.begin, e.size}; }

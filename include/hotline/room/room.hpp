@@ -220,7 +220,7 @@ class room {
 
   void flush_group(room_group& group) {
     if (group.wanted.hears_nothing() || group.current.empty()) return;
-    spans_.select(batch_, group.wanted);
+    spans_.select(batch_, group.wanted, superseded::sent);
     if (spans_.bytes() == 0) return;
     group.last_sent = spans_.last();
     // Backwards: who lags is replaced by the last, who was served already.
@@ -231,15 +231,15 @@ class room {
       if (taken == spans_.bytes()) continue;
       lag(s);
       s.blocked = true;
-      stand_after(s, group.wanted, taken);
+      stand_after(s, group.wanted, superseded::sent, taken);
     }
   }
 
   // Sets the cursor to the last entry of the batch that `taken` bytes reached, and keeps the rest of a torn frame.
-  void stand_after(session& s, const filter& wanted, std::size_t taken) {
+  void stand_after(session& s, const filter& wanted, superseded old, std::size_t taken) {
     s.cursor = batch_.entries.front().seq - 1;
     for (const log_entry& entry : batch_.entries) {
-      if (!wanted.matches(entry)) {
+      if (!is_heard(entry, wanted, old)) {
         s.cursor = entry.seq;
         continue;
       }
@@ -274,11 +274,11 @@ class room {
         if (!write_lane(s)) return;
         continue;
       }
-      spans_.select(batch_, wanted);
+      spans_.select(batch_, wanted, superseded::skipped);
       const std::size_t taken = spans_.bytes() == 0 ? 0 : output_.write(s, spans_.spans());
       if (taken != spans_.bytes()) {
         s.blocked = true;
-        stand_after(s, wanted, taken);
+        stand_after(s, wanted, superseded::skipped, taken);
         return release_batch();
       }
       s.cursor = batch_.entries.back().seq;

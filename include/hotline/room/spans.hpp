@@ -12,18 +12,26 @@
 
 namespace hotline::detail {
 
+/// Who gets an entry that a newer one of its key supersedes: who is there when it happens.
+enum class superseded : bool { skipped, sent };
+
+/// Whether a batch's entry is for somebody with this filter.
+[[nodiscard]] inline bool is_heard(const log_entry& entry, const filter& wanted, superseded old) noexcept {
+  return (old == superseded::sent || !entry.superseded) && wanted.matches(entry);
+}
+
 /// The part of a batch that passes one filter, as few spans: computed once, sent to every session that stands at the
 /// same place with the same filter.
 class span_list {
  public:
   /// The views are valid as long as the batch's, and until the next `select`.
-  void select(const log_batch& batch, const filter& wanted) {
+  void select(const log_batch& batch, const filter& wanted, superseded old) {
     spans_.clear();
     scratch_.clear();
     bytes_ = 0;
     last_ = 0;
     for (const log_entry& entry : batch.entries) {
-      if (!wanted.matches(entry)) continue;
+      if (!is_heard(entry, wanted, old)) continue;
       bytes_ += entry.frame.size();
       last_ = entry.seq;
       if (!spans_.empty() && spans_.back().data() + spans_.back().size() == entry.frame.data())

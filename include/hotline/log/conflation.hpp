@@ -1,0 +1,67 @@
+#pragma once
+// Outbound 4/6: which entry is the newest of its key. No locks here: the stream that owns it has one.
+
+#include <hotline/types.hpp>
+
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace hotline::detail {
+
+/// The keys of a log's entries, as long as those are kept. A key belongs to its event type: an entry supersedes only
+/// what everybody who hears it hears as well.
+class conflation_index {
+ public:
+  static constexpr std::size_t longest_key = 256;
+
+  /// What one more entry costs at most.
+  [[nodiscard]] static constexpr std::size_t cost_of(std::string_view type, std::string_view key) noexcept {
+    return key.empty() ? 0 : type.size() + 1 + key.size() + entry_cost;
+  }
+  [[nodiscard]] std::size_t footprint() const noexcept { return footprint_; }
+
+  /// The entry `seq` has this key. Answers which entry it supersedes; that one may be gone already.
+  [[nodiscard]] std::optional<sequence> add(sequence seq, std::string_view type, std::string_view key) {
+    std::string name;
+    name.reserve(type.size() + 1 + key.size());
+    name.append(type).append(1, '\0').append(key);  // no type holds a NUL
+    const auto [at, is_new] = newest_.try_emplace(std::move(name), seq);
+    std::optional<sequence> superseded;
+    if (!is_new) {
+      superseded = at->second;
+      at->second = seq;
+    }
+    order_.push_back({seq, &*at});
+    footprint_ += at->first.size() + entry_cost;
+    return superseded;
+  }
+
+  /// Entries before `oldest` are gone.
+  void forget_before(sequence oldest) {
+    while (!order_.empty() && order_.front().seq < oldest) {
+      const auto [seq, newest] = order_.front();
+      order_.pop_front();
+      footprint_ -= newest->first.size() + entry_cost;
+      if (newest->second == seq) newest_.erase(newest->first);
+    }
+  }
+
+ private:
+  using map = std::unordered_map<std::string, sequence>;
+  struct keyed_entry {
+    sequence seq;
+    map::value_type* newest;
+  };
+  // A node of the map, its bucket, and the place in the order.
+  static constexpr std::size_t entry_cost = 128;
+
+  map newest_;
+  std::deque<keyed_entry> order_;  // by seq
+  std::size_t footprint_ = 0;
+};
+
+}  // namespace hotline::detail
