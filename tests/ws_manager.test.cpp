@@ -509,6 +509,72 @@ TEST_CASE("a client that says goodbye behind a burst is answered, and its goodby
   CHECK(c.close_code == 1000);
 }
 
+TEST_CASE("a producer is told when its listeners fall behind and when they have caught up", "[manager]") {
+  host h;
+  std::vector<pace> told;
+  h.manager->on_pace("p", {.behind = 10'000, .caught_up = 2'000, .patience = 5s},
+                     [&](pace now) { told.push_back(now); });
+  memory_client prompt = h.connect();
+  memory_client slow = h.connect();
+  const auto emit = [&](int count) {
+    for (int i = 0; i < count; ++i) REQUIRE(h.events.emit("p", "a", {{"text", std::string(900, 'x')}}));
+    h.line().run();
+  };
+  using paces = std::vector<pace>;
+  slow.peer->stall(true);
+  emit(5);
+  CHECK(told.empty());
+  emit(10);
+  CHECK(told == paces{pace::behind});
+  slow.peer->window(4'000);
+  h.line().run();
+  CHECK(told.size() == 1);
+  slow.peer->stall(false);
+  h.line().run();
+  CHECK(told == paces{pace::behind, pace::caught_up});
+  CHECK(prompt.events() == slow.events());
+
+  slow.peer->stall(true);
+  emit(15);
+  CHECK(told.size() == 3);
+  h.line().advance(6s);  // so long is it waited for
+  CHECK(told.size() == 4);
+  emit(15);
+  CHECK(told.size() == 4);
+
+  memory_client other = h.connect();
+  other.peer->stall(true);
+  emit(15);
+  CHECK(told.size() == 5);
+  other.peer->reset();  // and who goes is not waited for at all
+  h.line().run();
+  CHECK(told.size() == 6);
+  CHECK(told.back() == pace::caught_up);
+
+  memory_client last = h.connect();
+  last.peer->stall(true);
+  emit(15);
+  CHECK(told.back() == pace::behind);
+  h.manager->on_pace("p", {}, {});
+  last.peer->stall(false);
+  h.line().run();
+  CHECK(told.back() == pace::behind);
+}
+
+TEST_CASE("when the last listener of a project goes, its producer goes on", "[manager]") {
+  host h;
+  std::vector<pace> told;
+  h.manager->on_pace("p", {.behind = 1'000, .caught_up = 100}, [&](pace now) { told.push_back(now); });
+  memory_client slow = h.connect();
+  slow.peer->stall(true);
+  REQUIRE(h.events.emit("p", "a", {{"text", std::string(2'000, 'x')}}));
+  h.line().run();
+  CHECK(told == std::vector<pace>{pace::behind});
+  slow.peer->reset();
+  h.line().run();
+  CHECK(told == std::vector<pace>{pace::behind, pace::caught_up});
+}
+
 TEST_CASE("stop tells everybody, flushes what was accepted, and then is silent", "[manager]") {
   host h;
   int done = 0, disconnects = 0;

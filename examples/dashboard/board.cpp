@@ -50,6 +50,7 @@ board::board(asio::io_context& io, board_options options)
   serve_page();
   serve_tasks();
   serve_repository();
+  manager_.on_pace(std::string(project), {}, [this](hotline::pace now) { keep_pace(now); });
 }
 
 void board::stop() {
@@ -128,6 +129,12 @@ void board::serve_repository() {
   });
 }
 
+// What tasks say waits in their pipes while somebody who keeps up otherwise needs a moment to read it.
+void board::keep_pace(hotline::pace now) {
+  pace_ = now;
+  for (auto& [id, r] : runs_) now == hotline::pace::behind ? r.running->pause_reading() : r.running->resume_reading();
+}
+
 hotline::command_result board::start_task(const task& what) {
   if (stopping_) return hotline::command_error{"shutting_down", "the server is shutting down", true};
   if (runs_.size() >= options_.most_running)
@@ -160,6 +167,7 @@ std::optional<hotline::failure> board::launch(const std::string& id, run& r, con
       std::move(listener));
   if (!started) return started.error();
   r.running.emplace(std::move(*started));
+  if (pace_ == hotline::pace::behind) r.running->pause_reading();
   return std::nullopt;
 }
 

@@ -55,6 +55,7 @@ class board {
   void serve_page();
   void serve_tasks();
   void serve_repository();
+  void keep_pace(hotline::pace now);
 
   [[nodiscard]] hotline::command_result start_task(const task& what);
   [[nodiscard]] std::optional<hotline::failure> launch(const std::string& id, run& r, const task& what);
@@ -72,6 +73,7 @@ class board {
   std::map<std::string, run> runs_;
   std::string id_prefix_;
   unsigned last_id_ = 0;
+  hotline::pace pace_ = hotline::pace::caught_up;
   bool stopping_ = false;
 };
 

@@ -209,6 +209,7 @@ class log_watcher {
 /// | `s.bounds()`        | `log_bounds`       | as of now |
 /// | `s.epoch()`         | `std::string_view` | changes whenever numbering starts anew |
 /// | `s.read(a, z, n, b)` |                   | fill `b` with entries after `a` up to `z`, at least one if there is one, else until `n` bytes; it begins later than `a + 1` only when what is between was evicted |
+/// | `s.tail(n)`         | `sequence`         | the oldest number behind which no more than `n` bytes of frames follow; never before what is kept |
 /// | `s.attach(w)`       |                    | `w` is told of every append from here on |
 /// | `s.detach(w)`       |                    | it is not, and no call to it is under way |
 template <class S>
@@ -218,6 +219,7 @@ concept event_stream = requires(S& s, const log_record& r, log_batch& b, sequenc
   { s.bounds() } -> std::same_as<log_bounds>;
   { s.epoch() } -> std::convertible_to<std::string_view>;
   s.read(a, z, n, b);
+  { s.tail(n) } -> std::same_as<sequence>;
   s.attach(w);
   s.detach(w);
 };

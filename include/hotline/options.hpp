@@ -51,6 +51,17 @@ enum class laggard_policy {
   close,  ///< it is closed with 4008, to come back when it can
 };
 
+/// How a project's listeners keep up with what is emitted; what `ws_manager::on_pace` tells.
+enum class pace { caught_up, behind };
+
+/// When listeners count as behind. In bytes of the log that they were not sent yet; keep `behind` well below
+/// `log_options::bytes`, or a gap comes before the pause.
+struct pace_marks {
+  std::size_t behind = 1024 * 1024;           ///< further back than this: behind
+  std::size_t caught_up = 256 * 1024;         ///< no further back than this any more: caught up
+  std::chrono::milliseconds patience{5'000};  ///< who is behind for longer is not waited for, until it has caught up
+};
+
 /// Everything that a manager can be told. An aggregate: name what you change, `{.route_prefix = "/live/"}`.
 struct manager_options {
   std::string route_prefix = "/ws/";  ///< what stands before the project id; begins and ends with '/'

@@ -186,6 +186,16 @@ class ws_manager {
     return {};
   }
 
+  // ------------------------------------------------------------------------------------------------- pacing
+
+  /// Tells how the project's listeners keep up with what is emitted: a producer that can wait, such as the reader of a
+  /// pipe, pauses at `behind` and goes on at `caught_up`, so that they miss nothing. `f` is called on the loop, whenever
+  /// that changes for this manager's connections; it begins as `caught_up`. With several managers over one log, ask each.
+  /// The last function for a project counts, a null one ends it.
+  void on_pace(std::string project, pace_marks marks, std::function<void(pace)> f) {
+    core_.outbound.paces.watch(std::move(project), marks, std::move(f));
+  }
+
   // -------------------------------------------------------------------------------------------------- status
 
   /// Any thread.

@@ -245,3 +245,26 @@ TEST_CASE("keys count towards the bytes that a log may hold", "[log]") {
   }
   CHECK(most > bytes / 2);
 }
+
+TEST_CASE("the tail of so many bytes begins where no more follow", "[log]") {
+  auto env = std::make_shared<manual_environment>();
+  memory_event_log log(env, {.events = 200});
+  const auto stream = log.open("p");
+  CHECK(stream->tail(0) == 0);
+  CHECK(stream->tail(1000) == 0);
+  std::vector<std::size_t> sizes{0};  // of each entry's frame
+  log_batch batch;
+  for (int i = 1; i <= 500; ++i) {
+    const sequence seq = *stream->append(sample("a", static_cast<std::size_t>(i * 37 % 900)).record());
+    stream->read(seq - 1, seq, 1, batch);
+    sizes.push_back(batch.entries.front().frame.size());
+  }
+  const sequence oldest = stream->bounds().oldest;
+  CHECK(oldest == 301);
+  std::size_t behind = 0;  // bytes that follow seq
+  for (sequence seq = 500; seq + 1 >= oldest; behind += sizes[seq], --seq) {
+    REQUIRE(stream->tail(behind) == seq);
+    if (behind > 0) REQUIRE(stream->tail(behind - 1) == seq + 1);
+  }
+  CHECK(stream->tail(std::size_t(1) << 40) == 300);
+}

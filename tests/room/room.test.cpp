@@ -317,6 +317,27 @@ TEST_CASE("a short write among superseded entries goes on behind the last that w
   }
 }
 
+TEST_CASE("those who lag are known, and only those", "[room]") {
+  stage s;
+  session& a = s.arrive();
+  session& b = s.arrive(only({"b"}));
+  session& c = s.arrive();
+  CHECK(s.room.lagging().empty());
+  for (session* const slow : {&a, &c}) s.out.of[slow].room = 5;
+  s.emit("a");
+  s.room.flush();
+  CHECK(s.room.lagging().size() == 2);
+  s.drain(a);
+  REQUIRE(s.room.lagging().size() == 1);
+  CHECK(s.room.lagging()[0] == &c);
+  s.room.set_filter(c, only({"b"}));
+  CHECK(s.room.lagging().size() == 1);
+  s.room.leave(c);
+  CHECK(s.room.lagging().empty());
+  s.room.leave(a);
+  s.room.leave(b);
+}
+
 TEST_CASE("a laggard is given a bounded amount a turn", "[room]") {
   stage s({}, 1000);
   session& a = s.arrive();

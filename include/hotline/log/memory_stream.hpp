@@ -97,6 +97,18 @@ class memory_stream {
     }
   }
 
+  [[nodiscard]] sequence tail(std::size_t bytes) const {
+    const std::lock_guard lock(mutex_);
+    if (oldest_ > end_ || bytes >= end_position()) return oldest_ - 1;
+    const std::uint64_t position = end_position() - bytes;
+    const auto ends_before = [&](const auto& block) { return block->end_position() < position; };
+    const detail::slab& block = **std::partition_point(slabs_.begin(), slabs_.end(), ends_before);
+    const auto entries = block.entries();
+    const auto found = std::partition_point(
+        entries.begin(), entries.end(), [&](const detail::slab::entry& e) { return block.end_position(e) < position; });
+    return std::max(oldest_ - 1, block.first() + static_cast<sequence>(found - entries.begin()));
+  }
+
   void attach(log_watcher& watcher) {
     const std::lock_guard lock(mutex_);
     watchers_.push_back(&watcher);
@@ -129,6 +141,10 @@ class memory_stream {
     return detail::slab::footprint_of(size);
   }
 
+  [[nodiscard]] std::uint64_t end_position() const noexcept {
+    return slabs_.empty() ? dropped_position_ : slabs_.back()->end_position();
+  }
+
   // Only for an entry that is still there.
   [[nodiscard]] std::deque<std::shared_ptr<detail::slab>>::const_iterator slab_of(sequence seq) const {
     return std::upper_bound(slabs_.begin(), slabs_.end(), seq,
@@ -146,7 +162,7 @@ class memory_stream {
     capacity = std::max(std::min(capacity, limits_.bytes / 8), size);
     const std::size_t cost = slab_footprint(capacity);
     while (!slabs_.empty() && footprint_ + cost + keys_.footprint() + key_cost > limits_.bytes) evict_front();
-    slabs_.push_back(std::make_shared<detail::slab>(end_ + 1, capacity));
+    slabs_.push_back(std::make_shared<detail::slab>(end_ + 1, end_position(), capacity));
     footprint_ += cost;
   }
 
@@ -158,6 +174,7 @@ class memory_stream {
 
   void drop_front() {
     keys_.forget_before(oldest_);
+    dropped_position_ = slabs_.front()->end_position();
     footprint_ -= slabs_.front()->footprint();
     slabs_.pop_front();
   }
@@ -183,6 +200,7 @@ class memory_stream {
   sequence oldest_ = 1;
   sequence end_ = 0;
   std::size_t footprint_ = 0;
+  std::uint64_t dropped_position_ = 0;  // where the last slab that is gone ended
   steady_time last_append_;
 };
 

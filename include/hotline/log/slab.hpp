@@ -27,8 +27,10 @@ class slab {
     bool superseded;
   };
 
-  slab(sequence first, std::size_t bytes)
+  /// `position`: how many bytes of frames came before it.
+  slab(sequence first, std::uint64_t position, std::size_t bytes)
       : first_(first),
+        position_(position),
         byte_capacity_(bytes),
         entry_capacity_(std::max<std::size_t>(1, bytes / smallest_frame)),
         bytes_(std::make_unique_for_overwrite<char[]>(byte_capacity_)),
@@ -41,6 +43,9 @@ class slab {
   }
 
   [[nodiscard]] sequence first() const noexcept { return first_; }
+  /// Where its frames end, and where one of them does, counted from the stream's first byte.
+  [[nodiscard]] std::uint64_t end_position() const noexcept { return position_ + used_; }
+  [[nodiscard]] std::uint64_t end_position(const entry& e) const noexcept { return position_ + e.begin + e.size; }
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
   [[nodiscard]] std::size_t capacity() const noexcept { return byte_capacity_; }
   [[nodiscard]] bool has_room(std::size_t size) const noexcept {
@@ -69,6 +74,7 @@ class slab {
   void supersede(sequence seq) noexcept { entries_[seq - first_].superseded = true; }
 
   [[nodiscard]] const entry& at(sequence seq) const noexcept { return entries_[seq - first_]; }
+  [[nodiscard]] std::span<const entry> entries() const noexcept { return {entries_.get(), count_}; }
   [[nodiscard]] std::string_view frame(const entry& e) const noexcept { return {bytes_.get() + e.begin, e.size}; }
 
  private:
@@ -76,6 +82,7 @@ class slab {
   static constexpr std::size_t smallest_frame = 96;
 
   sequence first_;
+  std::uint64_t position_;
   std::size_t byte_capacity_;
   std::size_t entry_capacity_;
   std::size_t used_ = 0;

@@ -134,7 +134,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     const turn scope(outbound.turns);
     const bool was_open = c.origin() != nullptr;
     if (was_open && c.is_open() && reason) c.ended_because = reason.message();
-    outbound.rooms.leave(c);
+    outbound.leave(c);
     c.finish();
     const bool may_resume =
         was_open && state_ == state::running && options_.resume.window.count() > 0 && may_reconnect(c.ended_with);
@@ -172,6 +172,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
       if (c->has_commands()) desk.expire(*c, at, wall());
       if (state_ == state::stopping && at >= drain_until_) transport_.abort(*c->connection);
     }
+    outbound.measure_paces();
     for (auto& waiting : parked_)
       if (waiting.session->has_commands()) desk.expire(*waiting.session, at, wall());
     while (const auto late = parked_.take_expired(at)) expire(*late);
@@ -201,7 +202,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
             c.ended_with = got.code;
             c.ended_because = got.reason;
           }
-          outbound.rooms.leave(c);
+          outbound.leave(c);
           break;
       }
     }
@@ -281,7 +282,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
   void on_mail() {
     const turn scope(outbound.turns);
     mail<room_type> mail = mailbox_->take();
-    for (room_type* const room : mail.rooms) room->flush();
+    for (room_type* const room : mail.rooms) outbound.flush(*room);
     for (const command_message& message : mail.messages) {
       if (client_type* const c = find_session(message.session)) command_desk::deliver(*c, message);
     }

@@ -5,6 +5,7 @@
 #include <hotline/manager/client.hpp>
 #include <hotline/manager/client_book.hpp>
 #include <hotline/manager/mailbox.hpp>
+#include <hotline/manager/pacing.hpp>
 #include <hotline/manager/room_list.hpp>
 #include <hotline/manager/turn_list.hpp>
 #include <hotline/options.hpp>
@@ -40,6 +41,7 @@ class delivery final : public room_output {
   delivery(Transport& carrier, std::shared_ptr<Log> log, const manager_options& options, const Heartbeat& heartbeat,
            std::shared_ptr<mailbox_type> mail, std::function<void(client_type&)> go_on)
       : rooms(std::move(log), *this, options.catch_up_bytes, mail),
+        paces([mail](std::function<void()> f) { mail->post(std::move(f)); }),
         carrier_(carrier),
         options_(options),
         heartbeat_(heartbeat),
@@ -91,9 +93,32 @@ class delivery final : public room_output {
     const turn scope(turns);
     c.ended_with = code;
     c.ended_because = reason;
-    rooms.leave(c);
+    leave(c);
     c.close(code, reason, disconnected_text(code, reason, may_reconnect(code), retry_after, wall()), now());
     turns.touch(c);
+  }
+
+  /// The client hears no more events.
+  void leave(client_type& c) {
+    if (c.room == nullptr || paces.empty()) return rooms.leave(c);
+    const std::string project = c.room->project;
+    rooms.leave(c);
+    if (room_type* const room = rooms.find(project))
+      paces.measure_relief(*room, now());
+    else
+      paces.measure_nobody(project);
+  }
+
+  /// The log has grown.
+  void flush(room_type& room) {
+    room.flush();
+    if (!paces.empty()) paces.measure(room, now());
+  }
+
+  /// Patience ends.
+  void measure_paces() {
+    for (const auto& [project, watched] : paces)
+      if (room_type* const room = rooms.find(project)) paces.measure(*room, now());
   }
 
   /// From here on, who has got everything is closed.
@@ -108,6 +133,7 @@ class delivery final : public room_output {
     if (c.room != nullptr) {
       c.room->listeners.resume(c);
       if (c.room->listeners.has_busy()) c.room->wake();
+      if (!paces.empty()) paces.measure_relief(*c.room, now());
       if (draining_ && c.is_open() && c.lane.empty() && c.position() >= c.room->listeners.flushed())
         return close(c, close_code::going_away, "the server is shutting down", some_time());
     } else if (!c.blocked && !c.lane.empty()) {
@@ -149,6 +175,7 @@ class delivery final : public room_output {
 
   client_book<client_type> clients;
   room_list<Transport, Log> rooms;
+  pacing<room_type> paces;
   turns_type turns{[this](client_type& c) { settle(c); }};
 
  private:

@@ -27,6 +27,12 @@ class room_list {
     return *room;
   }
 
+  /// Null when the project has no connections here.
+  [[nodiscard]] room_type* find(const std::string& project) const {
+    const auto found = rooms_.find(project);
+    return found == rooms_.end() ? nullptr : found->second.get();
+  }
+
   /// The client hears no more events; the last one to leave takes the room along.
   template <class Client>
   void leave(Client& c) {

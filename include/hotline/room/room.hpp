@@ -150,6 +150,9 @@ class room {
     return !busy_.empty();
   }
 
+  /// Those who are not where `flushed()` is, or have something in their lane or a socket that takes no more.
+  [[nodiscard]] std::span<session* const> lagging() const noexcept { return lagging_; }
+
   [[nodiscard]] bool has_busy() const noexcept { return !busy_.empty(); }
 
   /// The last event that the session was sent, or that passed it by.
@@ -175,6 +178,7 @@ class room {
     room_group& group = *found->second;
     ++group.members;
     s.place.group = &group;
+    start_lagging(s);
     if (s.cursor == flushed_ && s.lane.empty() && !s.blocked)
       make_current(s);
     else
@@ -183,6 +187,7 @@ class room {
 
   void exit(session& s) {
     if (s.place.current) lag(s);
+    stop_lagging(s);
     if (s.place.busy) {
       std::erase(busy_, &s);
       s.place.busy = false;
@@ -196,6 +201,7 @@ class room {
       std::erase(busy_, &s);
       s.place.busy = false;
     }
+    stop_lagging(s);
     room_group& group = *s.place.group;
     s.place.index = static_cast<std::uint32_t>(group.current.size());
     s.place.current = true;
@@ -216,6 +222,19 @@ class room {
     current.pop_back();
     s.place.current = false;
     s.cursor = flushed_;
+    start_lagging(s);
+  }
+
+  void start_lagging(session& s) {
+    s.place.lagging = static_cast<std::uint32_t>(lagging_.size());
+    lagging_.push_back(&s);
+  }
+
+  void stop_lagging(session& s) {
+    lagging_[s.place.lagging] = lagging_.back();
+    lagging_[s.place.lagging]->place.lagging = s.place.lagging;
+    lagging_.pop_back();
+    s.place.late_since.reset();
   }
 
   void flush_group(room_group& group) {
@@ -304,7 +323,8 @@ class room {
   room_output& output_;
   const std::size_t catch_up_bytes_;
   std::unordered_map<filter, std::unique_ptr<room_group>> groups_;
-  std::vector<session*> busy_;
+  std::vector<session*> lagging_;  // all who are not current
+  std::vector<session*> busy_;     // of those, who does not wait for its socket
   log_batch batch_;
   span_list spans_;
   sequence flushed_;

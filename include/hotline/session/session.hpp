@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,9 +29,11 @@ struct room_group;
 /// Where a session stands in its room; the room's own notes.
 struct room_place {
   room_group* group = nullptr;
-  std::uint32_t index = 0;  ///< among its group's current members
-  bool current = false;     ///< sent everything up to where the room was last flushed
-  bool busy = false;        ///< owed more, and not waiting for its socket: the room goes on with it next turn
+  std::uint32_t index = 0;                  ///< among its group's current members
+  bool current = false;                     ///< sent everything up to where the room was last flushed
+  std::uint32_t lagging = 0;                ///< its index among those who are not current
+  std::optional<steady_time> late_since{};  ///< since when the project's pace counts it as behind
+  bool busy = false;  ///< owed more, and not waiting for its socket: the room goes on with it next turn
 };
 
 /// One client, from its first byte to its last.

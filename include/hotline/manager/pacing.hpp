@@ -1,0 +1,75 @@
+#pragma once
+// Outbound, beside it: which projects' producers are told how their listeners keep up.
+
+#include <hotline/options.hpp>
+#include <hotline/room/pace_meter.hpp>
+#include <hotline/types.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace hotline::detail {
+
+/// Room: what has `project` and `listeners`.
+template <class Room>
+class pacing {
+ public:
+  using listener = std::function<void(pace)>;
+
+  /// `post`: calls a function on the loop, soon.
+  explicit pacing(std::function<void(std::function<void()>)> post) : post_(std::move(post)) {}
+
+  [[nodiscard]] bool empty() const noexcept { return watched_.empty(); }
+  [[nodiscard]] auto begin() const noexcept { return watched_.begin(); }
+  [[nodiscard]] auto end() const noexcept { return watched_.end(); }
+
+  void watch(std::string project, pace_marks marks, listener told) {
+    if (!told)
+      watched_.erase(project);
+    else
+      watched_.insert_or_assign(std::move(project),
+                                watch_entry{pace_meter(marks), std::make_shared<listener>(std::move(told))});
+  }
+
+  /// After a flush, or when time has passed.
+  void measure(Room& room, steady_time now) {
+    const auto found = watched_.find(room.project);
+    if (found != watched_.end()) measure(found->second, room, now);
+  }
+
+  /// After something was sent to one who lags: what it can change is that all have caught up.
+  void measure_relief(Room& room, steady_time now) {
+    const auto found = watched_.find(room.project);
+    if (found != watched_.end() && found->second.meter.now() == pace::behind) measure(found->second, room, now);
+  }
+
+  /// The project has no room here any more.
+  void measure_nobody(const std::string& project) {
+    const auto found = watched_.find(project);
+    if (found != watched_.end()) tell(found->second, found->second.meter.measure_nobody());
+  }
+
+ private:
+  struct watch_entry {
+    pace_meter meter;
+    std::shared_ptr<listener> told;
+  };
+
+  void measure(watch_entry& of, Room& room, steady_time now) {
+    tell(of, of.meter.measure(room.listeners.lagging(), room.listeners.stream(), now));
+  }
+
+  void tell(const watch_entry& whom, std::optional<pace> changed) {
+    if (changed) post_([told = whom.told, to = *changed] { (*told)(to); });
+  }
+
+  const std::function<void(std::function<void()>)> post_;
+  std::unordered_map<std::string, watch_entry> watched_;
+};
+
+}  // namespace hotline::detail
