@@ -572,6 +572,23 @@ describe('calls', () => {
     assert.deepEqual(stage.socket.take().map(({command}) => command), ['again', 'unsent']);
   });
 
+  test('it ran and its answer is forgotten: asked anew if that does no harm', async () => {
+    const stage = await live();
+    const once = outcome(stage.client.call('a'));
+    const list = outcome(stage.client.call('list', {of: 'x'}, {idempotent: true}));
+    await stage.drop();
+    await stage.resumed();
+    stage.socket.say({type: 'pong', timestamp: 1, seq: 0});
+    stage.socket.take();
+    for (const id of [1, 2]) refuse(stage.socket, id, {code: 'answer_forgotten', message: 'it ran', retryable: false});
+    await settle();
+    assert.equal(once.error.code, 'answer_forgotten');
+    assert.deepEqual(stage.socket.take(), [{command: 'list', id: 3, payload: {of: 'x'}}]);
+    reply(stage.socket, 3, [1, 2]);
+    await settle();
+    assert.deepEqual(list.value, [1, 2]);
+  });
+
   test('the session is lost on the second way back', async () => {
     const stage = await live();
     const call = outcome(stage.client.call('a'));
@@ -699,6 +716,33 @@ describe('subscriptions', () => {
     answer(stage.socket, 2, ['a', 'c'], 'unsubscribe');
     await settle();
     assert.deepEqual([heard.value, stage.client.subscriptions], [['a', 'b', 'c'], ['a', 'c']]);
+  });
+
+  test('their answer tells how far we have come, but not when it is given again', async () => {
+    const subscribed = (id, seq) =>
+      stage.socket.say({type: 'command_response', timestamp: 1, command: 'subscribe', id, result: {events: ['a'], seq}});
+    const stage = await live({events: ['a']}, {seq: 3});
+    subscribed(0, 5);
+    assert.equal(stage.client.seq, 5);
+    outcome(stage.client.subscribe('b'));
+    subscribed(1, 7);
+    assert.equal(stage.client.seq, 7);
+    outcome(stage.client.subscribe('c'));
+    await stage.drop();
+    await stage.resumed({seq: 9});
+    subscribed(2, 9);  // while 8 is on its way
+    assert.equal(stage.client.seq, 7);
+    stage.socket.event(8, 'a');
+    assert.deepEqual(stage.heard, [8]);
+    outcome(stage.client.subscribe('d'));
+    stage.socket.say({type: 'pong', timestamp: 1, seq: 9});
+    subscribed(3, 9);
+    assert.equal(stage.client.seq, 9);
+    outcome(stage.client.subscribe('e'));
+    await stage.drop();
+    await stage.greet({reason: 'expired', seq: 20});
+    subscribed(4, 21);
+    assert.equal(stage.client.seq, 21);
   });
 
   test('a resumed session has them still', async () => {

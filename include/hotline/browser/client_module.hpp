@@ -156,10 +156,19 @@ export function connect(url, options = {}) {
         return;
       case 'command_error':
         if (id === 0) report(new HotlineError(message.error.code, message.error.message));
+        // It ran, and what came of it can only be had by asking anew.
+        if (call?.again && message.error.code === 'answer_forgotten') {
+          calls.delete(id);
+          return enter(call);
+        }
         return call?.fail(new HotlineError(message.error.code, message.error.message, message.error.retryable));
       case 'command_response':
         if (id === 0) filtering = false;
-        if (/^(un)?subscribe$/.test(message.command)) subscribed = message.result.events;
+        if (/^(un)?subscribe$/.test(message.command)) {
+          subscribed = message.result.events;
+          // What has come up to here is in order. An answer that is given again may be ahead of what is replayed.
+          if ((!session.resumed || call?.first === socket) && message.result.seq > cursor) cursor = message.result.seq;
+        }
         return call?.done(message.result);
     }
     const key = type === 'event' ? message.event_type : type;
@@ -180,13 +189,13 @@ export function connect(url, options = {}) {
     env.clearTimeout(timers.dial);
     if (resumed) {
       // Answers that waited for us come before the pong: only then is it known what must be sent again.
-      holding = filtering || [...calls.values()].some((call) => call.sent);
+      holding = filtering || [...calls.values()].some((call) => call.first);
     } else {
       cursor = before ? seq : Math.max(0, seq - last);
       holding = false;
       filtering = !!subscribed;
       for (const call of [...calls.values()]) {
-        if (call.sent && !call.again) call.fail(new HotlineError('session_lost', 'the session ended before the answer came'));
+        if (call.first && !call.again) call.fail(new HotlineError('session_lost', 'the session ended before the answer came'));
       }
     }
     holding ? ask(pingTimeout) : rest();
@@ -214,9 +223,16 @@ export function connect(url, options = {}) {
       if (call.over === socket || (busy >= most && !call.urgent)) continue;
       ++busy;
       call.over = socket;
-      call.sent = true;
-      socket.send(call.text);
+      call.first ??= socket;
+      socket.send(`{"id":${call.id},${call.body}`);
     }
+  }
+
+  function enter(call) {
+    call.id = ++lastId;
+    call.over = call.first = undefined;
+    calls.set(call.id, call);
+    flush();
   }
 
   // `again`: may be sent to another session as well. `urgent`: answered at once, so no limit holds it back.
@@ -224,28 +240,26 @@ export function connect(url, options = {}) {
     return new Promise((resolve, reject) => {
       if (ending) throw ending;
       if (signal?.aborted) throw signal.reason;
-      const id = ++lastId, text = JSON.stringify({command, id, payload});
-      const most = session?.limits?.message_bytes;
-      if (most && new TextEncoder().encode(text).length > most)
+      const body = JSON.stringify({command, payload}).slice(1), most = session?.limits?.message_bytes;
+      if (most && new TextEncoder().encode(body).length + 24 > most)  // the id's place
         throw new HotlineError('too_big', `a message may have ${most} bytes`);
       const settle = (how) => (value) => {
-        calls.delete(id);
+        calls.delete(made.id);
         env.clearTimeout(timer);
         signal?.removeEventListener('abort', aborted);
         how(value);
         flush();
       };
-      const made = {text, again, urgent, onProgress, done: settle(resolve), fail: settle(reject)};
+      const made = {body, again, urgent, onProgress, done: settle(resolve), fail: settle(reject)};
       const giveUp = (error) => {
         made.fail(error);
-        if (made.sent && !urgent) call('cancel', {id}, {urgent: true}).catch(() => {});
+        if (made.first && !urgent) call('cancel', {id: made.id}, {urgent: true}).catch(() => {});
       };
       const aborted = () => giveUp(signal.reason);
       const timer = timeout > 0 && timeout < 2 ** 31 && env.setTimeout(
         () => giveUp(new HotlineError('timeout', 'no answer in time', true)), timeout);
       signal?.addEventListener('abort', aborted);
-      calls.set(id, made);
-      flush();
+      enter(made);
     });
   }
 
@@ -265,7 +279,7 @@ export function connect(url, options = {}) {
     after('beat', patience, () => {
       if (answered) rest();
       else if (env.now() > due + 2000) ask(patience);  // we slept: what was sent to us is still to be read
-      else lost(4000, 'the server fell silent');
+      else lost(1006, 'the server fell silent');
     });
   }
 
@@ -318,7 +332,7 @@ export function connect(url, options = {}) {
 namespace detail {
 
 /// Another one for each text.
-inline constexpr std::string_view client_module_tag = "\"b69927f62241abe3\"";
+inline constexpr std::string_view client_module_tag = "\"a1f4ebea37896fa1\"";
 
 }  // namespace detail
 
