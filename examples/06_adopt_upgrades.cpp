@@ -1,4 +1,4 @@
-// A host that accepts its own sockets and answers its own HTTP hands over the WebSocket upgrades, and nothing else.
+// A host that accepts its own sockets and answers its own HTTP hands over the WebSocket upgrades and the browser client.
 // Try it: open http://127.0.0.1:8080/ in a browser (a page by the host), which connects to /ws/demo (hotline).
 #include <hotline/make_ws_manager.hpp>
 
@@ -23,13 +23,14 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr std::string_view page = R"(<!doctype html><title>hotline</title><h1>Who is here</h1><ul></ul><script>
-const ws = new WebSocket(`ws://${location.host}/ws/demo`);
-ws.onmessage = ({data}) => {
-  const m = JSON.parse(data), li = document.createElement("li");
-  li.textContent = m.type === "event" ? `${m.event_type} ${m.connection_id}` : m.type;
+constexpr std::string_view page =
+    R"(<!doctype html><title>hotline</title><h1>Who is here</h1><ul></ul><script type="module">
+import {connect} from "/hotline.js";
+connect("/ws/demo").on("*", event => {
+  const li = document.createElement("li");
+  li.textContent = `${event.event_type} ${event.connection_id}`;
   document.querySelector("ul").append(li);
-};
+});
 </script>)";
 
 // One connection, until it is known whose it is. Pending operations keep it alive.
@@ -55,7 +56,7 @@ class visitor : public std::enable_shared_from_this<visitor> {
   void route() {
     // Everything read so far goes along: the head, and whatever came behind it. hotline checks the request strictly
     // and answers bad ones itself, so the path is all that has to be looked at here.
-    if (read_.starts_with("GET /ws/")) {
+    if (read_.starts_with("GET /ws/") || read_.starts_with("GET /hotline.js ")) {
       if (const auto failed = hotline_.adopt(std::move(socket_), read_))
         std::cerr << "not adopted: " << failed.message() << '\n';
     } else if (read_.starts_with("GET / ")) {
@@ -100,9 +101,11 @@ int main(int argc, char** argv) try {
   asio::io_context io;
   hotline::event_emitter events;
   auto manager = hotline::make_ws_manager(io, events, {.listen = false});
-  manager.on_connect([&](const hotline::connection_info& c) {
+  const auto tell_came = [&](const hotline::connection_info& c) {
     if (!events.emit(c.project, "came", {{"connection_id", c.id}})) std::cerr << "not told\n";
-  });
+  };
+  manager.on_connect(tell_came);
+  manager.on_resumed(tell_came);
   manager.on_disconnect([&](const hotline::connection_info& c, const hotline::disconnection&) {
     if (!events.emit(c.project, "went", {{"connection_id", c.id}})) std::cerr << "not told\n";
   });

@@ -34,13 +34,16 @@ describe('as it is shipped', () => {
     assert.match(readFileSync(join(folder, types), 'utf8'), /export function connect\(/);
   });
 
-  test('the types name every option and member', async () => {
+  test('the types and the guide name every option and member', async () => {
     const types = readFileSync(join(folder, 'hotline.d.ts'), 'utf8');
     const part = (name) => new RegExp(`interface ${name} {([^]*?)^}`, 'm').exec(types)[1];
     const {client} = new Stage();
     const members = new Set([...part('Client').matchAll(/^  (?:readonly )?(\w+)[<(:]/gm)].map(([, name]) => name));
     assert.deepEqual([...members].sort(), Object.keys(client).sort());
     const source = readFileSync(join(folder, 'hotline.js'), 'utf8');
+    const guide = readFileSync(join(folder, '../../../docs/browser.md'), 'utf8');
+    for (const name of members) assert.match(guide, new RegExp(`\\b${name}\\b`));
+    for (const [, name] of part('Options').matchAll(/^  (\w+)\??[(:]/gm)) assert.match(guide, new RegExp(`^\\| .*\`${name}\`.* \\|.*\\|`, 'm'));
     const read = /const \{([^]*?)\} = options;/.exec(source)[1].matchAll(/(?:^\s*|, )(\w+)(?= = |,)/gm);
     for (const [, name] of read) assert.match(part('Options'), new RegExp(`^  ${name}\\??[(:]`, 'm'));
   });

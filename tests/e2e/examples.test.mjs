@@ -108,7 +108,8 @@ await run([
     };
     const [status, page] = await get('/');
     assert.equal(status, 200);
-    assert.match(page, /new WebSocket/);
+    assert.match(page, /from "\/hotline\.js"/);
+    assert.match((await get('/hotline.js'))[1], /export function connect\(/);
     assert.deepEqual(await get('/health'), [200, 'fine\n']);
     assert.equal((await get('/nowhere'))[0], 404);
     assert.equal((await get('/ws/demo'))[0], 426);
