@@ -22,6 +22,7 @@ const shell = (script) => ['sh', '-c', script];
 const tasks = {
   hello: shell('echo hello; echo oops >&2; echo bye'),
   forever: shell('trap "" HUP; i=0; while :; do echo "line $i"; i=$((i+1)); sleep 0.05; done'),
+  count: shell('i=0; while [ $i -lt 20000 ]; do echo "$i"; i=$((i+1)); [ $((i % 200)) = 0 ] && sleep 0.05; done'),
   sleeper: shell('echo $$; exec sleep 600'),
   build: {argv: shell('echo building'), gate: 'lint'},
   lint: shell('echo linting'),
@@ -238,6 +239,30 @@ await run([
     const seen = await lines(page, 'forever');
     assert.deepEqual(seen, seen.map((_, i) => `line ${i}`));
     assert.equal(await page.locator('#feed > :is([data-type=gap], [data-type=remark])').count(), 0);
+  })],
+
+  ['twenty thousand lines of a process come through a hundred cuts, each once, in order', () => opened(async ({page, proxy}) => {
+    await page.evaluate(async () => {
+      const {connect} = await import('/hotline.js');
+      window.heard = {lines: [], gaps: []};
+      window.client = connect('/ws/main', {retryBase: 5, retryCap: 50, events: ['agent_output', 'task_completed']});
+      client.on('agent_output', (event) => heard.lines.push(event.line));
+      client.onGap((gap) => heard.gaps.push(gap));
+      heard.end = new Promise((resolve) => client.on('task_completed', resolve));
+      await client.call('start_task', {task: 'count'});
+    });
+    for (let cut = 0; cut < 100; ++cut) {
+      await page.evaluate(() => {
+        heard.back = new Promise((resolve) => {
+          const stop = client.onState(({state}) => state === 'live' && resolve(stop()));
+        });
+      });
+      proxy.cut();
+      await page.evaluate(() => heard.back);
+    }
+    const [lines, gaps] = await page.evaluate(async () => { await heard.end; return [heard.lines, heard.gaps]; });
+    assert.deepEqual(lines, Array.from({length: 20_000}, (_, i) => `${i}`));
+    assert.deepEqual(gaps, []);
   })],
 
   ['ending the server ends its children and tells its clients', () => opened(async ({page, program}) => {
