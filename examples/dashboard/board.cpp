@@ -57,7 +57,12 @@ void board::stop() {
   if (std::exchange(stopping_, true)) return;
   for (auto& [id, r] : runs_) r.running->cancel();
   // With tasks, the last one to end goes on from here.
-  if (runs_.empty()) manager_.stop();
+  if (runs_.empty()) stop_serving();
+}
+
+void board::stop_serving() {
+  git_.stop();
+  manager_.stop();
 }
 
 void board::serve_page() {
@@ -211,7 +216,7 @@ void board::gate_ended(const std::string& id, const run& r, exit_status status, 
 
 void board::forget(const std::string& id) {
   runs_.erase(id);
-  if (stopping_ && runs_.empty()) manager_.stop();
+  if (stopping_ && runs_.empty()) stop_serving();
 }
 
 hotline::json_object board::list_tasks() const {

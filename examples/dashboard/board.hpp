@@ -39,7 +39,7 @@ class board {
   [[nodiscard]] std::error_code start() { return manager_.start(); }
   [[nodiscard]] std::uint16_t port() { return manager_.transport().port(); }
 
-  /// Ends the tasks, tells the clients, and lets the loop run out of work.
+  /// Ends the tasks and git, tells the clients, and lets the loop run out of work.
   void stop();
 
  private:
@@ -63,6 +63,7 @@ class board {
   void task_ended(const std::string& id, run& r, exit_status status, bool cancelled);
   void gate_ended(const std::string& id, const run& r, exit_status status, bool cancelled);
   void forget(const std::string& id);
+  void stop_serving();
   [[nodiscard]] hotline::json_object list_tasks() const;
 
   asio::io_context& io_;

@@ -81,6 +81,7 @@ class git::runner : public std::enable_shared_from_this<git::runner> {
       : loop_(std::move(loop)), repository_(std::move(repository)) {}
 
   void run(std::vector<std::string> arguments, next_step next) {
+    if (stopped_) return refuse(std::move(next), "the server is shutting down");
     process_request request{.argv = {"git"}, .directory = repository_, .environment = own_repository_environment()};
     request.argv.insert(request.argv.end(), arguments.begin(), arguments.end());
     request.environment.emplace_back("LC_ALL", "C");  // its messages are read here
@@ -107,9 +108,12 @@ class git::runner : public std::enable_shared_from_this<git::runner> {
       return;
     }
     jobs_.erase(entry);
-    later([next = std::move(next), why = started.error().message] {
-      next({.status = {.code = 127}, .out = {}, .err = {why}});
-    });
+    refuse(std::move(next), started.error().message);
+  }
+
+  void stop() {
+    stopped_ = true;
+    for (job& each : jobs_) each.running->cancel();
   }
 
   void later(std::function<void()> call) {
@@ -125,9 +129,14 @@ class git::runner : public std::enable_shared_from_this<git::runner> {
     std::optional<process> running;
   };
 
+  void refuse(next_step next, std::string why) {
+    later([next = std::move(next), why = std::move(why)] { next({.status = {.code = 127}, .out = {}, .err = {why}}); });
+  }
+
   asio::any_io_executor loop_;
   std::string repository_;
   std::list<job> jobs_;
+  bool stopped_ = false;
 };
 
 git::git(asio::any_io_executor loop, std::string repository)
@@ -143,7 +152,7 @@ void git::create_branch(std::string name, branch_answer answer) {
   runner_->run({"rev-parse", "--verify", "--quiet", "HEAD^{commit}"},
                [run = runner_.get(), name = std::move(name), answer = std::move(answer)](outcome head) mutable {
                  if (!head.status.success() || head.out.empty()) {
-                   answer(head.err.empty()
+                   answer(head.err.empty() && head.status.signal == 0
                               ? refused(std::errc::io_error, "the repository has no commit yet to make a branch at")
                               : failure_of(head));
                    return;
@@ -182,5 +191,7 @@ void git::list_branches(list_answer answer) {
                  run->run({"symbolic-ref", "--quiet", "--short", "HEAD"}, with_current);
                });
 }
+
+void git::stop() { runner_->stop(); }
 
 }  // namespace dashboard

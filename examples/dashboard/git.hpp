@@ -52,6 +52,10 @@ class git {
   void create_branch(std::string name, branch_answer answer);
   void list_branches(list_answer answer);
 
+  /// Ends what still runs, as `process::cancel` does, which lets git tidy up behind itself. It answers with a failure;
+  /// so does whatever is asked from now on.
+  void stop();
+
  private:
   class runner;
   std::shared_ptr<runner> runner_;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -221,4 +222,28 @@ TEST_CASE("a repository object that goes answers nobody", "[examples]") {
   gone.reset();
   loop.run_for(60s);
   CHECK(answers == 0);
+}
+
+TEST_CASE("a git that hangs is ended by stopping, and nothing more is started", "[examples]") {
+  const scratch_repository repository;
+  const std::string program = repository.directory() + "/git";
+  std::ofstream(program) << "#!/bin/sh\nexec sleep 1000\n";
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  const std::string path = ::getenv("PATH");
+  ::setenv("PATH", (repository.directory() + ":" + path).c_str(), 1);
+  asio::io_context loop;
+  git hanging(loop.get_executor(), repository.directory());
+  std::vector<hotline::failure> failures;
+  const auto keep = [&](const auto& answer) { failures.push_back(answer.error()); };
+  hanging.list_branches(keep);
+  hanging.create_branch("x", keep);
+  hanging.stop();
+  hanging.list_branches(keep);
+  CHECK(failures.empty());
+  loop.run_for(60s);
+  ::setenv("PATH", path.c_str(), 1);
+  REQUIRE(failures.size() == 3);
+  CHECK(failures[0].message == "the server is shutting down");
+  CHECK(failures[1].message == "git failed: ended by signal 15 (Terminated)");
+  CHECK(failures[2].message == "git failed: ended by signal 15 (Terminated)");
 }
