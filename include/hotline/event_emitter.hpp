@@ -52,6 +52,7 @@ concept keyed_event = typed_event<E> && requires(const E& e) {
 ///
 /// What is emitted is appended to the project's log; each manager over the same log sends it to the clients that
 /// subscribe to its type. Listeners in this process are called on the emitting thread, before `emit` returns.
+/// Qt's macro of that name stands in the way: a file that emits needs `QT_NO_KEYWORDS`, or `#undef emit`.
 template <class Log>
 class basic_event_emitter {
   static_assert(event_log<Log>, "hotline: an emitter needs a model of hotline::event_log");
