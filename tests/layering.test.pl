@@ -29,6 +29,7 @@ my %may_include    = (
   (map { $meaning[$_] => [@bytes_and_text, @meaning[0 .. $_ - 1]] } 0 .. $#meaning),
   manager => [@bytes_and_text, @meaning, 'transport', 'browser', 'manager', ''],    # '' is L4: the other headers at the top
   ''      => [@bytes_and_text, @meaning, 'transport', 'manager'],
+  testing => [@bytes_and_text, @meaning, 'transport', 'manager', ''],         # worlds for hosts' tests, and who judges them
 );
 
 # Foreign headers that only some folders may include.
