@@ -168,6 +168,29 @@ TEST_CASE("a token belongs to its project", "[resume]") {
   CHECK(t.resumed());
 }
 
+TEST_CASE("a token belongs to whom the host named, and the host is asked at every connect", "[resume]") {
+  host h;
+  std::string who = "ada";
+  h.manager.authenticate([&](const http_request&, std::string_view project) {
+    CHECK(project == "p");
+    return who == "mallory" ? admission::refuse(403) : admission{who};
+  });
+  traveller t(h);
+  CHECK(h.manager.connections().front().principal == "ada");
+  t.lose();
+  who = "mallory";
+  memory_client refused(h.line(), "/ws/p?resume=" + t.token + "&epoch=" + t.epoch + "&after=0");
+  CHECK(refused.http().starts_with("HTTP/1.1 403 "));
+  who = "grace";
+  traveller other(h, "?resume=" + t.token + "&epoch=" + t.epoch + "&after=0");
+  CHECK_FALSE(other.resumed());
+  CHECK(other.refusal() == "unknown_token");
+  who = "ada";
+  t.resume();  // neither of them has used it up
+  CHECK(t.resumed());
+  CHECK(h.manager.connections("p").size() == 2);
+}
+
 TEST_CASE("the filter comes back with the session", "[resume]") {
   host h;
   traveller t(h);

@@ -411,6 +411,24 @@ TEST_CASE("pages of other origins are refused before the upgrade unless the host
   CHECK(answer(open, "Origin: http://test\r\n") == "403");
 }
 
+TEST_CASE("the host decides who may connect, and its commands know who asks", "[manager]") {
+  host h;
+  h.manager->authenticate([](const http_request& q, std::string_view) {
+    const auto name = q.query_value("name");
+    if (name == "throws") throw std::runtime_error("secret");
+    return name ? admission{*name} : admission::refuse(401);
+  });
+  h.manager->on_command("who", [](const request& q) { return json_object{{"you", q.principal()}}; });
+  CHECK(memory_client(h.line()).http().starts_with("HTTP/1.1 401 "));
+  const std::string failed = memory_client(h.line(), "/ws/p?name=throws").http();
+  CHECK(failed.starts_with("HTTP/1.1 500 "));
+  CHECK(failed.find("secret") == std::string::npos);
+  memory_client ada = h.connect("/ws/p?name=ada");
+  ada.send(R"({"command":"who"})");
+  CHECK(ada.next()["result"]["you"].as_string() == "ada");
+  CHECK(h.manager->connection(h.id_of_last)->principal == "ada");
+}
+
 TEST_CASE("a head that does not end in time is 408, whatever trickles in", "[manager]") {
   host h;
   const auto peer = h.line().connect();

@@ -130,6 +130,13 @@ class ws_manager {
     core_.calls.on_http = std::move(f);
   }
 
+  /// Decides who may connect, from the request (its headers, its query) and the project's id, before the upgrade and at
+  /// every connect anew, resumes included: a session goes on only for the principal that it began with. When `f` throws,
+  /// the client gets 500. Without it everybody may, as nobody in particular.
+  void authenticate(std::function<admission(const http_request&, std::string_view project)> f) {
+    core_.calls.authenticate = std::move(f);
+  }
+
   /// Told of what handlers and hooks throw, with the name of the command or hook.
   void on_error(std::function<void(std::string_view where, std::exception_ptr)> f) {
     core_.calls.on_error = std::move(f);

@@ -22,6 +22,7 @@ namespace detail {
 struct command_origin {
   std::string connection_id;
   std::string project;
+  std::string principal{};
 };
 
 /// One command as its handler sees it. Cheap to copy; a copy may be kept and read on any thread.
@@ -32,6 +33,8 @@ class request {
 
   [[nodiscard]] const std::string& connection_id() const noexcept { return origin_->connection_id; }
   [[nodiscard]] const std::string& project() const noexcept { return origin_->project; }
+  /// Who asks, as the host's `authenticate` named it; empty without one.
+  [[nodiscard]] const std::string& principal() const noexcept { return origin_->principal; }
   [[nodiscard]] const std::string& command() const noexcept { return command_; }
   [[nodiscard]] const std::optional<command_id>& id() const noexcept { return id_; }
   /// An object, or missing when the client sent none.

@@ -34,8 +34,10 @@ class client final : public session, public command_client {
         number_(number) {}
 
   /// The request was taken: from here on the client has a name and a project, new ones unless it inherited some.
-  void welcome(std::string id, room_type& joined, wall_time now) {
-    if (!origin_) origin_ = std::make_shared<const command_origin>(command_origin{std::move(id), joined.project});
+  void welcome(std::string id, room_type& joined, std::string principal, wall_time now) {
+    if (!origin_)
+      origin_ =
+          std::make_shared<const command_origin>(command_origin{std::move(id), joined.project, std::move(principal)});
     room = &joined;
     connected_wall_ = now;
   }
@@ -73,8 +75,10 @@ class client final : public session, public command_client {
     lane.append_frames(std::exchange(inherited_frames, {}));
   }
 
-  [[nodiscard]] bool may_be_resumed_with(const resume_token& token, std::string_view project) const {
-    return origin_ && origin_->project == project && equal_in_constant_time(resume_secret, token.secret);
+  [[nodiscard]] bool may_be_resumed_with(const resume_token& token, std::string_view project,
+                                         std::string_view principal) const {
+    return origin_ && origin_->project == project && origin_->principal == principal &&
+           equal_in_constant_time(resume_secret, token.secret);
   }
 
   /// The socket has ended, the session waits. What it is answered meanwhile waits in its lane.
@@ -93,6 +97,7 @@ class client final : public session, public command_client {
     connection_info told;
     told.id = origin_->connection_id;
     told.project = origin_->project;
+    told.principal = origin_->principal;
     told.remote_address = remote_address;
     told.connected_at = connected_at();
     told.connected_at_wall = connected_wall_;

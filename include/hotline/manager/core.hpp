@@ -216,16 +216,17 @@ class manager_core final : public transport_receiver<typename Transport::connect
     calls.guard("a rule of the options", [&] { answer = receive_request(request, options_, calls); });
     if (!answer.upgraded) return c.respond(answer.response, at);
     c.upgrade(answer.response, at);
-    welcome(c, answer.project, answer.entry);
+    welcome(c, std::move(answer));
   }
 
-  void welcome(client_type& c, const std::string& project, const entry_request& entry) {
+  void welcome(client_type& c, reception let_in) {
+    const entry_request& entry = let_in.entry;
     resume_refusal refused = resume_refusal::none;
-    if (entry.resume) refused = take_over(c, project, *entry.resume);
-    room_type& room = outbound.rooms.open(project);
+    if (entry.resume) refused = take_over(c, let_in.project, let_in.principal, *entry.resume);
+    room_type& room = outbound.rooms.open(let_in.project);
     const bool resumed = entry.resume && refused == resume_refusal::none;
     outbound.clients.change([&] {
-      c.welcome(client_book<client_type>::id_of(c.number()), room, wall());
+      c.welcome(client_book<client_type>::id_of(c.number()), room, std::move(let_in.principal), wall());
       if (!resumed) c.wanted = options_.hears_all ? filter::everything() : filter();
     });
     if (resumed)
@@ -237,12 +238,13 @@ class manager_core final : public transport_receiver<typename Transport::connect
   }
 
   // Makes `c` the session that the token stands for. A right token is used up in any case.
-  [[nodiscard]] resume_refusal take_over(client_type& c, const std::string& project, const resume_request& asked) {
+  [[nodiscard]] resume_refusal take_over(client_type& c, const std::string& project, const std::string& principal,
+                                         const resume_request& asked) {
     const auto stream = log_->open(project);  // held: the session that is taken over may be the last in its room
     const resume_refusal position = check_position(asked, stream->epoch(), stream->bounds());
     const std::optional<resume_token> token = resume_token::parse(asked.token);
     client_type* const old = token ? find_session(token->number) : nullptr;
-    if (old == nullptr || !old->may_be_resumed_with(*token, project)) {
+    if (old == nullptr || !old->may_be_resumed_with(*token, project, principal)) {
       if (position == resume_refusal::epoch_changed) return position;
       return token && parked_.has_expired(*token) ? resume_refusal::expired : resume_refusal::unknown_token;
     }

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -17,6 +18,14 @@ namespace hotline {
 
 /// How much a log line matters.
 enum class log_level { debug, info, warning };
+
+/// What a host says of who wants to connect: who it is, or the HTTP status that turns it away.
+struct admission {
+  std::string principal{};  ///< whose session it will be: nobody else can resume it
+  int refusal = 0;          ///< such as 401 or 403; 0: let it in
+
+  [[nodiscard]] static admission refuse(int status) { return {{}, status}; }
+};
 
 namespace detail {
 
@@ -48,6 +57,7 @@ struct hooks {
   hook<void(const connection_info&)> on_session_expired;
   hook<void(const connection_info&, const disconnection&)> on_disconnect;
   hook<std::optional<http_response>(const http_request&)> on_http;
+  hook<admission(const http_request&, std::string_view project)> authenticate;
   hook<void(std::string_view where, std::exception_ptr)> on_error;
   hook<void(log_level, std::string_view)> on_log;
 

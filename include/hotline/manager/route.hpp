@@ -20,8 +20,9 @@ namespace hotline::detail {
 struct reception {
   std::string response;  ///< to be sent first, as it is
   bool upgraded = false;
-  std::string project{};  ///< when upgraded: the decoded id
-  entry_request entry{};  ///< when upgraded
+  std::string project{};    ///< when upgraded: the decoded id
+  entry_request entry{};    ///< when upgraded
+  std::string principal{};  ///< when upgraded
 };
 
 /// Project ids are percent-decoded once, then judged by the host's rule.
@@ -72,7 +73,10 @@ struct reception {
   if (opened.status != 101) return {std::move(opened.response_head)};
   std::optional<entry_request> entry = read_entry(request);
   if (!entry) return plain(400);
-  return {std::move(opened.response_head), true, std::move(*project), std::move(*entry)};
+  admission who;
+  if (host.authenticate) who = host.authenticate(request, *project);
+  if (who.refusal != 0) return plain(who.refusal);
+  return {std::move(opened.response_head), true, std::move(*project), std::move(*entry), std::move(who.principal)};
 }
 
 }  // namespace hotline::detail

@@ -13,6 +13,7 @@ namespace hotline {
 struct connection_info {
   std::string id;
   std::string project;
+  std::string principal;  ///< who it is, as `authenticate` named it; empty without one
   std::string remote_address;
   steady_time connected_at{};
   wall_time connected_at_wall{};
