@@ -725,6 +725,24 @@ TEST_CASE("the completion of stop may destroy the manager", "[manager]") {
   CHECK(h.manager == nullptr);
 }
 
+TEST_CASE("a posted function may destroy the manager, and those behind it are dropped", "[manager]") {
+  host h;
+  memory_client c = h.connect();
+  int called = 0;
+  h.manager->on_pace("p", {.behind = 100, .caught_up = 10}, [&](pace) { ++called; });
+  h.manager->post([&] {
+    ++called;
+    h.manager.reset();
+  });
+  h.manager->post([&] { ++called; });
+  REQUIRE(h.events.emit("p", "a"));
+  const auto line = c.peer;
+  h.line().run();
+  CHECK(h.manager == nullptr);
+  CHECK(called == 1);
+  CHECK(line->closed_by_server());
+}
+
 TEST_CASE("hooks that throw harm nobody", "[manager]") {
   host h;
   std::vector<std::string> told;

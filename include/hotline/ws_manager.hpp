@@ -77,7 +77,7 @@ class ws_manager {
 
   [[nodiscard]] bool is_running() const noexcept { return core_.is_running(); }
 
-  /// Any thread: calls `f` on the loop; not when the manager stops first.
+  /// Any thread: calls `f` on the loop, where it may destroy the manager; not when the manager stops first.
   void post(std::function<void()> f) { core_.post(std::move(f)); }
 
   /// The transport that it was given: what it listens on, what it can adopt.

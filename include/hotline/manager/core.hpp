@@ -282,13 +282,22 @@ class manager_core final : public transport_receiver<typename Transport::connect
   }
 
   void on_mail() {
-    const turn scope(outbound.turns);
     mail<room_type> mail = mailbox_->take();
+    take_in(mail);
+    // Each on its own, with nothing of ours below it on the stack: it may destroy the manager.
+    const auto mailbox = mailbox_;
+    for (auto& task : mail.tasks) {
+      calls.guard("post", task);
+      if (mailbox->is_closed()) return;
+    }
+  }
+
+  void take_in(const mail<room_type>& mail) {
+    const turn scope(outbound.turns);
     for (room_type* const room : mail.rooms) outbound.flush(*room);
     for (const command_message& message : mail.messages) {
       if (client_type* const c = find_session(message.session)) command_desk::deliver(*c, message);
     }
-    for (auto& task : mail.tasks) calls.guard("post", task);
     if (state_ == state::stopping) {
       for (auto& [number, c] : outbound.clients) outbound.turns.touch(*c);
     }

@@ -65,6 +65,11 @@ class mailbox final : public command_sink, public std::enable_shared_from_this<m
     open.swap(open_);
   }
 
+  [[nodiscard]] bool is_closed() const {
+    const std::lock_guard lock(mutex_);
+    return transport_ == nullptr;
+  }
+
   [[nodiscard]] wall_time wall_now() const override {
     const std::lock_guard lock(mutex_);
     return transport_ == nullptr ? wall_time() : transport_->env().wall_now();
