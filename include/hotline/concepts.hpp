@@ -205,7 +205,7 @@ class log_watcher {
 ///
 /// | expression          | result             | meaning |
 /// |---------------------|--------------------|---------|
-/// | `s.append(r)`       | `result<sequence>` | number it, frame it, keep it, tell the watchers; `event_too_big`, `key_too_long` |
+/// | `s.append(r)`       | `result<sequence>` | number it, frame it, keep it, tell the watchers; `event_too_big`, `key_too_long`, `invalid_event_type` (over 255 bytes) |
 /// | `s.bounds()`        | `log_bounds`       | as of now |
 /// | `s.epoch()`         | `std::string_view` | changes whenever numbering starts anew |
 /// | `s.read(a, z, n, b)` |                   | fill `b` with entries after `a` up to `z`, at least one if there is one, else until `n` bytes; it begins later than `a + 1` only when what is between was evicted |

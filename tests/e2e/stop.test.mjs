@@ -5,7 +5,8 @@ import test from 'node:test';
 import {Server, within} from './harness.mjs';
 
 async function isToldAndClosed(client) {
-  const {timestamp, ...told} = await client.inbox.find(m => m.type === 'disconnected', 'disconnected');
+  const {timestamp, retry_after, ...told} = await client.inbox.find(m => m.type === 'disconnected', 'disconnected');
+  assert.ok(retry_after >= 0 && retry_after <= 5, `retry_after ${retry_after}`);
   assert.deepEqual(told, {type: 'disconnected', code: 1001, reason: 'the server is shutting down', reconnect: true});
   assert.deepEqual(await client.end(), {code: 1001, reason: 'the server is shutting down'});
 }

@@ -47,6 +47,7 @@ class memory_stream {
   }
 
   result<sequence> append(const log_record& record) {
+    if (record.type.size() > 255) return errc::invalid_event_type;
     if (record.key.size() > detail::conflation_index::longest_key) return errc::key_too_long;
     const std::uint32_t hash = hash_type(record.type);
     const auto type_in_head = static_cast<std::size_t>(record.type.data() - record.head.data());
