@@ -338,6 +338,19 @@ TEST_CASE("those who lag are known, and only those", "[room]") {
   s.room.leave(b);
 }
 
+TEST_CASE("how long a session has been behind is counted on through a new filter, until it has caught up", "[room]") {
+  stage s;
+  session& a = s.arrive();
+  s.out.of[&a].room = 0;
+  s.emit("a");
+  s.room.flush();
+  a.place.late_since = steady_time(std::chrono::seconds(1));
+  s.room.set_filter(a, only({"a"}));
+  CHECK(a.place.late_since == steady_time(std::chrono::seconds(1)));
+  s.drain(a);
+  CHECK_FALSE(a.place.late_since);
+}
+
 TEST_CASE("a laggard is given a bounded amount a turn", "[room]") {
   stage s({}, 1000);
   session& a = s.arrive();

@@ -97,6 +97,7 @@ class room {
   void leave(session& s) {
     if (s.place.group == nullptr) return;
     exit(s);
+    s.place.late_since.reset();
     --members_;
   }
 
@@ -202,6 +203,7 @@ class room {
       s.place.busy = false;
     }
     stop_lagging(s);
+    s.place.late_since.reset();  // a new filter alone does not: who stays behind would be waited for anew
     room_group& group = *s.place.group;
     s.place.index = static_cast<std::uint32_t>(group.current.size());
     s.place.current = true;
@@ -234,7 +236,6 @@ class room {
     lagging_[s.place.lagging] = lagging_.back();
     lagging_[s.place.lagging]->place.lagging = s.place.lagging;
     lagging_.pop_back();
-    s.place.late_since.reset();
   }
 
   void flush_group(room_group& group) {
