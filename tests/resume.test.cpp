@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -500,4 +501,50 @@ TEST_CASE("stop does not wait for sessions without a client", "[resume]") {
   h.line().run();
   CHECK(done);
   CHECK(h.told.back() == "expired " + t.id);
+}
+
+TEST_CASE("a session whose client fell silent in a quiet project goes on where it was", "[resume]") {
+  host h;
+  traveller t(h);
+  h.line().advance(93s);  // given up, and closing: the socket is there still
+  CHECK(h.told == std::vector<std::string>{"connect " + t.id});
+  h.line().advance(5s);
+  CHECK(h.told.back() == "lost " + t.id);
+  t.resume();
+  CHECK(t.resumed());
+}
+
+TEST_CASE("a command of a waiting session may stop the manager when its deadline has passed", "[resume]") {
+  host h;
+  std::vector<responder> waiting;
+  h.manager.on_command("slow", [&](const request&, responder r) { waiting.push_back(std::move(r)); });
+  traveller t(h);
+  t.socket->send(R"({"command":"slow","id":1})");
+  t.socket->send(R"({"command":"slow","id":2})");
+  t.lose();
+  bool done = false;
+  std::size_t told_meanwhile = 0;
+  const std::stop_callback late(waiting.at(0).stop_token(), [&] {
+    const std::size_t told = h.told.size();
+    h.manager.stop([&] { done = true; });
+    told_meanwhile = h.told.size() - told;
+  });
+  h.line().advance(31s);
+  CHECK(told_meanwhile == 0);  // the session is in use
+  CHECK(waiting.at(1).stop_token().stop_requested());
+  CHECK(done);
+  CHECK(h.told.back() == "expired " + t.id);
+}
+
+TEST_CASE("a session that may be resumed when its host stops is told to have expired", "[resume]") {
+  host h;
+  bool done = false;
+  h.manager.on_disconnect([&](const connection_info& c, const disconnection& how) {
+    h.told.push_back((how.may_resume ? "lost " : "gone ") + c.id);
+    h.manager.stop([&] { done = true; });
+  });
+  traveller t(h);
+  t.lose();
+  CHECK(done);
+  CHECK(h.told == std::vector<std::string>{"connect " + t.id, "lost " + t.id, "expired " + t.id});
 }

@@ -34,11 +34,15 @@ class client final : public session, public command_client {
         number_(number) {}
 
   /// The request was taken: from here on the client has a name and a project, new ones unless it inherited some.
-  void welcome(std::string id, room_type& joined, std::string principal, wall_time now) {
+  /// `stream` stays as long as it does, however quiet: were it forgotten when the client has left its room, a session
+  /// that missed nothing could not go on.
+  void welcome(std::string id, room_type& joined, std::shared_ptr<const void> stream, std::string principal,
+               wall_time now) {
     if (!origin_)
       origin_ =
           std::make_shared<const command_origin>(command_origin{std::move(id), joined.project, std::move(principal)});
     room = &joined;
+    stream_ = std::move(stream);
     connected_wall_ = now;
   }
 
@@ -82,9 +86,7 @@ class client final : public session, public command_client {
   }
 
   /// The socket has ended, the session waits. What it is answered meanwhile waits in its lane.
-  /// `stream` stays, however quiet: were it forgotten, a session that missed nothing could not go on.
-  void park(std::shared_ptr<const void> stream) {
-    kept_stream_ = std::move(stream);
+  void park() {
     connection = nullptr;
     lane.clear();
     blocked = false;
@@ -140,7 +142,7 @@ class client final : public session, public command_client {
   std::uint64_t number_;
   std::shared_ptr<const command_origin> origin_;  // null until the upgrade
   std::unique_ptr<command_table> commands_;       // from the first command on
-  std::shared_ptr<const void> kept_stream_;       // while parked
+  std::shared_ptr<const void> stream_;            // from the upgrade on
   wall_time connected_wall_{};
 };
 

@@ -88,7 +88,10 @@ class manager_core final : public transport_receiver<typename Transport::connect
     for (auto& [number, c] : outbound.clients)
       if (c->at() == session::phase::head) transport_.abort(*c->connection);
     outbound.drain();
-    for (const auto& waiting : parked_.take_all()) expire(*waiting);  // nobody can come back for the answers
+    // Nobody can come back for the answers. Not at once: it may be one of them whose command stops us.
+    post([this] {
+      for (const auto& waiting : parked_.take_all()) expire(*waiting);
+    });
     if (outbound.clients.empty()) finish_stop_later();
   }
 
@@ -145,7 +148,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     outbound.turns.forget(c);
     std::unique_ptr<client_type> gone = outbound.clients.take(c);
     if (may_resume) {
-      gone->park(log_->open(gone->origin()->project));
+      gone->park();
       if (const auto crowded_out = parked_.park(std::move(gone), now())) expire(*crowded_out);
     }
     if (state_ == state::stopping && outbound.clients.empty()) finish_stop_later();
@@ -225,8 +228,10 @@ class manager_core final : public transport_receiver<typename Transport::connect
     if (entry.resume) refused = take_over(c, let_in.project, let_in.principal, *entry.resume);
     room_type& room = outbound.rooms.open(let_in.project);
     const bool resumed = entry.resume && refused == resume_refusal::none;
+    std::shared_ptr<const void> stream = log_->open(let_in.project);
     outbound.clients.change([&] {
-      c.welcome(client_book<client_type>::id_of(c.number()), room, std::move(let_in.principal), wall());
+      c.welcome(client_book<client_type>::id_of(c.number()), room, std::move(stream), std::move(let_in.principal),
+                wall());
       if (!resumed) c.wanted = options_.hears_all ? filter::everything() : filter();
     });
     if (resumed)
