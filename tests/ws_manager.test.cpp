@@ -579,6 +579,20 @@ TEST_CASE("a producer is told when its listeners fall behind and when they have 
   CHECK(told.back() == pace::behind);
 }
 
+TEST_CASE("who asked no more for a pace is not told one that was on its way", "[manager]") {
+  host h;
+  int told = 0;
+  h.manager->on_pace("p", {.behind = 1'000, .caught_up = 100}, [&](pace) { ++told; });
+  memory_client slow = h.connect();
+  slow.peer->stall(true);
+  h.line().run();
+  REQUIRE(h.events.emit("p", "a", {{"text", std::string(2'000, 'x')}}));
+  REQUIRE(h.line().run_one());  // measured, and not told yet
+  h.manager->on_pace("p", {}, {});
+  h.line().run();
+  CHECK(told == 0);
+}
+
 TEST_CASE("when the last listener of a project goes, its producer goes on", "[manager]") {
   host h;
   std::vector<pace> told;

@@ -65,7 +65,10 @@ class pacing {
   }
 
   void tell(const watch_entry& whom, std::optional<pace> changed) {
-    if (changed) post_([told = whom.told, to = *changed] { (*told)(to); });
+    if (!changed) return;
+    post_([whom = std::weak_ptr(whom.told), to = *changed] {
+      if (const auto told = whom.lock()) (*told)(to);  // it may not be asked for any more
+    });
   }
 
   const std::function<void(std::function<void()>)> post_;
