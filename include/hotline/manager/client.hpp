@@ -88,6 +88,8 @@ class client final : public session, public command_client {
   /// The socket has ended, the session waits. What it is answered meanwhile waits in its lane.
   void park() {
     connection = nullptr;
+    std::string().swap(unread);
+    drop_input();
     lane.clear();
     blocked = false;
   }

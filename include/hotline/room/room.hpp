@@ -125,6 +125,7 @@ class room {
           }
         }
         flushed_ = end;
+        release_batch();
         continue;
       }
       for (auto& [wanted, group] : groups_) flush_group(*group);
@@ -288,6 +289,7 @@ class room {
       stream_->read(s.cursor, flushed_, budget, batch_);
       const sequence next = batch_.entries.empty() ? flushed_ + 1 : batch_.entries.front().seq;
       if (next != s.cursor + 1) {
+        release_batch();
         if (!output_.allows_gap(s)) return;
         s.queue_unbounded(output_.gap_message(s.cursor + 1, next - 1));
         s.cursor = next - 1;

@@ -154,6 +154,9 @@ class session {
 
   void finish() noexcept { phase_ = phase::finished; }
 
+  /// Nothing will come in any more: a message that came in part is forgotten.
+  void drop_input() noexcept { decoder_.reset(); }
+
   template <heartbeat_policy Policy>
   [[nodiscard]] due tick(steady_time now, const Policy& policy) {
     switch (phase_) {
