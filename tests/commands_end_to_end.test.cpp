@@ -483,3 +483,20 @@ TEST_CASE("a rule of the host's that throws is a 500 to its client and told to t
   CHECK(c.http().find("secret") == std::string::npos);
   CHECK(h.errors == list{"a rule of the options: secret"});
 }
+
+TEST_CASE("a progress that is under way when the deadline passes does not come behind the answer", "[commands]") {
+  host h({.command_timeout = 3s});
+  memory_client c = h.connect();
+  c.send(R"({"command":"later","id":1})");
+  c.send(R"({"command":"later","id":2})");
+  h.line().run();
+  REQUIRE(h.kept.size() == 2);
+  const std::stop_callback tells(h.kept[0].stop_token(), [&] {
+    CHECK(h.kept[1].is_pending());
+    h.kept[1].progress({{"done", 1}});
+  });
+  h.line().advance(4s);
+  CHECK(code_of(c.next()) == "timeout");
+  CHECK(code_of(c.next()) == "timeout");
+  CHECK(c.next_type() == "");
+}
