@@ -6,7 +6,12 @@
 # defines hotline::dep_asio, hotline::dep_websocketpp and hotline::dep_rapidjson, and sets <missing> to the list of what
 # was not found. They wrap, in this order: a target that the host already has, a config package, plain headers. No
 # foreign name is ever defined here, so a host's own way of finding these libraries is never disturbed.
-# It is a macro because imported targets belong to the directory that makes them.
+#
+#   hotline_find_component(<component> <found>)
+#
+# does so for what an optional part stands on (deflate: zlib, hotline::dep_zlib), lists those targets in
+# hotline_<component>_libraries, and says whether they are there.
+# They are macros because imported targets belong to the directory that makes them.
 
 macro(hotline_find_dependencies missing)
   set(${missing} "")
@@ -54,6 +59,27 @@ macro(hotline_find_dependencies missing)
     endif()
   endforeach()
   unset(_hotline_name)
+endmacro()
+
+macro(hotline_find_component component found)
+  set(${found} FALSE)
+  if("${component}" STREQUAL "deflate")
+    set(hotline_deflate_libraries hotline::dep_zlib)
+    _hotline_wrap_target(zlib ZLIB::ZLIB)
+    if(NOT TARGET hotline::dep_zlib)
+      find_package(ZLIB QUIET)
+      _hotline_wrap_target(zlib ZLIB::ZLIB)
+    endif()
+  endif()
+  if(hotline_${component}_libraries)
+    set(${found} TRUE)
+    foreach(_hotline_library IN LISTS hotline_${component}_libraries)
+      if(NOT TARGET ${_hotline_library})
+        set(${found} FALSE)
+      endif()
+    endforeach()
+    unset(_hotline_library)
+  endif()
 endmacro()
 
 # _hotline_wrap_target(<name> <target>…): the first of the targets that exists becomes hotline::dep_<name>.

@@ -15,6 +15,11 @@ install(FILES
   "${PROJECT_SOURCE_DIR}/include/hotline/browser/package.json"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/hotline/browser")
 install(EXPORT hotlineTargets NAMESPACE hotline:: DESTINATION "${hotline_package_dir}")
+foreach(component IN LISTS hotline_components)
+  install(TARGETS hotline_${component} EXPORT hotline_${component}Targets
+    FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+  install(EXPORT hotline_${component}Targets NAMESPACE hotline:: DESTINATION "${hotline_package_dir}")
+endforeach()
 
 configure_package_config_file(cmake/hotlineConfig.cmake.in "${PROJECT_BINARY_DIR}/hotlineConfig.cmake"
   INSTALL_DESTINATION "${hotline_package_dir}" NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)

@@ -38,6 +38,7 @@ my @foreign = (
                                                            ^websocketpp/(config|logger|roles|transport)/}x},
   {what => qr{^rapidjson/}, only_in => ['protocol'], except => qr{^rapidjson/(document|pointer|schema)\.h}},
   {what => qr{^(asio|boost)[/.]}, only_in => ['transport']},
+  {what => qr{^zlib\.h$}, only_in => ['']},
   {what => qr{^(sys|netinet|arpa|linux)/|^(unistd|poll|fcntl|netdb|pthread|signal)\.h$}, only_in => ['transport']},
   {what => qr{^(iostream|cstdio|stdio\.h|print|cassert|assert\.h|csignal|thread|future|random|regex|fstream|filesystem)$},
    only_in => []},

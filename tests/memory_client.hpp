@@ -4,6 +4,7 @@
 // codec, and strict about what it is sent.
 
 #include <catch2_any.hpp>
+#include <hotline/concepts.hpp>
 #include <hotline/protocol/json.hpp>
 #include <hotline/protocol/json_reader.hpp>
 #include <hotline/transport/memory_transport.hpp>
@@ -41,8 +42,8 @@ inline std::string client_frame(unsigned char first_byte, std::string_view paylo
 class memory_client {
  public:
   explicit memory_client(hotline::memory_transport& transport, std::string_view target = "/ws/p",
-                         const std::string& headers = "")
-      : transport_(transport), peer(transport.connect()) {
+                         const std::string& headers = "", hotline::message_compression* inflating = nullptr)
+      : inflates_with(inflating), transport_(transport), peer(transport.connect()) {
     peer->send("GET " + std::string(target) +
                " HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
@@ -110,6 +111,8 @@ class memory_client {
   std::optional<std::uint16_t> close_code;  ///< of the server's close frame; 1005 when it named none
   std::string close_reason;
   std::string head;
+  hotline::message_compression* const inflates_with;  ///< when it asked for permessage-deflate
+  int compressed = 0;                                 ///< how many messages came so
 
  private:
   bool read_frame() {
@@ -126,8 +129,15 @@ class memory_client {
       header += more;
     }
     if (raw_.size() < header + size) return false;
-    const std::string payload = raw_.substr(header, size);
-    const auto first = static_cast<unsigned char>(raw_[0]);
+    std::string payload = raw_.substr(header, size);
+    auto first = static_cast<unsigned char>(raw_[0]);
+    if (first == 0xC1 && inflates_with != nullptr) {
+      const auto whole = inflates_with->inflate(payload, 1 << 30);
+      REQUIRE(whole.what == hotline::message_compression::outcome::inflated);
+      payload = whole.message;
+      first = 0x81;
+      ++compressed;
+    }
     raw_.erase(0, header + size);
     REQUIRE_FALSE(close_code);  // nothing comes behind a close frame
     switch (first) {

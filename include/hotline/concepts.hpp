@@ -150,6 +150,30 @@ concept heartbeat_policy = std::copy_constructible<P> && requires(const P& p, co
   { p.timeout() } -> std::convertible_to<std::chrono::milliseconds>;
 };
 
+// ---------------------------------------------------------------------------------------------- compression
+
+/// Makes messages small, each by itself: RFC 7692 with `server_no_context_takeover` and `client_no_context_takeover`, so
+/// that one compressed frame serves every client, and no client needs a context of its own. For one thread.
+/// Model: `permessage_deflate` in <hotline/deflate.hpp>.
+class message_compression {
+ public:
+  enum class outcome {
+    inflated,
+    too_big,    ///< more than was allowed
+    malformed,  ///< no such message was ever compressed
+  };
+  struct inflation {
+    outcome what;
+    std::string_view message{};  ///< until the next call
+  };
+
+  virtual ~message_compression() = default;
+  /// Appends what stands for `message` on the wire (section 7.2.1); false, with `out` as it was, when it is not worth it.
+  [[nodiscard]] virtual bool deflate(std::string_view message, std::string& out) = 0;
+  /// The message of at most `most` bytes that `payload` stands for (section 7.2.2).
+  [[nodiscard]] virtual inflation inflate(std::string_view payload, std::size_t most) = 0;
+};
+
 // ----------------------------------------------------------------------------------------------- event log
 
 /// One finished message on its way into a log. Its payload is `head`, the decimal digits of its `seq`, `tail`;
@@ -192,6 +216,8 @@ class log_watcher {
   ~log_watcher() = default;
 };
 
+class log_rendition;
+
 /// The hash by which filters compare event types first (FNV-1a, 32 bits).
 [[nodiscard]] constexpr std::uint32_t hash_type(std::string_view type) noexcept {
   std::uint32_t hash = 2166136261u;
@@ -210,6 +236,7 @@ class log_watcher {
 /// | `s.epoch()`         | `std::string_view` | changes whenever numbering starts anew |
 /// | `s.read(a, z, n, b)` |                   | fill `b` with entries after `a` up to `z`, at least one if there is one, else until `n` bytes; it begins later than `a + 1` only when what is between was evicted |
 /// | `s.tail(n)`         | `sequence`         | the oldest number behind which no more than `n` bytes of frames follow; never before what is kept |
+/// | `s.rendition()`     | `log_rendition&`   | a member of the stream's: its entries as those get them who take them compressed |
 /// | `s.attach(w)`       |                    | `w` is told of every append from here on |
 /// | `s.detach(w)`       |                    | it is not, and no call to it is under way |
 template <class S>
@@ -220,6 +247,7 @@ concept event_stream = requires(S& s, const log_record& r, log_batch& b, sequenc
   { s.epoch() } -> std::convertible_to<std::string_view>;
   s.read(a, z, n, b);
   { s.tail(n) } -> std::same_as<sequence>;
+  { s.rendition() } -> std::same_as<log_rendition&>;
   s.attach(w);
   s.detach(w);
 };

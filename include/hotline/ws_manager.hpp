@@ -137,6 +137,13 @@ class ws_manager {
     core_.calls.authenticate = std::move(f);
   }
 
+  /// Offers permessage-deflate (RFC 7692) to clients that ask for it, such as browsers: `hotline::permessage_deflate` of
+  /// <hotline/deflate.hpp>. What goes to many is compressed once for all of them; answers to one client are sent as they
+  /// are. Before `start`.
+  void compress(std::unique_ptr<message_compression> compression) {
+    core_.outbound.compress_with(std::move(compression));
+  }
+
   /// Told of what handlers and hooks throw, with the name of the command or hook.
   void on_error(std::function<void(std::string_view where, std::exception_ptr)> f) {
     core_.calls.on_error = std::move(f);

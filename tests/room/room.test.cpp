@@ -37,6 +37,19 @@ struct sockets final : detail::room_output {
     return taken;
   }
   bool allows_gap(session&) override { return true; }
+  message_compression* compression() noexcept override { return &halves; }
+
+  // Keeps the first half, and tells how often it was asked.
+  struct : message_compression {
+    bool deflate(std::string_view message, std::string& to) override {
+      ++asked;
+      to.append(message.substr(0, message.size() / 2));
+      return true;
+    }
+    inflation inflate(std::string_view, std::size_t) override { return {outcome::malformed}; }
+    int asked = 0;
+  } halves;
+
   std::string gap_message(sequence from, sequence to) override {
     return "gap " + std::to_string(from) + "-" + std::to_string(to);
   }
@@ -71,9 +84,10 @@ struct stage {
     return *stream->append({head, tail, std::string_view(head).substr(30, type.size()), key});
   }
 
-  session& arrive(const filter& wanted = filter::everything()) {
+  session& arrive(const filter& wanted = filter::everything(), bool takes_deflate = false) {
     all.push_back(std::make_unique<session>(options, steady_time(), 0));
     session& s = *all.back();
+    s.takes_deflate = takes_deflate;
     s.upgrade("", steady_time());
     room.join(s, wanted);
     room.resume(s);
@@ -428,4 +442,79 @@ TEST_CASE("whatever sockets take and filters change, each event arrives once, in
       REQUIRE(unheard(s.stream->bounds().end + 1));
     }
   }
+}
+
+TEST_CASE("who takes events compressed gets them so and each is compressed once", "[room]") {
+  stage t;
+  session& plain = t.arrive();
+  session& first = t.arrive(filter::everything(), true);
+  session& second = t.arrive(filter::everything(), true);
+  session& few = t.arrive(only({"b"}), true);
+  t.emit("a", 200);
+  t.emit("b", 200);
+  t.room.flush();
+  CHECK(t.out.halves.asked == 2);
+  CHECK(t.heard(plain) == list{"1", "2"});
+  CHECK(t.heard(first) == list{"1", "2"});
+  CHECK(t.heard(few) == list{"2"});
+  CHECK(t.out.of[&first].got == t.out.of[&second].got);
+  CHECK(t.out.of[&first].got.size() < t.out.of[&plain].got.size() * 2 / 3);
+  CHECK((t.out.of[&first].got[0] & 0x70) == 0x40);
+  CHECK((t.out.of[&plain].got[0] & 0x70) == 0);
+  CHECK(t.out.of[&first].writes == 1);
+}
+
+TEST_CASE("nothing is compressed that nobody takes so", "[room]") {
+  stage t;
+  session& plain = t.arrive();
+  session& few = t.arrive(only({"b"}), true);
+  t.emit("a", 200);
+  t.room.flush();
+  CHECK(t.out.halves.asked == 0);
+  CHECK(t.heard(plain) == list{"1"});
+  CHECK(t.heard(few).empty());
+}
+
+TEST_CASE("a compressed frame that the socket took a part of is finished first", "[room]") {
+  stage t;
+  session& slow = t.arrive(filter::everything(), true);
+  session& prompt = t.arrive(filter::everything(), true);
+  t.out.of[&slow].room = 100;
+  for (int i = 0; i < 3; ++i) t.emit("a", 300);
+  t.room.flush();
+  CHECK(slow.blocked);
+  t.emit("a", 300);
+  t.room.flush();
+  t.drain(slow);
+  CHECK(t.heard(slow) == list{"1", "2", "3", "4"});
+  CHECK(t.out.of[&slow].got == t.out.of[&prompt].got);
+  CHECK(t.out.halves.asked == 4);
+}
+
+TEST_CASE("who comes back for what went by gets what was compressed before", "[room]") {
+  stage t;
+  t.arrive(filter::everything(), true);
+  for (int i = 0; i < 4; ++i) t.emit("a", 300);
+  t.room.flush();
+  t.all.push_back(std::make_unique<session>(t.options, steady_time(), 0));
+  session& late = *t.all.back();
+  late.takes_deflate = true;
+  late.upgrade("", steady_time());
+  t.room.rejoin(late, filter::everything(), 1);
+  t.room.resume(late);
+  CHECK(t.heard(late) == list{"2", "3", "4"});
+  CHECK(t.out.halves.asked == 4);
+}
+
+TEST_CASE("compressed frames go with the entries that they were made of", "[room]") {
+  stage t({.events = 4});
+  t.arrive(filter::everything(), true);
+  for (int i = 0; i < 10; ++i) {
+    t.emit("a", 300);
+    t.room.flush();
+  }
+  CHECK(t.stream->rendition().size() <= 5);
+  t.emit("a", 300);
+  t.stream->sweep();
+  CHECK(t.stream->rendition().size() <= 4);
 }

@@ -4,6 +4,7 @@
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
 #include <hotline/log/conflation.hpp>
+#include <hotline/log/rendition.hpp>
 #include <hotline/log/slab.hpp>
 #include <hotline/options.hpp>
 #include <hotline/types.hpp>
@@ -110,6 +111,8 @@ class memory_stream {
     return std::max(oldest_ - 1, block.first() + static_cast<sequence>(found - entries.begin()));
   }
 
+  [[nodiscard]] log_rendition& rendition() noexcept { return rendition_; }
+
   void attach(log_watcher& watcher) {
     const std::lock_guard lock(mutex_);
     watchers_.push_back(&watcher);
@@ -125,6 +128,7 @@ class memory_stream {
     const steady_time now = env_.now();
     const std::lock_guard lock(mutex_);
     evict_older_than(now);
+    rendition_.forget_before(oldest_);
   }
 
   /// Whether nothing was appended for as long as the options call idle, or ever.
@@ -203,6 +207,7 @@ class memory_stream {
   std::size_t footprint_ = 0;
   std::uint64_t dropped_position_ = 0;  // where the last slab that is gone ended
   steady_time last_append_;
+  log_rendition rendition_;
 };
 
 }  // namespace hotline

@@ -186,7 +186,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
   void take_in(client_type& c, std::span<char> bytes) {
     const steady_time at = now();
     for (;;) {
-      const session::received got = c.receive(bytes, at, decoders_);
+      const session::received got = c.receive(bytes, at, decoders_, outbound.compression());
       switch (got.what) {
         case session::inbound::need_more: return outbound.turns.touch(c);
         case session::inbound::request: answer_request(c, at); break;
@@ -216,9 +216,11 @@ class manager_core final : public transport_receiver<typename Transport::connect
     http_request request = c.take_request();
     request.remote_address = c.remote_address;
     reception answer{serialize(plain_response(500))};
-    calls.guard("a rule of the options", [&] { answer = receive_request(request, options_, calls); });
+    calls.guard("a rule of the options",
+                [&] { answer = receive_request(request, options_, calls, outbound.compression() != nullptr); });
     if (!answer.upgraded) return c.respond(answer.response, at);
     c.upgrade(answer.response, at);
+    c.takes_deflate = answer.deflate;
     welcome(c, std::move(answer));
   }
 

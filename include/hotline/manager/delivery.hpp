@@ -173,6 +173,9 @@ class delivery final : public room_output {
 
   std::string gap_message(sequence from, sequence to) override { return gap_text(from, to, "evicted", wall()); }
 
+  message_compression* compression() noexcept override { return compression_.get(); }
+  void compress_with(std::unique_ptr<message_compression> compression) { compression_ = std::move(compression); }
+
   client_book<client_type> clients;
   room_list<Transport, Log> rooms;
   pacing<room_type> paces;
@@ -199,6 +202,7 @@ class delivery final : public room_output {
   const Heartbeat& heartbeat_;
   const std::shared_ptr<mailbox_type> mail_;
   const std::function<void(client_type&)> go_on_;
+  std::unique_ptr<message_compression> compression_;
   bool draining_ = false;
 };
 

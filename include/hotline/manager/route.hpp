@@ -23,6 +23,7 @@ struct reception {
   std::string project{};    ///< when upgraded: the decoded id
   entry_request entry{};    ///< when upgraded
   std::string principal{};  ///< when upgraded
+  bool deflate = false;     ///< when upgraded: permessage-deflate was agreed on
 };
 
 /// Project ids are percent-decoded once, then judged by the host's rule.
@@ -55,8 +56,8 @@ struct reception {
 }
 
 /// Asks the host for what is not below the route's prefix, unless it wants to be a WebSocket.
-[[nodiscard]] inline reception receive_request(const http_request& request, const manager_options& options,
-                                               hooks& host) {
+[[nodiscard]] inline reception receive_request(const http_request& request, const manager_options& options, hooks& host,
+                                               bool may_deflate = false) {
   const bool head_only = request.method == "HEAD";
   const auto plain = [&](int status) { return reception{serialize(plain_response(status), head_only)}; };
   if (request.method != "GET" && !head_only) return plain(405);
@@ -69,14 +70,15 @@ struct reception {
   std::optional<std::string> project = project_in(request.path, options);
   if (!project) return plain(404);
   if (!origin_may_connect(request, options)) return plain(403);
-  upgrade opened = accept_upgrade(request);
+  upgrade opened = accept_upgrade(request, may_deflate);
   if (opened.status != 101) return {std::move(opened.response_head)};
   std::optional<entry_request> entry = read_entry(request);
   if (!entry) return plain(400);
   admission who;
   if (host.authenticate) who = host.authenticate(request, *project);
   if (who.refusal != 0) return plain(who.refusal);
-  return {std::move(opened.response_head), true, std::move(*project), std::move(*entry), std::move(who.principal)};
+  return {std::move(opened.response_head), true,          std::move(*project), std::move(*entry),
+          std::move(who.principal),        opened.deflate};
 }
 
 }  // namespace hotline::detail

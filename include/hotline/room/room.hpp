@@ -2,6 +2,7 @@
 // Outbound 5/6: who hears what, and how far each has come. No I/O here: bytes go out through `room_output`.
 
 #include <hotline/concepts.hpp>
+#include <hotline/log/rendition.hpp>
 #include <hotline/options.hpp>
 #include <hotline/room/spans.hpp>
 #include <hotline/session/filter.hpp>
@@ -30,6 +31,8 @@ class room_output {
   virtual bool allows_gap(session&) = 0;
   /// A `gap` message for the session's lane.
   virtual std::string gap_message(sequence from, sequence to) = 0;
+  /// For sessions that take it. Not null while there is one.
+  virtual message_compression* compression() noexcept = 0;
 
  protected:
   ~room_output() = default;
@@ -44,12 +47,13 @@ class room_output {
   return !s.blocked;
 }
 
-/// The sessions of one room that share a filter.
+/// The sessions of one room that get the same bytes.
 struct room_group {
   filter wanted;
+  bool compressed = false;
   std::size_t members = 0;        ///< current or not
   sequence last_sent = 0;         ///< to those who are current
-  std::vector<session*> current;  ///< those at `flushed`, with an empty lane and a socket that takes more
+  std::vector<session*> current{};  ///< those at `flushed`, with an empty lane and a socket that takes more
 };
 
 /// The listeners of one project on one loop.
@@ -69,7 +73,7 @@ class room {
   [[nodiscard]] Stream& stream() noexcept { return *stream_; }
   [[nodiscard]] sequence flushed() const noexcept { return flushed_; }
   [[nodiscard]] std::size_t size() const noexcept { return members_; }
-  [[nodiscard]] std::size_t groups() const noexcept { return groups_.size(); }
+  [[nodiscard]] std::size_t groups() const noexcept { return plain_.size() + compressed_.size(); }
   [[nodiscard]] const filter& filter_of(const session& s) const noexcept { return s.place.group->wanted; }
 
   /// The session hears what is appended from here on, or, with `back`, what comes after that many events before the
@@ -112,23 +116,24 @@ class room {
   /// Takes everybody who is current to the log's end.
   void flush() {
     for (;;) {
-      const sequence end = stream_->bounds().end;
+      const auto [oldest, end] = stream_->bounds();
       if (end == flushed_) return;
+      if (!compressed_.empty()) stream_->rendition().forget_before(oldest);
       stream_->read(flushed_, end, flush_bytes, batch_);
       if (batch_.entries.empty() || batch_.entries.front().seq != flushed_ + 1) {
         // More was appended in one turn than the log holds. Each goes on by itself, and is told of the gap.
-        for (auto& [wanted, group] : groups_) {
-          while (!group->current.empty()) {
-            session& s = *group->current.back();
+        for_each_group([&](room_group& group) {
+          while (!group.current.empty()) {
+            session& s = *group.current.back();
             lag(s);
             make_busy(s);
           }
-        }
+        });
         flushed_ = end;
         release_batch();
         continue;
       }
-      for (auto& [wanted, group] : groups_) flush_group(*group);
+      for_each_group([&](room_group& group) { flush_group(group); });
       flushed_ = batch_.entries.back().seq;
       release_batch();
     }
@@ -170,13 +175,19 @@ class room {
  private:
   static constexpr std::size_t flush_bytes = 1024 * 1024;
   static constexpr std::size_t kept_entries = 1024;
+  using group_map = std::unordered_map<filter, std::unique_ptr<room_group>>;
+
+  template <class F>
+  void for_each_group(F f) {
+    for (auto& [wanted, group] : plain_) f(*group);
+    for (auto& [wanted, group] : compressed_) f(*group);
+  }
 
   void enter(session& s, const filter& wanted) {
-    auto found = groups_.find(wanted);
-    if (found == groups_.end()) {
-      found = groups_.emplace(wanted, std::make_unique<room_group>()).first;
-      found->second->wanted = wanted;
-    }
+    group_map& groups = s.takes_deflate ? compressed_ : plain_;
+    auto found = groups.find(wanted);
+    if (found == groups.end())
+      found = groups.emplace(wanted, std::make_unique<room_group>(room_group{wanted, s.takes_deflate})).first;
     room_group& group = *found->second;
     ++group.members;
     s.place.group = &group;
@@ -195,7 +206,9 @@ class room {
       s.place.busy = false;
     }
     room_group& group = *std::exchange(s.place.group, nullptr);
-    if (--group.members == 0) groups_.erase(groups_.find(group.wanted));
+    if (--group.members > 0) return;
+    group_map& groups = group.compressed ? compressed_ : plain_;
+    groups.erase(groups.find(group.wanted));
   }
 
   void make_current(session& s) {
@@ -241,7 +254,8 @@ class room {
 
   void flush_group(room_group& group) {
     if (group.wanted.hears_nothing() || group.current.empty()) return;
-    spans_.select(batch_, group.wanted, superseded::sent);
+    const log_batch& batch = as_sent_to(group, superseded::sent);
+    spans_.select(batch, group.wanted, superseded::sent);
     if (spans_.bytes() == 0) return;
     group.last_sent = spans_.last();
     // Backwards: who lags is replaced by the last, who was served already.
@@ -252,15 +266,23 @@ class room {
       if (taken == spans_.bytes()) continue;
       lag(s);
       s.blocked = true;
-      stand_after(s, group.wanted, superseded::sent, taken);
+      stand_after(s, batch, superseded::sent, taken);
     }
   }
 
+  // The batch, with the group's share of it compressed if it takes it so.
+  [[nodiscard]] const log_batch& as_sent_to(const room_group& group, superseded old) {
+    if (!group.compressed) return batch_;
+    const auto is_theirs = [&](const log_entry& entry) { return is_heard(entry, group.wanted, old); };
+    stream_->rendition().render(batch_, is_theirs, *output_.compression(), rendered_);
+    return rendered_;
+  }
+
   // Sets the cursor to the last entry of the batch that `taken` bytes reached, and keeps the rest of a torn frame.
-  void stand_after(session& s, const filter& wanted, superseded old, std::size_t taken) {
-    s.cursor = batch_.entries.front().seq - 1;
-    for (const log_entry& entry : batch_.entries) {
-      if (!is_heard(entry, wanted, old)) {
+  void stand_after(session& s, const log_batch& batch, superseded old, std::size_t taken) {
+    s.cursor = batch.entries.front().seq - 1;
+    for (const log_entry& entry : batch.entries) {
+      if (!is_heard(entry, s.place.group->wanted, old)) {
         s.cursor = entry.seq;
         continue;
       }
@@ -296,11 +318,12 @@ class room {
         if (!write_lane(s)) return;
         continue;
       }
-      spans_.select(batch_, wanted, superseded::skipped);
+      const log_batch& batch = as_sent_to(*s.place.group, superseded::skipped);
+      spans_.select(batch, wanted, superseded::skipped);
       const std::size_t taken = spans_.bytes() == 0 ? 0 : output_.write(s, spans_.spans());
       if (taken != spans_.bytes()) {
         s.blocked = true;
-        stand_after(s, wanted, superseded::skipped, taken);
+        stand_after(s, batch, superseded::skipped, taken);
         return release_batch();
       }
       s.cursor = batch_.entries.back().seq;
@@ -318,17 +341,22 @@ class room {
 
   // What the log evicts should go, not wait here for the next turn.
   void release_batch() {
-    batch_.pins.clear();
-    if (batch_.entries.capacity() > kept_entries) std::vector<log_entry>().swap(batch_.entries);
+    for (log_batch* const batch : {&batch_, &rendered_}) {
+      batch->pins.clear();
+      batch->entries.clear();
+      if (batch->entries.capacity() > kept_entries) std::vector<log_entry>().swap(batch->entries);
+    }
   }
 
   const std::shared_ptr<Stream> stream_;
   room_output& output_;
   const std::size_t catch_up_bytes_;
-  std::unordered_map<filter, std::unique_ptr<room_group>> groups_;
+  group_map plain_;
+  group_map compressed_;
   std::vector<session*> lagging_;  // all who are not current
   std::vector<session*> busy_;     // of those, who does not wait for its socket
   log_batch batch_;
+  log_batch rendered_;  // the same for who takes it compressed; empty until one does
   span_list spans_;
   sequence flushed_;
   std::size_t members_ = 0;

@@ -83,11 +83,14 @@ class session {
   /// Any thread.
   [[nodiscard]] steady_time last_heard() const noexcept { return last_heard_.load(std::memory_order_relaxed); }
 
-  /// Takes bytes from the front of `bytes` until something is to be told. Call again until `need_more`.
-  [[nodiscard]] received receive(std::span<char>& bytes, steady_time now, decoder_pool& decoders) {
+  /// Takes bytes from the front of `bytes` until something is to be told. Call again until `need_more`. `compression` is
+  /// for those with whom it was agreed on.
+  [[nodiscard]] received receive(std::span<char>& bytes, steady_time now, decoder_pool& decoders,
+                                 message_compression* compression = nullptr) {
     if (!bytes.empty()) last_heard_.store(now, std::memory_order_relaxed);
     if (phase_ == phase::head) return receive_head(bytes);
-    if (phase_ == phase::open || phase_ == phase::closing) return receive_frames(bytes, decoders);
+    if (phase_ == phase::open || phase_ == phase::closing)
+      return receive_frames(bytes, decoders, takes_deflate ? compression : nullptr);
     bytes = {};
     return {};
   }
@@ -177,9 +180,10 @@ class session {
   }
 
   control_lane lane;
-  sequence cursor = 0;   ///< the last event of the log that was sent, or passed over
-  sequence told_at = 0;  ///< of what passed it by, the last that it was told of: with `connected`, or a position
-  bool blocked = false;  ///< the socket took less than it was given: wait until it is writable
+  sequence cursor = 0;         ///< the last event of the log that was sent, or passed over
+  sequence told_at = 0;        ///< of what passed it by, the last that it was told of: with `connected`, or a position
+  bool blocked = false;        ///< the socket took less than it was given: wait until it is writable
+  bool takes_deflate = false;  ///< permessage-deflate was agreed on
   room_place place;
 
  private:
@@ -197,7 +201,8 @@ class session {
     return {.what = inbound::refused, .status = head_->status()};
   }
 
-  [[nodiscard]] received receive_frames(std::span<char>& bytes, decoder_pool& decoders) {
+  [[nodiscard]] received receive_frames(std::span<char>& bytes, decoder_pool& decoders,
+                                        message_compression* compression) {
     for (;;) {
       if (bytes.empty() || !answer_expected_) {
         bytes = {};
@@ -205,7 +210,7 @@ class session {
         if (decoder_ && (!answer_expected_ || decoder_->idle())) decoders.give_back(std::move(decoder_));
         return {};
       }
-      if (!decoder_) decoder_ = decoders.lend();
+      if (!decoder_) decoder_ = decoders.lend(compression);
       const decode_result step = decoder_->consume(bytes);
       bytes = bytes.subspan(step.consumed);
       const bool listening = phase_ == phase::open;

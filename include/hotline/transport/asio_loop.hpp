@@ -151,7 +151,6 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
         buffers[count++] = asio::buffer(*next);
         offered += next->size();
       }
-      if (count == 0) break;
       const std::size_t sent = send(c, std::span<const asio::const_buffer>(buffers.data(), count), offered);
       taken += sent;
       if (sent < offered) break;
@@ -184,8 +183,8 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
   }
 
  private:
-  using clock = std::chrono::steady_clock;
-  using timer = asio::basic_waitable_timer<clock, asio::wait_traits<clock>, Executor>;
+  using timer =
+      asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
   // ----------------------------------------------------------------------------------- listening and ticking
 

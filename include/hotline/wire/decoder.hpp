@@ -1,6 +1,7 @@
 // Inbound 2/6: bytes become messages and control frames. No I/O here.
 #pragma once
 
+#include <hotline/concepts.hpp>
 #include <hotline/options.hpp>
 #include <hotline/types.hpp>
 #include <hotline/wire/frame.hpp>
@@ -63,6 +64,10 @@ class decoder {
   explicit decoder(const session_limits& limits)
       : message_bytes_(limits.message_bytes), message_fragments_(limits.message_fragments) {}
 
+  /// What inflates the messages of a client with which permessage-deflate was agreed on; until `reset()`. Null: none may
+  /// be compressed.
+  void inflate_with(message_compression* compression) noexcept { compression_ = compression; }
+
   /// Takes bytes from the front of `bytes` up to the end of the first message or control frame; call again with the
   /// rest. The bytes are unmasked in place, and a message that lies in them whole is not copied.
   [[nodiscard]] decode_result consume(std::span<char> bytes) {
@@ -72,7 +77,7 @@ class decoder {
     std::span<char> rest = bytes;
     for (;;) {
       if (phase_ == phase::header) {
-        const auto header = frames_.read(rest, fragments_ > 0);
+        const auto header = frames_.read(rest, fragments_ > 0, compression_ != nullptr);
         if (header == frame_reader::state::partial) return {decode_event::need_more, bytes.size()};
         if (header == frame_reader::state::refused) return fail(close_code::protocol_error, bytes.size());
         if (!begin_frame()) return fail(close_code::message_too_big, bytes.size());
@@ -103,6 +108,7 @@ class decoder {
     frames_.next();
     phase_ = phase::header;
     fragments_ = 0;
+    compression_ = nullptr;
   }
 
   /// How much the decoder's buffer takes, used or not.
@@ -123,7 +129,10 @@ class decoder {
       // What was kept is never over the limit, so this difference cannot wrap, whatever the header announces.
       if (size > message_bytes_ - message_.size()) return false;
       if (fragments_ >= message_fragments_) return false;
-      if (fragments_++ == 0) message_opcode_ = frames_.opcode();
+      if (fragments_++ == 0) {
+        message_opcode_ = frames_.opcode();
+        compressed_ = frames_.is_compressed();
+      }
     }
     frame_size_ = static_cast<std::size_t>(size);
     frame_taken_ = 0;
@@ -175,6 +184,15 @@ class decoder {
     if (!fin) return std::nullopt;
     fragments_ = 0;
     delivered_ = true;
+    if (compressed_) {
+      const auto [outcome, message] = compression_->inflate(payload, message_bytes_);
+      if (outcome != message_compression::outcome::inflated) {
+        const bool too_big = outcome == message_compression::outcome::too_big;
+        return decode_result{decode_event::failed, 0,
+                             too_big ? close_code::message_too_big : close_code::invalid_payload};
+      }
+      payload = message;
+    }
     const bool text = message_opcode_ == opcode::text;
     if (text && !is_utf8(payload)) return decode_result{decode_event::failed, 0, close_code::invalid_payload, {}};
     return decode_result{text ? decode_event::text : decode_event::binary, 0, close_code::normal, payload};
@@ -197,12 +215,14 @@ class decoder {
     delivered_ = false;
   }
 
-  std::size_t message_bytes_;
+  std::size_t message_bytes_;  // as it came, and inflated
   std::size_t message_fragments_;
+  message_compression* compression_ = nullptr;
   frame_reader frames_;
   phase phase_ = phase::header;
   close_code why_ = close_code::normal;
   opcode message_opcode_ = opcode::text;  // of the message's first frame
+  bool compressed_ = false;               // the message under way
   bool delivered_ = false;                // message_ was handed out and is done with
   std::size_t fragments_ = 0;             // frames of the message under way
   std::size_t frame_size_ = 0;

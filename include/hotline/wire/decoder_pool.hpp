@@ -16,11 +16,16 @@ class decoder_pool {
  public:
   explicit decoder_pool(const session_limits& limits) : limits_(limits) {}
 
-  /// A fresh decoder. It may outlive the pool.
-  [[nodiscard]] std::unique_ptr<decoder> lend() {
-    if (spare_.empty()) return std::make_unique<decoder>(limits_);
-    std::unique_ptr<decoder> lent = std::move(spare_.back());
-    spare_.pop_back();
+  /// A fresh decoder, of messages that may be compressed when there is what inflates them. It may outlive the pool.
+  [[nodiscard]] std::unique_ptr<decoder> lend(message_compression* compression = nullptr) {
+    std::unique_ptr<decoder> lent;
+    if (spare_.empty()) {
+      lent = std::make_unique<decoder>(limits_);
+    } else {
+      lent = std::move(spare_.back());
+      spare_.pop_back();
+    }
+    lent->inflate_with(compression);
     return lent;
   }
 

@@ -23,13 +23,18 @@ struct frame_header {
   [[nodiscard]] std::string_view view() const noexcept { return {bytes.data(), size}; }
 };
 
+/// Whether a message's payload is compressed (RFC 7692 section 6): then its first frame has RSV1.
+enum class compressed : bool { no, yes };
+
 /// The header of a whole message in one unmasked frame, its length in the shortest form (RFC 6455 section 5.2).
 /// Written out here and not taken from websocketpp, so that emitting needs none of it; a test holds the two equal.
-[[nodiscard]] constexpr frame_header make_frame_header(opcode op, std::size_t payload_size) noexcept {
+[[nodiscard]] constexpr frame_header make_frame_header(opcode op, std::size_t payload_size,
+                                                      compressed how = compressed::no) noexcept {
   constexpr unsigned fin = 0x80;
+  const unsigned rsv1 = how == compressed::yes ? 0x40 : 0;
   frame_header header;
   const auto put = [&](std::uint64_t byte) { header.bytes[header.size++] = static_cast<char>(byte & 0xFFU); };
-  put(fin | static_cast<unsigned>(op));
+  put(fin | rsv1 | static_cast<unsigned>(op));
   const std::uint64_t length = payload_size;
   int length_bytes = 0;
   if (length < 126) {
@@ -43,6 +48,12 @@ struct frame_header {
   }
   for (int i = length_bytes; i > 0; --i) put(length >> (8 * (i - 1)));
   return header;
+}
+
+/// The size of the header with which an unmasked frame begins.
+[[nodiscard]] constexpr std::size_t frame_header_size(std::string_view frame) noexcept {
+  const int length = static_cast<unsigned char>(frame[1]) & 127;
+  return length == 127 ? 10 : length == 126 ? 4 : 2;
 }
 
 /// Appends a whole frame to `out`. A control frame's payload must be within `control_payload_bytes`.

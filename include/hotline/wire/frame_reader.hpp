@@ -12,7 +12,7 @@
 
 namespace hotline::detail {
 
-/// What websocketpp's processor is built from. Extensions are neither offered nor taken.
+/// What websocketpp's processor is built from. Extensions are none of its business.
 struct codec_config {
   /// Only clients mask, so a server's processor never asks for a key.
   struct no_randomness {
@@ -43,13 +43,13 @@ class frame_reader : private websocketpp::processor::hybi13<codec_config> {
   frame_reader() : processor(false, true, nullptr, randomness()) {}
 
   /// Takes header bytes from the front of `bytes`, never a payload's. `in_message`: a fragmented message is under way,
-  /// so a data frame must continue it. After `complete`, look at the header, take the payload and call `next()`.
+  /// so a data frame must continue it. `may_compress`: permessage-deflate was agreed on. After `complete`, look at the header, take the payload and call `next()`.
   /// After `refused` (RFC 6455 section 5.2, 5.4 or 5.5 is broken) there is nothing more to read.
-  [[nodiscard]] state read(std::span<char>& bytes, bool in_message) {
+  [[nodiscard]] state read(std::span<char>& bytes, bool in_message, bool may_compress = false) {
     if (m_state == HEADER_BASIC) {
       take(bytes, copy_basic_header_bytes(data(bytes), bytes.size()));
       if (m_bytes_needed > 0) return state::partial;
-      if (breaks_rules(in_message)) return refuse();
+      if (breaks_rules(in_message, may_compress)) return refuse();
       m_state = HEADER_EXTENDED;
       m_cursor = 0;
       m_bytes_needed = websocketpp::frame::get_header_len(m_basic_header) - websocketpp::frame::BASIC_HEADER_LENGTH;
@@ -66,6 +66,8 @@ class frame_reader : private websocketpp::processor::hybi13<codec_config> {
   }
 
   [[nodiscard]] bool fin() const { return websocketpp::frame::get_fin(m_basic_header); }
+  /// The message that this frame begins is compressed (RFC 7692 section 6).
+  [[nodiscard]] bool is_compressed() const { return websocketpp::frame::get_rsv1(m_basic_header); }
   [[nodiscard]] detail::opcode opcode() const { return static_cast<detail::opcode>(m_basic_header.b0 & 0x0FU); }
   [[nodiscard]] std::uint64_t payload_size() const {
     return websocketpp::frame::get_payload_size(m_basic_header, m_extended_header);
@@ -92,11 +94,12 @@ class frame_reader : private websocketpp::processor::hybi13<codec_config> {
   static std::uint8_t* data(std::span<char> bytes) { return reinterpret_cast<std::uint8_t*>(bytes.data()); }
   static void take(std::span<char>& bytes, std::size_t count) { bytes = bytes.subspan(count); }
 
-  [[nodiscard]] bool breaks_rules(bool in_message) const {
-    // With an extension that uses RSV1, only a message's first frame may carry it (RFC 7692 section 6.1).
-    const bool continuation = opcode() == detail::opcode::continuation;
-    if (continuation && websocketpp::frame::get_rsv1(m_basic_header)) return true;
-    return static_cast<bool>(validate_incoming_basic_header(m_basic_header, true, !in_message));
+  [[nodiscard]] bool breaks_rules(bool in_message, bool may_compress) const {
+    websocketpp::frame::basic_header header = m_basic_header;
+    // Only a message's first frame may carry it (RFC 7692 section 6.1).
+    const bool begins_message = opcode() == detail::opcode::text || opcode() == detail::opcode::binary;
+    if (may_compress && begins_message) websocketpp::frame::set_rsv1(header, false);
+    return static_cast<bool>(validate_incoming_basic_header(header, true, !in_message));
   }
 
   [[nodiscard]] state refuse() {

@@ -1,6 +1,7 @@
 // Inbound, before the upgrade: a request becomes the answer that opens a WebSocket, or a refusal. No I/O here.
 #pragma once
 
+#include <hotline/wire/deflate_offer.hpp>
 #include <hotline/wire/digest.hpp>
 #include <hotline/wire/head_reader.hpp>
 #include <hotline/wire/http.hpp>
@@ -17,6 +18,7 @@ namespace hotline::detail {
 struct upgrade {
   int status = 0;             ///< 101, or why not
   std::string response_head;  ///< the whole answer; other than with 101 the connection ends behind it
+  bool deflate = false;       ///< permessage-deflate was agreed on
 };
 
 /// Whether `key` is 16 bytes in base64 (RFC 6455 section 4.1).
@@ -39,11 +41,12 @@ struct upgrade {
 }
 
 /// Checks a request to upgrade (RFC 6455 section 4.2.1) and writes the answer: 101, else 405 for a method other than
-/// GET, 426 for one that names no upgrade or another version than 13, 400 for the rest.
-[[nodiscard]] inline upgrade accept_upgrade(const http_request& request) {
+/// GET, 426 for one that names no upgrade or another version than 13, 400 for the rest. `may_deflate`: an offer of
+/// permessage-deflate that can be kept is taken.
+[[nodiscard]] inline upgrade accept_upgrade(const http_request& request, bool may_deflate = false) {
   const auto refusal = [&](int status) {
     http_response response = plain_response(status);
-    return upgrade{status, serialize(response, request.method == "HEAD")};
+    return upgrade{status, serialize(response, request.method == "HEAD"), false};
   };
   if (request.method != "GET") return refusal(405);
   if (!request.has_header("Upgrade")) return refusal(426);
@@ -54,9 +57,13 @@ struct upgrade {
   if (request.header_count("Sec-WebSocket-Key") != 1 || !is_websocket_key(key)) return refusal(400);
 
   // No Sec-WebSocket-Protocol: hotline speaks one protocol and numbers its versions in `connected`, and a name that
-  // the client did not offer would make it hang up. No Sec-WebSocket-Extensions: none are taken, offers are ignored.
-  upgrade accepted{101, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"};
-  accepted.response_head.append("Sec-WebSocket-Accept: ").append(accept_key(key)).append("\r\n\r\n");
+  // the client did not offer would make it hang up.
+  upgrade accepted{101, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+                   may_deflate && offers_deflate(request)};
+  accepted.response_head.append("Sec-WebSocket-Accept: ").append(accept_key(key)).append("\r\n");
+  if (accepted.deflate)
+    accepted.response_head.append("Sec-WebSocket-Extensions: ").append(deflate_answer).append("\r\n");
+  accepted.response_head.append("\r\n");
   return accepted;
 }
 

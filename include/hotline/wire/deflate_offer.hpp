@@ -1,0 +1,111 @@
+#pragma once
+// Inbound, before the upgrade: which of a client's offers of permessage-deflate is taken. No I/O here.
+
+#include <hotline/wire/http.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string_view>
+#include <utility>
+
+namespace hotline::detail {
+
+/// What is answered to an offer that is taken (RFC 7692 section 7.1.1): neither side carries a context from one message
+/// to the next.
+inline constexpr std::string_view deflate_answer =
+    "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+
+/// Reads one value of Sec-WebSocket-Extensions (RFC 6455 section 9.1), a part at a time.
+class extension_reader {
+ public:
+  explicit extension_reader(std::string_view text) : rest_(text) {}
+
+  /// Blanks, then `c`. False, and nothing is taken, when something else is there.
+  bool take(char c) {
+    skip_blanks();
+    if (rest_.empty() || rest_.front() != c) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+
+  /// Blanks, then a token (RFC 9110 section 5.6.2); empty when there is none.
+  std::string_view take_token() {
+    skip_blanks();
+    const auto end = std::find_if_not(rest_.begin(), rest_.end(), is_token_char);
+    const auto token = rest_.substr(0, static_cast<std::size_t>(end - rest_.begin()));
+    rest_.remove_prefix(token.size());
+    return token;
+  }
+
+  /// A token, or one in quotes; section 9.1 wants no more of a quoted string.
+  std::string_view take_value() {
+    if (!take('"')) return take_token();
+    const std::string_view value = take_token();
+    return !rest_.empty() && take('"') ? value : std::string_view();
+  }
+
+  [[nodiscard]] bool at_end() {
+    skip_blanks();
+    return rest_.empty();
+  }
+
+ private:
+  void skip_blanks() { rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t"), rest_.size())); }
+
+  std::string_view rest_;
+};
+
+/// One offer of permessage-deflate, as far as it matters whether we can keep it (RFC 7692 section 7.1).
+class deflate_offer {
+ public:
+  /// False when the parameter is unknown, comes again or has a value that it must not have: such an offer is declined.
+  bool add(std::string_view name, bool has_value, std::string_view value) {
+    static constexpr std::array names{
+        std::string_view("server_no_context_takeover"), std::string_view("client_no_context_takeover"),
+        std::string_view("server_max_window_bits"), std::string_view("client_max_window_bits")};
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (found == names.end() || std::exchange(seen_[static_cast<std::size_t>(found - names.begin())], true))
+      return false;
+    switch (found - names.begin()) {
+      case 2: return value == "15";  // ours is compressed once for all, so a smaller window for one can't be had
+      case 3: return !has_value || is_window(value);
+      default: return !has_value;
+    }
+  }
+
+ private:
+  static bool is_window(std::string_view bits) {
+    if (bits.size() == 1) return bits == "8" || bits == "9";
+    return bits.size() == 2 && bits[0] == '1' && bits[1] >= '0' && bits[1] <= '5';
+  }
+
+  std::array<bool, 4> seen_{};
+};
+
+/// Whether one of the request's offers can be taken. A header that breaks the grammar offers nothing.
+[[nodiscard]] inline bool offers_deflate(const http_request& request) {
+  bool acceptable = false;
+  for (const auto& [name, text] : request.headers) {
+    if (!equal_ignoring_case(name, "Sec-WebSocket-Extensions")) continue;
+    extension_reader reader(text);
+    do {
+      const std::string_view extension = reader.take_token();
+      if (extension.empty()) return false;
+      bool ours = extension == "permessage-deflate";
+      deflate_offer offer;
+      while (reader.take(';')) {
+        const std::string_view parameter = reader.take_token();
+        const bool has_value = reader.take('=');
+        const std::string_view value = has_value ? reader.take_value() : std::string_view();
+        if (parameter.empty() || (has_value && value.empty())) return false;
+        ours = ours && offer.add(parameter, has_value, value);
+      }
+      acceptable = acceptable || ours;
+    } while (reader.take(','));
+    if (!reader.at_end()) return false;
+  }
+  return acceptable;
+}
+
+}  // namespace hotline::detail
