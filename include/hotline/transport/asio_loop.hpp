@@ -139,15 +139,14 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
 
   std::size_t write(connection& c, std::span<const std::string_view> spans) {
     if (c.closing_ || c.ended_ || c.awaits_output_) return 0;
-    // Mostly it is one, and a plain send costs the kernel less than a gathering one.
-    if (spans.size() == 1) return send(c, asio::buffer(spans.front()), spans.front().size());
+    if (spans.size() == 1)  // mostly: and a plain send costs the kernel less than a gathering one
+      return send(c, asio::buffer(spans.front()), spans.front().size());
     std::array<asio::const_buffer, 64> buffers;  // as many as Asio hands to the kernel at once
     std::size_t taken = 0;
     for (auto next = spans.begin(); next != spans.end();) {
       std::size_t count = 0;
       std::size_t offered = 0;
       for (; next != spans.end() && count < buffers.size(); ++next) {
-        if (next->empty()) continue;
         buffers[count++] = asio::buffer(*next);
         offered += next->size();
       }
