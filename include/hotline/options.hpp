@@ -25,9 +25,10 @@ struct session_limits {
 
 /// What is read before a connection has upgraded.
 struct handshake_limits {
-  std::size_t head_bytes = 8 * 1024;          ///< request line and headers; over it: 431
-  std::size_t headers = 100;                  ///< over it: 431
-  std::chrono::milliseconds timeout{10'000};  ///< for the whole head, not per byte; over it: 408
+  std::size_t head_bytes = 8 * 1024;  ///< request line and headers; over it: 431
+  std::size_t headers = 100;          ///< over it: 431
+  /// For the whole head, not per byte, and for the host to say who it is; over it: 408, and 503 when the host was slow.
+  std::chrono::milliseconds timeout{10'000};
 };
 
 /// What one project's log keeps. The log is also the queue of every slow client: older than this is a `gap` for it.

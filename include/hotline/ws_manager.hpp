@@ -15,6 +15,7 @@
 #include <hotline/options.hpp>
 #include <hotline/protocol/event_message.hpp>
 #include <hotline/protocol/json_object.hpp>
+#include <hotline/session/admission.hpp>
 #include <hotline/session/connection_info.hpp>
 #include <hotline/session/heartbeat.hpp>
 #include <hotline/types.hpp>
@@ -131,10 +132,16 @@ class ws_manager {
   }
 
   /// Decides who may connect, from the request (its headers, its query) and the project's id, before the upgrade and at
-  /// every connect anew, resumes included: a session goes on only for the principal that it began with. When `f` throws,
-  /// the client gets 500. Without it everybody may, as nobody in particular.
-  void authenticate(std::function<admission(const http_request&, std::string_view project)> f) {
-    core_.calls.authenticate = std::move(f);
+  /// every connect anew, resumes included: a session goes on only for the principal that it began with. `f(request,
+  /// project)` returns an `admission`; `f(request, project, responder)` answers through an `admission_responder`, now or
+  /// later, from any thread, within `handshake_limits::timeout` (else the client gets 503). Both arguments are gone when
+  /// `f` has returned. When `f` throws or gives no answer, the client gets 500. Without it everybody may connect, as
+  /// nobody in particular.
+  template <class F>
+  requires detail::admits_now<F, const http_request&, std::string_view> ||
+      detail::admits_later<F, const http_request&, std::string_view>
+  void authenticate(F f) {
+    core_.calls.authenticate = detail::as_admitter<const http_request&, std::string_view>(std::move(f));
   }
 
   /// Offers permessage-deflate (RFC 7692) to clients that ask for it, such as browsers: `hotline::permessage_deflate` of

@@ -3,6 +3,7 @@
 
 #include <hotline/command/command_client.hpp>
 #include <hotline/command/command_table.hpp>
+#include <hotline/manager/route.hpp>
 #include <hotline/protocol/answers.hpp>
 #include <hotline/session/connection_info.hpp>
 #include <hotline/session/filter.hpp>
@@ -130,12 +131,13 @@ class client final : public session, public command_client {
   room_type* room = nullptr;  ///< while it hears events
   filter wanted;              ///< as the room knows it; kept for when it has left
   bool subscribed = false;
-  bool paused = false;           ///< not read from, until its lane is shorter
-  std::string unread;            ///< of the last read before that, what was not looked at
-  bool touched = false;          ///< has something to send when the turn ends
-  bool overflowed = false;       ///< was answered more, while it waited, than is kept for it
-  std::string inherited_frames;  ///< what the session was answered while it waited; behind `connected`
-  digest resume_secret{};        ///< of the token that it was given last
+  std::unique_ptr<reception> asks;  ///< while it is not decided whether it may come in
+  bool paused = false;              ///< not read from, until its lane is shorter, or it is let in
+  std::string unread;               ///< of the last read before that, what was not looked at
+  bool touched = false;             ///< has something to send when the turn ends
+  bool overflowed = false;          ///< was answered more, while it waited, than is kept for it
+  std::string inherited_frames;     ///< what the session was answered while it waited; behind `connected`
+  digest resume_secret{};           ///< of the token that it was given last
   close_code ended_with = close_code::abnormal;
   std::string ended_because;
 

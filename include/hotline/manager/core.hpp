@@ -9,6 +9,7 @@
 #include <hotline/manager/parked_sessions.hpp>
 #include <hotline/manager/route.hpp>
 #include <hotline/options.hpp>
+#include <hotline/session/admission.hpp>
 #include <hotline/session/resume.hpp>
 #include <hotline/types.hpp>
 #include <hotline/wire/decoder_pool.hpp>
@@ -17,6 +18,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -85,8 +87,10 @@ class manager_core final : public transport_receiver<typename Transport::connect
     state_ = state::stopping;
     drain_until_ = now() + options_.drain_timeout;
     transport_.stop_accepting();
-    for (auto& [number, c] : outbound.clients)
+    for (auto& [number, c] : outbound.clients) {
       if (c->at() == session::phase::head) transport_.abort(*c->connection);
+      if (c->at() == session::phase::waiting) c->respond(serialize(plain_response(503)), now());
+    }
     outbound.drain();
     // Nobody can come back for the answers. Not at once: it may be one of them whose command stops us.
     post([this] {
@@ -166,6 +170,10 @@ class manager_core final : public transport_receiver<typename Transport::connect
           c->respond(serialize(plain_response(408)), at);
           outbound.turns.touch(*c);
           break;
+        case session::due::admission_timeout:
+          c->respond(serialize(plain_response(503)), at);
+          outbound.turns.touch(*c);
+          break;
         case session::due::heartbeat_lost:
           outbound.close(*c, close_code::heartbeat_timeout, "nothing was heard");
           break;
@@ -189,7 +197,12 @@ class manager_core final : public transport_receiver<typename Transport::connect
       const session::received got = c.receive(bytes, at, decoders_, outbound.compression());
       switch (got.what) {
         case session::inbound::need_more: return outbound.turns.touch(c);
-        case session::inbound::request: answer_request(c, at); break;
+        case session::inbound::request:
+          answer_request(c, at);
+          if (c.at() != session::phase::waiting) break;
+          c.paused = true;
+          c.unread.assign(bytes.data(), bytes.size());
+          return transport_.pause_reading(*c.connection);
         case session::inbound::refused: c.respond(serialize(plain_response(got.status)), at); break;
         case session::inbound::message:
           desk.receive(c, got.text, at, wall());
@@ -219,21 +232,66 @@ class manager_core final : public transport_receiver<typename Transport::connect
     calls.guard("a rule of the options",
                 [&] { answer = receive_request(request, options_, calls, outbound.compression() != nullptr); });
     if (!answer.upgraded) return c.respond(answer.response, at);
-    c.upgrade(answer.response, at);
-    c.takes_deflate = answer.deflate;
-    welcome(c, std::move(answer));
+    c.asks = std::make_unique<reception>(std::move(answer));
+    if (!calls.authenticate) return admit(c, admission());
+    inquiry asked(*this, c.number());
+    std::optional<admission> told;
+    calls.guard("authenticate", [&] { told = calls.authenticate(request, c.asks->project, asked); });
+    if (!told && asked.made()) return c.wait();
+    admit(c, std::move(told));
   }
 
-  void welcome(client_type& c, reception let_in) {
+  // Asks who a client is; the answer may come later, from any thread.
+  class inquiry final : public admission_source {
+   public:
+    inquiry(manager_core& core, std::uint64_t number) : core_(core), number_(number) {}
+
+    [[nodiscard]] admission_responder make() override {
+      made_ = true;
+      return admission_responder(
+          [&core = core_, mail = core_.mailbox_, number = number_](std::optional<admission> told) {
+            // Runs while the manager is there, or never.
+            mail->post([&core, number, told = std::move(told)] { core.admit(number, told); });
+          });
+    }
+
+    [[nodiscard]] bool made() const noexcept { return made_; }
+
+   private:
+    manager_core& core_;
+    std::uint64_t number_;
+    bool made_ = false;
+  };
+
+  // It may be gone by now, or have been turned away.
+  void admit(std::uint64_t number, std::optional<admission> told) {
+    client_type* const c = outbound.clients.find_connected(number);
+    if (c == nullptr || c->at() != session::phase::waiting) return;
+    const turn scope(outbound.turns);
+    admit(*c, std::move(told));
+    outbound.turns.touch(*c);
+  }
+
+  // Nothing: the host has failed to say.
+  void admit(client_type& c, std::optional<admission> told) {
+    const std::unique_ptr<reception> asks = std::move(c.asks);
+    int refusal = told ? told->refusal : 500;
+    if (state_ != state::running) refusal = 503;
+    if (refusal != 0) return c.respond(serialize(plain_response(refusal)), now());
+    c.upgrade(asks->response, now());
+    c.takes_deflate = asks->deflate;
+    welcome(c, std::move(*asks), std::move(told->principal));
+  }
+
+  void welcome(client_type& c, reception let_in, std::string principal) {
     const entry_request& entry = let_in.entry;
     resume_refusal refused = resume_refusal::none;
-    if (entry.resume) refused = take_over(c, let_in.project, let_in.principal, *entry.resume);
+    if (entry.resume) refused = take_over(c, let_in.project, principal, *entry.resume);
     room_type& room = outbound.rooms.open(let_in.project);
     const bool resumed = entry.resume && refused == resume_refusal::none;
     std::shared_ptr<const void> stream = log_->open(let_in.project);
     outbound.clients.change([&] {
-      c.welcome(client_book<client_type>::id_of(c.number()), room, std::move(stream), std::move(let_in.principal),
-                wall());
+      c.welcome(client_book<client_type>::id_of(c.number()), room, std::move(stream), std::move(principal), wall());
       if (!resumed) c.wanted = options_.hears_all ? filter::everything() : filter();
     });
     if (resumed)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hotline/session/admission.hpp>
 #include <hotline/session/connection_info.hpp>
 #include <hotline/types.hpp>
 #include <hotline/wire/http.hpp>
@@ -9,7 +10,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -18,14 +18,6 @@ namespace hotline {
 
 /// How much a log line matters.
 enum class log_level { debug, info, warning };
-
-/// What a host says of who wants to connect: who it is, or the HTTP status that turns it away.
-struct admission {
-  std::string principal{};  ///< whose session it will be: nobody else can resume it
-  int refusal = 0;          ///< such as 401 or 403; 0: let it in
-
-  [[nodiscard]] static admission refuse(int status) { return {{}, status}; }
-};
 
 namespace detail {
 
@@ -57,7 +49,7 @@ struct hooks {
   hook<void(const connection_info&)> on_session_expired;
   hook<void(const connection_info&, const disconnection&)> on_disconnect;
   hook<std::optional<http_response>(const http_request&)> on_http;
-  hook<admission(const http_request&, std::string_view project)> authenticate;
+  hook<std::optional<admission>(const http_request&, std::string_view project, admission_source&)> authenticate;
   hook<void(std::string_view where, std::exception_ptr)> on_error;
   hook<void(log_level, std::string_view)> on_log;
 

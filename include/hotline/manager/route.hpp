@@ -20,10 +20,9 @@ namespace hotline::detail {
 struct reception {
   std::string response;  ///< to be sent first, as it is
   bool upgraded = false;
-  std::string project{};    ///< when upgraded: the decoded id
-  entry_request entry{};    ///< when upgraded
-  std::string principal{};  ///< when upgraded
-  bool deflate = false;     ///< when upgraded: permessage-deflate was agreed on
+  std::string project{};  ///< when upgraded: the decoded id
+  entry_request entry{};  ///< when upgraded
+  bool deflate = false;   ///< when upgraded: permessage-deflate was agreed on
 };
 
 /// Project ids are percent-decoded once, then judged by the host's rule.
@@ -55,7 +54,8 @@ struct reception {
   return response;
 }
 
-/// Asks the host for what is not below the route's prefix, unless it wants to be a WebSocket.
+/// Asks the host for what is not below the route's prefix, unless it wants to be a WebSocket. Who asks is not looked at:
+/// whether it may is still to be decided.
 [[nodiscard]] inline reception receive_request(const http_request& request, const manager_options& options, hooks& host,
                                                bool may_deflate = false) {
   const bool head_only = request.method == "HEAD";
@@ -74,11 +74,7 @@ struct reception {
   if (opened.status != 101) return {std::move(opened.response_head)};
   std::optional<entry_request> entry = read_entry(request);
   if (!entry) return plain(400);
-  admission who;
-  if (host.authenticate) who = host.authenticate(request, *project);
-  if (who.refusal != 0) return plain(who.refusal);
-  return {std::move(opened.response_head), true,          std::move(*project), std::move(*entry),
-          std::move(who.principal),        opened.deflate};
+  return {std::move(opened.response_head), true, std::move(*project), std::move(*entry), opened.deflate};
 }
 
 }  // namespace hotline::detail

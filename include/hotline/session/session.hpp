@@ -38,16 +38,16 @@ struct room_place {
 
 /// One client, from its first byte to its last.
 ///
-///     head --request--> (upgrade) open --close()/peer's close--> closing --> finished
-///       \--refused, or answered as plain HTTP------------------> responding -> finished
+///     head --request--> [waiting] --(upgrade)--> open --close()/peer's close--> closing --> finished
+///       \------------------\--refused, or answered as plain HTTP--> responding -------------> finished
 class session {
  public:
-  enum class phase : std::uint8_t { head, responding, open, closing, finished };
+  enum class phase : std::uint8_t { head, waiting, responding, open, closing, finished };
 
   /// What the bytes came to.
   enum class inbound : std::uint8_t {
     need_more,    ///< all bytes are used up
-    request,      ///< a whole HTTP head: `take_request()`, then `upgrade` or `respond`
+    request,      ///< a whole HTTP head: `take_request()`, then `upgrade` or `respond`, at once or after `wait`
     refused,      ///< the head broke a rule: `respond` with `status`
     message,      ///< `text` is one message; gone at the next call
     peer_closed,  ///< the peer ended the conversation (its close frame is answered): flush, then end the socket
@@ -63,7 +63,14 @@ class session {
   };
 
   /// What the passing of time came to.
-  enum class due : std::uint8_t { nothing, ping_queued, head_timeout, heartbeat_lost, close_timeout };
+  enum class due : std::uint8_t {
+    nothing,
+    ping_queued,
+    head_timeout,
+    admission_timeout,
+    heartbeat_lost,
+    close_timeout
+  };
 
   session(const manager_options& options, steady_time now, std::uint64_t salt)
       : options_(options),
@@ -96,6 +103,12 @@ class session {
   }
 
   [[nodiscard]] http_request take_request() { return head_->take_request(); }
+
+  /// The host takes its time to say whether the client may come in. Until then nothing is read.
+  void wait() noexcept {
+    head_.reset();
+    phase_ = phase::waiting;
+  }
 
   /// The client speaks WebSocket from here on; `response_head` goes out first.
   void upgrade(std::string_view response_head, steady_time now) {
@@ -164,6 +177,8 @@ class session {
   [[nodiscard]] due tick(steady_time now, const Policy& policy) {
     switch (phase_) {
       case phase::head: return now - connected_at_ >= options_.handshake.timeout ? due::head_timeout : due::nothing;
+      case phase::waiting:
+        return now - connected_at_ >= options_.handshake.timeout ? due::admission_timeout : due::nothing;
       case phase::responding:
       case phase::closing:
       case phase::finished: return now - close_started_ >= options_.close_timeout ? due::close_timeout : due::nothing;

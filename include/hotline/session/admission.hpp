@@ -1,0 +1,97 @@
+#pragma once
+
+#include <hotline/types.hpp>
+
+#include <concepts>
+#include <functional>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace hotline {
+
+/// What a host says of who wants to connect, or to stay: who it is, or the HTTP status that turns it away.
+struct admission {
+  std::string principal{};  ///< whose session it will be: nobody else can resume it
+  int refusal = 0;          ///< such as 401 or 403; 0: let it in
+  /// When this must have been said anew, or the connection is closed with 4001; nothing: never. Calendar time, as tokens
+  /// carry it; it becomes a span when the admission comes, so a clock that is set later moves no deadline.
+  std::optional<wall_time> expires_at{};
+
+  [[nodiscard]] static admission refuse(int status) { return {{}, status, {}}; }
+};
+
+/// The right to admit one client, once, now or later, from any thread. Move-only; answering uses it up. Destroyed
+/// without an answer it turns the client away with 500. It may outlive its client and its manager: then nobody hears.
+class admission_responder {
+ public:
+  /// Any thread; nothing when there was no answer.
+  using receiver = std::function<void(std::optional<admission>)>;
+
+  explicit admission_responder(receiver answered) : answered_(std::move(answered)) {}
+
+  admission_responder(admission_responder&& other) noexcept : answered_(std::exchange(other.answered_, nullptr)) {}
+  admission_responder& operator=(admission_responder&& other) noexcept {
+    if (this != &other) {
+      abandon();
+      answered_ = std::exchange(other.answered_, nullptr);
+    }
+    return *this;
+  }
+  ~admission_responder() { abandon(); }
+
+  void answer(admission told) && {
+    if (const receiver answered = std::exchange(answered_, nullptr)) answered(std::move(told));
+  }
+  void refuse(int status) && { std::move(*this).answer(admission::refuse(status)); }
+
+ private:
+  void abandon() noexcept {
+    try {
+      if (const receiver answered = std::exchange(answered_, nullptr)) answered(std::nullopt);
+    } catch (...) {
+      // Out of memory, and nobody to tell: the client is turned away when its time is over.
+    }
+  }
+
+  receiver answered_;
+};
+
+namespace detail {
+
+template <class F, class... Args>
+concept admits_now = std::is_invocable_r_v<admission, F&, Args...>;
+
+template <class F, class... Args>
+concept admits_later = std::invocable<F&, Args..., admission_responder> &&
+    std::is_void_v<std::invoke_result_t<F&, Args..., admission_responder>>;
+
+/// Makes the responder of an admission; asked only by hooks that want one.
+class admission_source {
+ public:
+  [[nodiscard]] virtual admission_responder make() = 0;
+
+ protected:
+  ~admission_source() = default;
+};
+
+/// Either form of a hook that admits. Nothing when the answer comes through the responder.
+template <class... Args>
+using admitter = std::function<std::optional<admission>(Args..., admission_source&)>;
+
+template <class... Args, class F>
+[[nodiscard]] admitter<Args...> as_admitter(F f) {
+  return [f = std::move(f)](Args... args, admission_source& source) mutable -> std::optional<admission> {
+    if constexpr (admits_now<F, Args...>) {
+      return f(args...);
+    } else {
+      f(args..., source.make());
+      return std::nullopt;
+    }
+  };
+}
+
+}  // namespace detail
+
+}  // namespace hotline
