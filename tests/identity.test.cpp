@@ -276,3 +276,383 @@ TEST_CASE("whoever comes back is asked again, and may be let in later", "[identi
   CHECK(again.events() == std::vector<std::uint64_t>{1});
   CHECK(h.told == list{"connect ada", "lost ada", "resumed ada"});
 }
+
+// ------------------------------------------------------------------------------------------- what may it listen to
+
+namespace {
+
+const auto no_secrets = [](const connection_info&, std::string_view type) {
+  return type == "secret" || type == "*" ? std::optional(command_error{"", "not for " + std::string(type)})
+                                         : std::nullopt;
+};
+
+std::string subscribe(memory_client& c, const std::string& names) {
+  c.send(R"({"command":"subscribe","payload":{"events":)" + names + "}}");
+  const json told = c.next();
+  return std::string(told["error"] ? told["error"]["message"].as_string().value_or("?")
+                                   : told["result"]["events"].text());
+}
+
+}  // namespace
+
+TEST_CASE("an event type may be forbidden to a client, and then nothing of its subscription holds", "[identity]") {
+  host h;
+  h.manager->authorize_subscriptions(no_secrets);
+  memory_client c(h.line());
+  CHECK(c.next()["events"].text() == "[]");
+  CHECK(subscribe(c, R"(["a"])") == R"(["a"])");
+  c.send(R"({"command":"subscribe","id":1,"payload":{"events":["b","secret"]}})");
+  const json told = c.next();
+  CHECK(told["error"]["code"].as_string() == "forbidden");
+  CHECK(told["error"]["message"].as_string() == "events[1]: not for secret");
+  CHECK(subscribe(c, R"(["*"])") == "events[0]: not for *");
+  for (const auto* type : {"a", "b", "secret"}) REQUIRE(h.events.emit("p", type));
+  CHECK(c.events() == std::vector<std::uint64_t>{1});
+}
+
+TEST_CASE("whom everything is allowed hears everything from the start", "[identity]") {
+  host h;
+  list asked;
+  h.manager->authorize_subscriptions([&](const connection_info& c, std::string_view type) {
+    asked.push_back(c.project + " " + c.principal + " " + std::string(type));
+    return std::optional<command_error>();
+  });
+  h.believe();
+  memory_client c(h.line(), "/ws/p?who=ada");
+  CHECK(c.next()["events"].text() == R"(["*"])");
+  REQUIRE(h.events.emit("p", "a"));
+  CHECK(c.events().size() == 1);
+  CHECK(subscribe(c, R"(["x","y","x"])") == R"(["x","y"])");
+  CHECK(subscribe(c, R"(["y","z"])") == R"(["x","y","z"])");
+  // Once for each that is new.
+  CHECK(asked == list{"p ada *", "p ada x", "p ada y", "p ada z"});
+}
+
+TEST_CASE("a message full of forbidden names asks no more than the limit allows to subscribe to", "[identity]") {
+  host h({.session = {.subscriptions = 3}});
+  int asked = 0;
+  h.manager->authorize_subscriptions([&](const connection_info&, std::string_view) {
+    ++asked;
+    return std::optional<command_error>();
+  });
+  memory_client c(h.line());
+  c.next();
+  asked = 0;
+  CHECK(subscribe(c, R"(["a","b","c","d","e","f"])") == "at most 3 event types");
+  CHECK(asked == 3);
+}
+
+TEST_CASE("a subscription hook that throws forbids, and is told", "[identity]") {
+  host h;
+  h.manager->authorize_subscriptions(
+      [](const connection_info&, std::string_view) -> std::optional<command_error> { throw std::runtime_error("db"); });
+  memory_client c(h.line());
+  CHECK(c.next()["events"].text() == "[]");
+  CHECK(h.errors == list{"authorize_subscriptions: db"});
+  c.send(R"({"command":"subscribe","payload":{"events":["a"]}})");
+  CHECK(c.next()["error"]["code"].as_string() == "internal_error");
+  CHECK(h.errors.back() == "subscribe: db");
+  REQUIRE(h.events.emit("p", "a"));
+  CHECK(c.events().empty());
+}
+
+TEST_CASE("who comes back hears no more what is forbidden by then, and is told what it hears", "[identity]") {
+  host h;
+  memory_client c(h.line());
+  const json hello = c.next();
+  CHECK_FALSE(hello["events"]);
+  subscribe(c, R"(["a","secret"])");
+  c.peer->reset();
+  h.line().run();
+  h.manager->authorize_subscriptions(no_secrets);
+  REQUIRE(h.events.emit("p", "secret"));
+  REQUIRE(h.events.emit("p", "a"));
+  memory_client again(h.line(), "/ws/p?" + resume_query(hello));
+  const json back = again.next();
+  CHECK(back["resumed"].as_bool() == true);
+  CHECK(back["events"].text() == R"(["a"])");
+  CHECK(again.events() == std::vector<std::uint64_t>{2});
+}
+
+TEST_CASE("a subscription hook may disconnect, and stop the manager, from inside", "[identity]") {
+  host h;
+  std::string id;
+  h.manager->on_connect([&](const connection_info& c) { id = c.id; });
+  memory_client c(h.line());
+  c.next();
+  SECTION("disconnect") {
+    h.manager->authorize_subscriptions([&](const connection_info&, std::string_view) {
+      CHECK_FALSE(h.manager->disconnect(id, close_code::forbidden, "go"));
+      return std::optional<command_error>();
+    });
+    c.send(R"({"command":"subscribe","payload":{"events":["a"]}})");
+    CHECK(c.next()["type"].as_string() == "disconnected");
+    CHECK(c.close_code == 4003);
+  }
+  SECTION("stop, while a client connects") {
+    h.manager->authorize_subscriptions([&](const connection_info& who, std::string_view) {
+      CHECK(h.manager->disconnect(who.id) == errc::no_such_connection);  // not there yet
+      h.manager->stop();
+      return std::optional<command_error>();
+    });
+    memory_client other(h.line());
+    h.line().advance(10s);
+    CHECK_FALSE(h.manager->is_running());
+  }
+}
+
+// --------------------------------------------------------------------------------------------------- how long
+
+namespace {
+
+/// A principal for as many seconds as its token says: "ada 60".
+admission read_token(std::string_view token, environment& env) {
+  const std::size_t space = token.find(' ');
+  if (space == std::string_view::npos) return admission::refuse(401);
+  return {std::string(token.substr(0, space)), 0,
+          env.wall_now() + std::chrono::seconds(std::stoi(std::string(token.substr(space + 1))))};
+}
+
+struct guarded : host {
+  explicit guarded(manager_options options = {}) : host(std::move(options)) {
+    manager->authenticate([this](const http_request& q, std::string_view) {
+      return read_token(q.query_value("token").value_or(""), *env);
+    });
+    manager->reauthenticate([this](const connection_info&, std::string_view token) { return read_token(token, *env); });
+  }
+};
+
+json refresh(memory_client& c, const std::string& token) {
+  c.send(R"({"command":"refresh","id":"r","payload":{"token":")" + token + "\"}}");
+  return c.next();
+}
+
+}  // namespace
+
+TEST_CASE("an admission that ends is announced, and its end is 4001", "[identity]") {
+  guarded h;
+  memory_client c(h.line(), "/ws/p?token=ada+60");
+  const json hello = c.next();
+  CHECK(hello["expires_in"].as_double() == 60);
+  h.line().advance(59500ms);
+  CHECK_FALSE(c.close_code);
+  CHECK(h.manager->connections().front().expires_at == h.env->now() + 500ms);
+  h.line().advance(500ms);
+  const json told = c.next();
+  CHECK(told["type"].as_string() == "disconnected");
+  CHECK(told["code"].as_uint64() == 4001);
+  CHECK(told["reconnect"].as_bool() == true);
+  CHECK(c.close_code == 4001);
+  CHECK(c.close_reason == "the authentication has expired");
+}
+
+TEST_CASE("an admission without an end is announced as none", "[identity]") {
+  host h;
+  memory_client c(h.line());
+  CHECK_FALSE(c.next()["expires_in"]);
+}
+
+TEST_CASE("an admission that has ended already is none", "[identity]") {
+  guarded h;
+  memory_client c(h.line(), "/ws/p?token=ada+0");
+  CHECK(answered(c, "401"));
+  memory_client d(h.line(), "/ws/p?token=ada+1");
+  d.next();
+  CHECK(refresh(d, "ada -5")["error"]["code"].as_string() == "unauthorized");
+}
+
+TEST_CASE("a session whose admission has ended waits for its client to come with a new one", "[identity]") {
+  guarded h;
+  memory_client c(h.line(), "/ws/p?token=ada+60");
+  const json hello = c.next();
+  h.line().advance(60s);
+  c.peer->close();
+  h.line().run();
+  CHECK(h.told.back() == "lost ada");
+  REQUIRE(h.events.emit("p", "missed"));
+  memory_client old(h.line(), "/ws/p?token=ada+0&" + resume_query(hello));
+  CHECK(answered(old, "401"));
+  memory_client other(h.line(), "/ws/p?token=eve+60&" + resume_query(hello));
+  CHECK(other.next()["reason"].as_string() == "unknown_token");
+  memory_client again(h.line(), "/ws/p?token=ada+30&" + resume_query(hello));
+  const json back = again.next();
+  CHECK(back["resumed"].as_bool() == true);
+  CHECK(back["expires_in"].as_double() == 30);
+  CHECK(again.events() == std::vector<std::uint64_t>{1});
+  h.line().advance(29500ms);
+  CHECK_FALSE(again.close_code);
+}
+
+TEST_CASE("a clock that is set moves no deadline", "[identity]") {
+  guarded h;
+  memory_client c(h.line(), "/ws/p?token=ada+60");
+  h.env->set_wall(h.env->wall_now() + 24h);
+  h.line().advance(59s);
+  c.pump();
+  CHECK_FALSE(c.close_code);
+  h.line().advance(1s);
+  c.pump();
+  CHECK(c.close_code == 4001);
+}
+
+TEST_CASE("an admission may end as far away as there is time", "[identity]") {
+  host h;
+  h.manager->authenticate([](const http_request&, std::string_view) { return admission{"ada", 0, wall_time::max()}; });
+  memory_client c(h.line());
+  CHECK(c.next()["type"].as_string() == "connected");
+  h.line().advance(80s);
+  c.pump();
+  CHECK_FALSE(c.close_code);
+}
+
+TEST_CASE("a client that refreshes stays", "[identity]") {
+  guarded h;
+  memory_client c(h.line(), "/ws/p?token=ada+60");
+  c.next();
+  h.line().advance(59s);
+  const json told = refresh(c, "ada 60");
+  CHECK(told["result"]["expires_in"].as_double() == 60);
+  CHECK(told["result"]["events"].text() == R"(["*"])");
+  h.line().advance(59s);
+  c.pump();
+  CHECK_FALSE(c.close_code);
+  h.line().advance(1s);
+  c.pump();
+  CHECK(c.close_code == 4001);
+}
+
+TEST_CASE("a refresh that fails changes nothing", "[identity]") {
+  guarded h;
+  memory_client c(h.line(), "/ws/p?token=ada+60");
+  c.next();
+  CHECK(refresh(c, "nonsense")["error"]["code"].as_string() == "unauthorized");
+  c.send(R"({"command":"refresh","payload":{"token":"eve 600"}})");
+  CHECK(c.next()["error"]["code"].as_string() == "forbidden");
+  c.send(R"({"command":"refresh","payload":{"token":7}})");
+  CHECK(c.next()["error"]["message"].as_string() == "token: expected string");
+  h.line().advance(59500ms);
+  c.pump();
+  CHECK_FALSE(c.close_code);
+  h.line().advance(500ms);
+  c.pump();
+  CHECK(c.close_code == 4001);
+}
+
+TEST_CASE("a refresh without an end lets a client stay for ever", "[identity]") {
+  guarded h;
+  h.manager->reauthenticate([](const connection_info& c, std::string_view) { return admission{c.principal}; });
+  memory_client c(h.line(), "/ws/p?token=ada+60");
+  c.next();
+  CHECK_FALSE(refresh(c, "any")["result"]["expires_in"]);
+  h.line().advance(80s);
+  c.pump();
+  CHECK_FALSE(c.close_code);
+}
+
+TEST_CASE("without a host that reauthenticates, refresh is a name like any other", "[identity]") {
+  host h;
+  memory_client c(h.line());
+  c.next();
+  CHECK(refresh(c, "t")["error"]["code"].as_string() == "unknown_command");
+  h.manager->on_command("refresh", [](const request&) { return json_object{{"page", "fresh"}}; });
+  c.send(R"({"command":"refresh"})");
+  CHECK(c.next()["result"]["page"].as_string() == "fresh");
+}
+
+TEST_CASE("a refresh may be answered later, from any thread, and then applies", "[identity]") {
+  guarded h;
+  h.manager->reauthenticate([&](const connection_info&, std::string_view token, admission_responder r) {
+    h.names.emplace_back(token);
+    h.asked.push_back(std::move(r));
+  });
+  memory_client c(h.line(), "/ws/p?token=ada+60");
+  c.next();
+  c.send(R"({"command":"refresh","id":1,"payload":{"token":"new"}})");
+  CHECK(c.messages.empty());
+  std::thread([r = h.take(), env = h.env]() mutable { std::move(r).answer({"ada", 0, env->wall_now() + 70s}); }).join();
+  CHECK(c.next()["result"]["expires_in"].as_double() == 70);
+  h.line().advance(69s);
+  c.pump();
+  CHECK_FALSE(c.close_code);
+  CHECK(h.names == list{"new"});
+}
+
+TEST_CASE("a refresh that is given up, thrown at, late or nobody's any more changes nothing", "[identity]") {
+  guarded h;
+  bool throws = false;
+  h.manager->reauthenticate([&](const connection_info&, std::string_view, admission_responder r) {
+    if (throws) throw std::runtime_error("db");
+    h.asked.push_back(std::move(r));
+  });
+  memory_client c(h.line(), "/ws/p?token=ada+60");
+  c.next();
+  const auto ask = [&] { c.send(R"({"command":"refresh","payload":{"token":"new"}})"); };
+  SECTION("given up") {
+    ask();
+    { const admission_responder gone = h.take(); }
+    CHECK(c.next()["error"]["code"].as_string() == "internal_error");
+  }
+  SECTION("thrown at") {
+    throws = true;
+    ask();
+    CHECK(c.next()["error"]["code"].as_string() == "internal_error");
+    CHECK(c.next_type().empty());
+    CHECK(h.errors == list{"refresh: db"});
+  }
+  SECTION("late") {
+    ask();
+    h.line().advance(30s);
+    CHECK(c.next()["error"]["code"].as_string() == "timeout");
+    h.take().answer({"ada", 0, h.env->wall_now() + 1h});
+    CHECK(c.next_type().empty());
+    h.line().advance(30s);
+    c.pump();
+    CHECK(c.close_code == 4001);
+  }
+  SECTION("nobody's") {
+    ask();
+    c.peer->reset();
+    h.line().advance(61s);
+    h.take().answer({"ada", 0, h.env->wall_now() + 1h});
+    h.line().run();
+  }
+  SECTION("without a manager") {
+    ask();
+    h.manager.reset();
+    h.take().answer({"ada", 0, h.env->wall_now() + 1h});
+  }
+}
+
+TEST_CASE("a refresh asks anew what the client may hear", "[identity]") {
+  guarded h;
+  memory_client c(h.line(), "/ws/p?token=ada+60");
+  c.next();
+  subscribe(c, R"(["a","secret"])");
+  h.manager->authorize_subscriptions(no_secrets);
+  const json told = refresh(c, "ada 60");
+  CHECK(told["result"]["events"].text() == R"(["a"])");
+  REQUIRE(h.events.emit("p", "secret"));
+  REQUIRE(h.events.emit("p", "a"));
+  CHECK(c.events() == std::vector<std::uint64_t>{2});
+}
+
+TEST_CASE("a hook that fails while a refresh asks what may be heard leaves everything as it was", "[identity]") {
+  guarded h;
+  memory_client c(h.line(), "/ws/p?token=ada+60");
+  c.next();
+  h.manager->authorize_subscriptions(
+      [](const connection_info&, std::string_view) -> std::optional<command_error> { throw std::runtime_error("db"); });
+  SECTION("at once") { CHECK(refresh(c, "ada 600")["error"]["code"].as_string() == "internal_error"); }
+  SECTION("later") {
+    h.manager->reauthenticate([](const connection_info&, std::string_view, admission_responder r) {
+      std::move(r).answer({"ada", 0, wall_time::max()});
+    });
+    CHECK(refresh(c, "ada 600")["error"]["code"].as_string() == "internal_error");
+  }
+  CHECK(h.errors == list{"refresh: db"});
+  REQUIRE(h.events.emit("p", "a"));
+  CHECK(c.events().size() == 1);
+  h.line().advance(60s);
+  c.pump();
+  CHECK(c.close_code == 4001);
+}

@@ -107,6 +107,15 @@ class ws_manager {
     core_.desk.authorize(std::move(f));
   }
 
+  /// Asked before a client hears an event type that it did not hear, with the type, or "*" for all; an error (code
+  /// `forbidden` unless it names one) is the answer to its `subscribe`, of which then nothing holds. Asked as well when
+  /// it connects, with "*" if that is the default, when it comes back and when it was reauthenticated, with all that it
+  /// hears; it no longer hears what is refused then. `connected` tells it.
+  void authorize_subscriptions(
+      std::function<std::optional<command_error>(const connection_info&, std::string_view type)> f) {
+    core_.desk.filters.authorize = std::move(f);
+  }
+
   // --------------------------------------------------------------------------------------------------- hooks
 
   /// A client has connected; what is sent to it from here comes behind its `connected`.
@@ -149,6 +158,17 @@ class ws_manager {
   /// are. Before `start`.
   void compress(std::unique_ptr<message_compression> compression) {
     core_.outbound.compress_with(std::move(compression));
+  }
+
+  /// Decides, by the token that a client sends with the built-in command `refresh`, whether it is still who it was, and
+  /// until when: `f(connection, token)` or `f(connection, token, responder)`, answered as in `authenticate`. A refusal, an
+  /// admission of somebody else and what `f` throws are an error for the client and change nothing. Without it there is no
+  /// such command, and the name is the host's.
+  template <class F>
+  requires detail::admits_now<F, const connection_info&, std::string_view> ||
+      detail::admits_later<F, const connection_info&, std::string_view>
+  void reauthenticate(F f) {
+    core_.desk.reauthenticate = detail::as_admitter<const connection_info&, std::string_view>(std::move(f));
   }
 
   /// Told of what handlers and hooks throw, with the name of the command or hook.

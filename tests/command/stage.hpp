@@ -9,9 +9,11 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,8 +34,16 @@ class sink final : public detail::command_sink {
     if (broken) throw std::bad_alloc();
     waiting_.push_back(std::move(message));
   }
+  void post(std::function<void()> task) override {
+    const std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+  }
   wall_time wall_now() const override { return wall; }
 
+  [[nodiscard]] std::vector<std::function<void()>> take_tasks() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(tasks_, {});
+  }
   [[nodiscard]] std::vector<detail::command_message> take() {
     const std::lock_guard lock(mutex_);
     return std::exchange(waiting_, {});
@@ -44,6 +54,7 @@ class sink final : public detail::command_sink {
  private:
   std::mutex mutex_;
   std::vector<detail::command_message> waiting_;
+  std::vector<std::function<void()>> tasks_;
 };
 
 class client final : public detail::command_client {
@@ -60,6 +71,7 @@ class client final : public detail::command_client {
   }
   detail::command_table& commands() override { return commands_; }
   void answer(std::string_view text) override { answers.emplace_back(text); }
+  void renew(std::optional<wall_time> until) override { expires_at = until; }
   const filter& hears() const noexcept override { return wanted; }
   bool has_subscribed() const noexcept override { return subscribed; }
   void subscribe(const filter& f) override {
@@ -72,6 +84,7 @@ class client final : public detail::command_client {
   std::deque<std::string> answers;
   filter wanted = filter::everything();
   bool subscribed = false;
+  std::optional<wall_time> expires_at;
 
  private:
   std::shared_ptr<const command_origin> origin_ = std::make_shared<const command_origin>(command_origin{"c1", "p"});
@@ -81,6 +94,7 @@ class client final : public detail::command_client {
 struct stage {
   explicit stage(manager_options o = {})
       : options(std::move(o)), mail(std::make_shared<sink>()), desk(options, mail), c(options.session) {
+    desk.find_client = [this](std::uint64_t number) { return number == c.number() ? &c : nullptr; };
     desk.on_error = [this](std::string_view where, std::exception_ptr thrown) {
       try {
         std::rethrow_exception(std::move(thrown));
@@ -105,6 +119,7 @@ struct stage {
   /// What responders sent reaches the client.
   void run() {
     for (const auto& message : mail->take()) desk.deliver(c, message);
+    for (const auto& task : mail->take_tasks()) task();
   }
   void pass(std::chrono::milliseconds time) {
     now += time;

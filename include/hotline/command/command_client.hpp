@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 namespace hotline::detail {
@@ -22,6 +23,8 @@ class command_client {
   virtual command_table& commands() = 0;
   /// Queues a message for this client alone.
   virtual void answer(std::string_view text) = 0;
+  /// The host has said anew who it is, and until when that holds; nothing: for ever.
+  virtual void renew(std::optional<wall_time> until) = 0;
 
   virtual const filter& hears() const noexcept = 0;
   /// Whether the client has ever subscribed; before that its filter is the manager's default.

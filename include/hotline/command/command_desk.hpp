@@ -11,7 +11,10 @@
 #include <hotline/options.hpp>
 #include <hotline/protocol/answers.hpp>
 #include <hotline/protocol/envelope.hpp>
+#include <hotline/session/admission.hpp>
 #include <hotline/session/connection_info.hpp>
+#include <hotline/session/filter.hpp>
+#include <hotline/session/hook.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -35,10 +38,15 @@ class command_desk {
   using error_hook = std::function<void(std::string_view where, std::exception_ptr)>;
 
   command_desk(const manager_options& options, std::shared_ptr<command_sink> sink)
-      : options_(options), sink_(std::move(sink)), subscriptions_(options.session) {}
+      : filters(options.session), options_(options), sink_(std::move(sink)) {}
 
   registry handlers;
   error_hook on_error;
+  subscriptions filters;
+  /// Asked by the built-in `refresh`; without it there is none.
+  hook<std::optional<admission>(const connection_info&, std::string_view token, admission_source&)> reauthenticate;
+  /// A session by its number; null when it is gone.
+  std::function<command_client*(std::uint64_t)> find_client;
 
   /// Who is asked before each command that is not built in; null: nobody. It may be replaced while it runs.
   void authorize(authorizer f) { authorize_ = f ? std::make_shared<authorizer>(std::move(f)) : nullptr; }
@@ -108,7 +116,9 @@ class command_desk {
     source(command_desk& desk, command_client& client, const request& q, steady_time deadline)
         : desk_(desk), client_(client), request_(q), deadline_(deadline) {}
 
-    [[nodiscard]] responder make() override {
+    [[nodiscard]] responder make() override { return responder(book()); }
+
+    [[nodiscard]] std::shared_ptr<pending_command> book() {
       auto pending = std::make_shared<pending_command>();
       pending->sink = desk_.sink_;
       pending->session = client_.number();
@@ -118,7 +128,7 @@ class command_desk {
       pending->deadline = deadline_;
       client_.commands().add(pending);
       made_ = true;
-      return responder(std::move(pending));
+      return pending;
     }
 
     [[nodiscard]] bool made() const noexcept { return made_; }
@@ -133,23 +143,87 @@ class command_desk {
 
   void run(command_client& client, client_command command, steady_time now, wall_time wall) {
     const request q(client.origin(), std::move(command.command), std::move(command.id), std::move(command.payload));
-    if (auto built_in = run_built_in(client, q)) return finish(client, q, *built_in, wall);
-    const auto handler = handlers.find(q.command());
-    if (!handler) return finish(client, q, command_error{"unknown_command", "no such command", false}, wall);
     source make(*this, client, q, deadline(now));
     try {
-      if (const auto asked = authorize_) {
-        if (auto refused = (*asked)(client.info(), q)) {
-          if (refused->code.empty()) refused->code = "forbidden";
-          return finish(client, q, std::move(*refused), wall);
-        }
-      }
-      if (const auto answered = (*handler)(q, make)) finish(client, q, *answered, wall);
+      if (const auto answered = answer(client, q, make, wall)) finish(client, q, *answered, wall);
     } catch (...) {
       // With a responder, its destructor has answered, or whoever has it now will.
       if (!make.made()) finish(client, q, command_error{"internal_error", "the command's handler failed", false}, wall);
       if (on_error) on_error(q.command(), std::current_exception());
     }
+  }
+
+  // Nothing when the answer comes later.
+  [[nodiscard]] std::optional<command_result> answer(command_client& client, const request& q, source& make,
+                                                     wall_time wall) {
+    if (q.command() == "subscribe") return filters.subscribe(client, q.payload());
+    if (q.command() == "unsubscribe") return filters.unsubscribe(client, q.payload());
+    if (q.command() == "cancel") return cancel(client, q.payload());
+    if (q.command() == "refresh" && reauthenticate) return refresh(client, q, make, wall);
+    const auto handler = handlers.find(q.command());
+    if (!handler) return command_error{"unknown_command", "no such command", false};
+    if (const auto asked = authorize_) {
+      if (auto refused = (*asked)(client.info(), q)) {
+        if (refused->code.empty()) refused->code = "forbidden";
+        return *std::move(refused);
+      }
+    }
+    return (*handler)(q, make);
+  }
+
+  // An admission that comes later is that of a command under way, with its deadline and its one answer.
+  class later final : public admission_source {
+   public:
+    later(command_desk& desk, source& make) : desk_(desk), make_(make) {}
+
+    [[nodiscard]] admission_responder make() override {
+      // Runs while the desk is there, or never.
+      return admission_responder([&desk = desk_, pending = make_.book()](std::optional<admission> told) {
+        pending->sink->post([&desk, pending, told = std::move(told)] { desk.refreshed(*pending, told); });
+      });
+    }
+
+   private:
+    command_desk& desk_;
+    source& make_;
+  };
+
+  [[nodiscard]] std::optional<command_result> refresh(command_client& client, const request& q, source& make,
+                                                      wall_time wall) {
+    const std::optional<std::string_view> token = q.payload()["token"].as_string();
+    if (!token) return command_error{"invalid_payload", "token: expected string", false};
+    later asked(*this, make);
+    const std::optional<admission> told = reauthenticate(client.info(), *token, asked);
+    if (!told) return std::nullopt;
+    return renewed(client, *told, wall);
+  }
+
+  void refreshed(const pending_command& pending, const std::optional<admission>& told) {
+    command_client* const client = find_client(pending.session);
+    if (client == nullptr || !client->commands().is_under_way(pending.serial)) return;
+    const wall_time wall = sink_->wall_now();
+    command_result result = command_error{"internal_error", "the command's handler failed", false};
+    try {
+      if (told) result = renewed(*client, *told, wall);
+    } catch (...) {
+      if (on_error) on_error(pending.command, std::current_exception());
+    }
+    const std::string text = answer_text(pending.command, pending.id, result, wall);
+    if (client->commands().complete(pending.serial, text)) client->answer(text);
+  }
+
+  [[nodiscard]] command_result renewed(command_client& client, const admission& told, wall_time wall) {
+    if (told.refusal != 0 || has_expired(told, wall))
+      return command_error{"unauthorized", "the token was refused", false};
+    if (told.principal != client.origin()->principal)
+      return command_error{"forbidden", "the token is another principal's", false};
+    // Asked first: if that fails, nothing has changed.
+    const filter allowed = filters.allowed(client.info(), client.hears());
+    client.renew(told.expires_at);
+    if (allowed != client.hears()) client.subscribe(allowed);
+    json_object answer = subscriptions::told(client);
+    if (told.expires_at) answer.append("expires_in", std::chrono::duration<double>(*told.expires_at - wall).count());
+    return answer;
   }
 
   [[nodiscard]] steady_time deadline(steady_time now) const noexcept {
@@ -162,13 +236,6 @@ class command_desk {
   // Those that come to `run`: `ping` never does.
   [[nodiscard]] static bool is_built_in(std::string_view command) noexcept {
     return command == "subscribe" || command == "unsubscribe" || command == "cancel";
-  }
-
-  [[nodiscard]] std::optional<command_result> run_built_in(command_client& client, const request& q) {
-    if (q.command() == "subscribe") return subscriptions_.subscribe(client, q.payload());
-    if (q.command() == "unsubscribe") return subscriptions_.unsubscribe(client, q.payload());
-    if (q.command() == "cancel") return cancel(client, q.payload());
-    return std::nullopt;
   }
 
   [[nodiscard]] static command_result cancel(command_client& client, const json& payload) {
@@ -188,7 +255,6 @@ class command_desk {
 
   const manager_options& options_;
   const std::shared_ptr<command_sink> sink_;
-  subscriptions subscriptions_;
   std::shared_ptr<authorizer> authorize_;
   std::uint64_t last_serial_ = 0;
 };

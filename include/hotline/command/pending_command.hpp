@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -27,6 +28,8 @@ class command_sink {
  public:
   virtual ~command_sink() = default;
   virtual void deliver(command_message message) = 0;
+  /// Runs it on the loop.
+  virtual void post(std::function<void()> task) = 0;
   /// For `timestamp`s; callable from any thread.
   [[nodiscard]] virtual wall_time wall_now() const = 0;
 };

@@ -6,7 +6,9 @@
 #include <hotline/options.hpp>
 #include <hotline/protocol/json.hpp>
 #include <hotline/protocol/json_writer.hpp>
+#include <hotline/session/connection_info.hpp>
 #include <hotline/session/filter.hpp>
+#include <hotline/session/hook.hpp>
 #include <hotline/types.hpp>
 
 #include <algorithm>
@@ -24,19 +26,51 @@ class subscriptions {
  public:
   explicit subscriptions(const session_limits& limits) : limits_(limits) {}
 
+  /// Asked before a client hears a type that it did not hear; an error forbids it. Without it all may hear all.
+  hook<std::optional<command_error>(const connection_info&, std::string_view type)> authorize;
+
+  /// What the host lets a client hear of `wanted`: all of it or nothing when that is everything.
+  [[nodiscard]] filter allowed(const connection_info& who, const filter& wanted) const {
+    if (!authorize) return wanted;
+    filter left;
+    if (wanted.hears_all() && !authorize(who, "*")) left.add("*");
+    for (const std::string& name : wanted.names())
+      if (!authorize(who, name)) left.add(name);
+    return left;
+  }
+
+  /// What it hears, as an answer says it.
+  [[nodiscard]] static json_object told(const command_client& client) {
+    return json_object{{"events", names_of(client.hears())}, {"seq", client.position()}};
+  }
+
+  [[nodiscard]] static json_array names_of(const filter& heard) {
+    json_array events;
+    if (heard.hears_all()) events.append("*");
+    for (const std::string& name : heard.names()) events.append(name);
+    return events;
+  }
+
   [[nodiscard]] command_result subscribe(command_client& client, const json& payload) const {
     const auto names = read(payload);
     if (const auto* const wrong = std::get_if<command_error>(&names)) return *wrong;
     // The first subscription replaces the default; later ones add.
     filter wanted = client.has_subscribed() ? client.hears() : filter();
     const auto& added = std::get<0>(names);
-    if (std::find(added.begin(), added.end(), "*") != added.end()) return change(client, filter::everything());
-    for (const std::string_view name : added) {
-      wanted.add(name);
+    const connection_info who = authorize ? client.info() : connection_info();
+    if (const auto all = std::find(added.begin(), added.end(), "*"); all != added.end()) {
+      if (auto refused = forbidden(who, added, all)) return *std::move(refused);
+      return change(client, filter::everything());
+    }
+    for (auto name = added.begin(); name != added.end(); ++name) {
+      const std::size_t before = wanted.names().size();
+      wanted.add(*name);
+      if (wanted.names().size() == before) continue;
       // At once: a message has room for thousands of names, and each is sorted in.
       if (wanted.names().size() > limits_.subscriptions)
         return command_error{"too_many_subscriptions",
                              "at most " + std::to_string(limits_.subscriptions) + " event types", false};
+      if (auto refused = forbidden(who, added, name)) return *std::move(refused);
     }
     return change(client, wanted);
   }
@@ -55,12 +89,24 @@ class subscriptions {
   }
 
  private:
-  using names_or_error = std::variant<std::vector<std::string_view>, command_error>;
+  using name_list = std::vector<std::string_view>;
+  using names_or_error = std::variant<name_list, command_error>;
+
+  // Said with its place, as everything that is wrong with a list of names.
+  [[nodiscard]] std::optional<command_error> forbidden(const connection_info& who, const name_list& all,
+                                                       name_list::const_iterator name) const {
+    if (!authorize) return std::nullopt;
+    auto refused = authorize(who, *name);
+    if (!refused) return std::nullopt;
+    if (refused->code.empty()) refused->code = "forbidden";
+    refused->message.insert(0, "events[" + std::to_string(name - all.begin()) + "]: ");
+    return refused;
+  }
 
   [[nodiscard]] static names_or_error read(const json& payload) {
     const json events = payload["events"];
     if (!events.is_array()) return command_error{"invalid_payload", "events: expected array", false};
-    std::vector<std::string_view> names;
+    name_list found;
     std::size_t index = 0;
     for (const json& event : events.elements()) {
       const std::optional<std::string_view> name = event.as_string();
@@ -68,17 +114,14 @@ class subscriptions {
       if (!name) return command_error{"invalid_payload", place + "expected string", false};
       if (*name != "*" && !is_event_type(*name))
         return command_error{"invalid_payload", place + "no event type", false};
-      names.push_back(*name);
+      found.push_back(*name);
     }
-    return names;
+    return found;
   }
 
   [[nodiscard]] static command_result change(command_client& client, const filter& wanted) {
     client.subscribe(wanted);
-    json_array events;
-    if (wanted.hears_all()) events.append("*");
-    for (const std::string& name : wanted.names()) events.append(name);
-    return json_object{{"events", events}, {"seq", client.position()}};
+    return told(client);
   }
 
   const session_limits& limits_;

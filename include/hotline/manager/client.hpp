@@ -12,8 +12,10 @@
 #include <hotline/wire/digest.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,14 +36,17 @@ class client final : public session, public command_client {
         outbound_(outbound),
         number_(number) {}
 
-  /// The request was taken: from here on the client has a name and a project, new ones unless it inherited some.
+  /// Who it is: new, unless it inherited a session.
+  void introduce(std::string id, std::string project, std::string principal) {
+    if (origin_) return;
+    origin_ =
+        std::make_shared<const command_origin>(command_origin{std::move(id), std::move(project), std::move(principal)});
+  }
+
+  /// The request was taken: from here on the client is in its project's room.
   /// `stream` stays as long as it does, however quiet: were it forgotten when the client has left its room, a session
   /// that missed nothing could not go on.
-  void welcome(std::string id, room_type& joined, std::shared_ptr<const void> stream, std::string principal,
-               wall_time now) {
-    if (!origin_)
-      origin_ =
-          std::make_shared<const command_origin>(command_origin{std::move(id), joined.project, std::move(principal)});
+  void welcome(room_type& joined, std::shared_ptr<const void> stream, wall_time now) {
     room = &joined;
     stream_ = std::move(stream);
     connected_wall_ = now;
@@ -60,8 +65,8 @@ class client final : public session, public command_client {
   void renumber(std::uint64_t number) noexcept { number_ = number; }
 
   /// Queues `connected`, with a new token (the one before is good no more), and behind it what the session was
-  /// answered while it waited.
-  void greet(bool resumed, resume_refusal refused, environment& env) {
+  /// answered while it waited. `events`: what it hears, unless nobody decides that but the client.
+  void greet(bool resumed, resume_refusal refused, std::string events, environment& env) {
     connected_info hello{.connection_id = origin_->connection_id,
                          .project_id = origin_->project,
                          .epoch = std::string(room->listeners.stream().epoch()),
@@ -72,7 +77,10 @@ class client final : public session, public command_client {
                          .resume_window = outbound_.options().resume.window,
                          .heartbeat_interval = outbound_.heartbeat().interval(),
                          .heartbeat_timeout = outbound_.heartbeat().timeout(),
-                         .limits = &outbound_.options().session};
+                         .limits = &outbound_.options().session,
+                         .events = std::move(events)};
+    if (expires_at != steady_time::max())
+      hello.expires_in = std::chrono::duration_cast<std::chrono::milliseconds>(expires_at - env.now());
     told_at = position();
     if (hello.resume_window > std::chrono::milliseconds::zero())
       resume_secret = resume_token::make(number_, hello.connection_id, env, hello.resume_token).secret;
@@ -108,6 +116,7 @@ class client final : public session, public command_client {
     told.connected_at_wall = connected_wall_;
     told.last_heard = last_heard();
     told.timeout = outbound_.heartbeat().timeout();
+    told.expires_at = expires_at;
     told.hears_all = wanted.hears_all();
     told.subscriptions = wanted.names();
     return told;
@@ -120,6 +129,7 @@ class client final : public session, public command_client {
   [[nodiscard]] bool has_commands() const noexcept { return commands_ && commands_->under_way() > 0; }
 
   void answer(std::string_view text) override { outbound_.send(*this, text); }
+  void renew(std::optional<wall_time> until) override { outbound_.renew(*this, until); }
   const filter& hears() const noexcept override { return wanted; }
   bool has_subscribed() const noexcept override { return subscribed; }
   void subscribe(const filter& f) override { outbound_.subscribe(*this, f); }
@@ -131,13 +141,15 @@ class client final : public session, public command_client {
   room_type* room = nullptr;  ///< while it hears events
   filter wanted;              ///< as the room knows it; kept for when it has left
   bool subscribed = false;
-  std::unique_ptr<reception> asks;  ///< while it is not decided whether it may come in
-  bool paused = false;              ///< not read from, until its lane is shorter, or it is let in
-  std::string unread;               ///< of the last read before that, what was not looked at
-  bool touched = false;             ///< has something to send when the turn ends
-  bool overflowed = false;          ///< was answered more, while it waited, than is kept for it
-  std::string inherited_frames;     ///< what the session was answered while it waited; behind `connected`
-  digest resume_secret{};           ///< of the token that it was given last
+  std::unique_ptr<reception> asks;              ///< while it is not decided whether it may come in
+  bool paused = false;                          ///< not read from, until its lane is shorter, or it is let in
+  std::string unread;                           ///< of the last read before that, what was not looked at
+  bool touched = false;                         ///< has something to send when the turn ends
+  bool overflowed = false;                      ///< was answered more, while it waited, than is kept for it
+  std::string inherited_frames;                 ///< what the session was answered while it waited; behind `connected`
+  steady_time expires_at = steady_time::max();  ///< when its admission ends
+  bool expired = false;                         ///< closed because it has: with a new one it may come back
+  digest resume_secret{};                       ///< of the token that it was given last
   close_code ended_with = close_code::abnormal;
   std::string ended_because;
 

@@ -2,6 +2,8 @@
 // The driver: joins transport, sessions, commands and rooms. Decisions are theirs; the order of things is kept here.
 
 #include <hotline/command/command_desk.hpp>
+#include <hotline/command/inquiry.hpp>
+#include <hotline/command/subscriptions.hpp>
 #include <hotline/concepts.hpp>
 #include <hotline/manager/delivery.hpp>
 #include <hotline/manager/hooks.hpp>
@@ -53,6 +55,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     desk.on_error = [this](std::string_view where, std::exception_ptr thrown) {
       calls.report(where, std::move(thrown));
     };
+    desk.find_client = [this](std::uint64_t number) { return find_session(number); };
   }
 
   manager_core(const manager_core&) = delete;
@@ -143,8 +146,8 @@ class manager_core final : public transport_receiver<typename Transport::connect
     if (was_open && c.is_open() && reason) c.ended_because = reason.message();
     outbound.leave(c);
     c.finish();
-    const bool may_resume =
-        was_open && state_ == state::running && options_.resume.window.count() > 0 && may_reconnect(c.ended_with);
+    const bool may_resume = was_open && state_ == state::running && options_.resume.window.count() > 0 &&
+                            (c.expired || may_reconnect(c.ended_with));
     if (!may_resume) part(c);
     if (was_open)
       calls.tell("on_disconnect", calls.on_disconnect, c.info(),
@@ -181,6 +184,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
       }
       if (c->position_is_due(at)) outbound.tell_position(*c);
       if (c->has_commands()) desk.expire(*c, at, wall());
+      if (at >= c->expires_at) outbound.expire(*c);
       if (state_ == state::stopping && at >= drain_until_) transport_.abort(*c->connection);
     }
     outbound.measure_paces();
@@ -234,34 +238,14 @@ class manager_core final : public transport_receiver<typename Transport::connect
     if (!answer.upgraded) return c.respond(answer.response, at);
     c.asks = std::make_unique<reception>(std::move(answer));
     if (!calls.authenticate) return admit(c, admission());
-    inquiry asked(*this, c.number());
+    // What answers later runs while the manager is there, or never.
+    inquiry asked(mailbox_,
+                  [this, number = c.number()](std::optional<admission> told) { admit(number, std::move(told)); });
     std::optional<admission> told;
     calls.guard("authenticate", [&] { told = calls.authenticate(request, c.asks->project, asked); });
     if (!told && asked.made()) return c.wait();
     admit(c, std::move(told));
   }
-
-  // Asks who a client is; the answer may come later, from any thread.
-  class inquiry final : public admission_source {
-   public:
-    inquiry(manager_core& core, std::uint64_t number) : core_(core), number_(number) {}
-
-    [[nodiscard]] admission_responder make() override {
-      made_ = true;
-      return admission_responder(
-          [&core = core_, mail = core_.mailbox_, number = number_](std::optional<admission> told) {
-            // Runs while the manager is there, or never.
-            mail->post([&core, number, told = std::move(told)] { core.admit(number, told); });
-          });
-    }
-
-    [[nodiscard]] bool made() const noexcept { return made_; }
-
-   private:
-    manager_core& core_;
-    std::uint64_t number_;
-    bool made_ = false;
-  };
 
   // It may be gone by now, or have been turned away.
   void admit(std::uint64_t number, std::optional<admission> told) {
@@ -276,30 +260,41 @@ class manager_core final : public transport_receiver<typename Transport::connect
   void admit(client_type& c, std::optional<admission> told) {
     const std::unique_ptr<reception> asks = std::move(c.asks);
     int refusal = told ? told->refusal : 500;
+    if (refusal == 0 && has_expired(*told, wall())) refusal = 401;
     if (state_ != state::running) refusal = 503;
     if (refusal != 0) return c.respond(serialize(plain_response(refusal)), now());
-    c.upgrade(asks->response, now());
-    c.takes_deflate = asks->deflate;
-    welcome(c, std::move(*asks), std::move(told->principal));
+    welcome(c, *asks, *told);
   }
 
-  void welcome(client_type& c, reception let_in, std::string principal) {
+  void welcome(client_type& c, const reception& let_in, const admission& who) {
     const entry_request& entry = let_in.entry;
     resume_refusal refused = resume_refusal::none;
-    if (entry.resume) refused = take_over(c, let_in.project, principal, *entry.resume);
-    room_type& room = outbound.rooms.open(let_in.project);
+    if (entry.resume) refused = take_over(c, let_in.project, who.principal, *entry.resume);
     const bool resumed = entry.resume && refused == resume_refusal::none;
-    std::shared_ptr<const void> stream = log_->open(let_in.project);
     outbound.clients.change([&] {
-      c.welcome(client_book<client_type>::id_of(c.number()), room, std::move(stream), std::move(principal), wall());
+      c.introduce(client_book<client_type>::id_of(c.number()), let_in.project, who.principal);
       if (!resumed) c.wanted = options_.hears_all ? filter::everything() : filter();
     });
+    c.renew(who.expires_at);
+    if (desk.filters.authorize) restrict(c);
+    c.upgrade(let_in.response, now());
+    c.takes_deflate = let_in.deflate;
+    room_type& room = outbound.rooms.open(let_in.project);
+    outbound.clients.change([&] { c.welcome(room, log_->open(let_in.project), wall()); });
     if (resumed)
       room.listeners.rejoin(c, c.wanted, entry.resume->after);
     else
       room.listeners.join(c, c.wanted, entry.last);
-    c.greet(resumed, refused, transport_.env());
+    c.greet(resumed, refused, desk.filters.authorize ? std::string(subscriptions::names_of(c.wanted).text()) : "",
+            transport_.env());
     calls.tell(resumed ? "on_resumed" : "on_connect", resumed ? calls.on_resumed : calls.on_connect, c.info());
+  }
+
+  // Before it is open: what the host does from in there is not done to it.
+  void restrict(client_type& c) {
+    filter allowed;
+    calls.guard("authorize_subscriptions", [&] { allowed = desk.filters.allowed(c.info(), c.wanted); });
+    outbound.clients.change([&] { c.wanted = std::move(allowed); });
   }
 
   // Makes `c` the session that the token stands for. A right token is used up in any case.

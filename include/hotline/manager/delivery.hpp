@@ -78,6 +78,10 @@ class delivery final : public room_output {
     turns.touch(c);
   }
 
+  void renew(client_type& c, std::optional<wall_time> until) {
+    clients.change([&] { c.expires_at = deadline_of(until, wall(), now()); });
+  }
+
   /// So that a client who hears little can come back from where it stands, and not from the last that it heard.
   void tell_position(client_type& c) {
     if (c.room == nullptr) return;
@@ -94,8 +98,15 @@ class delivery final : public room_output {
     c.ended_with = code;
     c.ended_because = reason;
     leave(c);
-    c.close(code, reason, disconnected_text(code, reason, may_reconnect(code), retry_after, wall()), now());
+    const bool may_return = c.expired || may_reconnect(code);
+    c.close(code, reason, disconnected_text(code, reason, may_return, retry_after, wall()), now());
     turns.touch(c);
+  }
+
+  /// Its admission has ended. With a new one it may come back, and to its session.
+  void expire(client_type& c) {
+    c.expired = true;
+    close(c, close_code::unauthorized, "the authentication has expired");
   }
 
   /// The client hears no more events.

@@ -2,13 +2,12 @@
 
 #include <hotline/session/admission.hpp>
 #include <hotline/session/connection_info.hpp>
+#include <hotline/session/hook.hpp>
 #include <hotline/types.hpp>
 #include <hotline/wire/http.hpp>
 
 #include <cstddef>
 #include <exception>
-#include <functional>
-#include <memory>
 #include <optional>
 #include <string_view>
 #include <type_traits>
@@ -20,27 +19,6 @@ namespace hotline {
 enum class log_level { debug, info, warning };
 
 namespace detail {
-
-/// A function of the host's. It may replace itself while it runs.
-template <class F>
-class hook {
- public:
-  hook& operator=(std::function<F> f) {
-    held_ = f ? std::make_shared<const std::function<F>>(std::move(f)) : nullptr;
-    return *this;
-  }
-
-  [[nodiscard]] explicit operator bool() const noexcept { return held_ != nullptr; }
-
-  template <class... Args>
-  decltype(auto) operator()(Args&&... args) const {
-    const auto running = held_;
-    return (*running)(std::forward<Args>(args)...);
-  }
-
- private:
-  std::shared_ptr<const std::function<F>> held_;
-};
 
 /// What a host may hang into a manager. All are called on the manager's loop; what they throw goes to `on_error`.
 struct hooks {

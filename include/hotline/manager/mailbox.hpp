@@ -28,7 +28,7 @@ class mailbox final : public command_sink, public std::enable_shared_from_this<m
   /// `open`: told on the loop that there is mail.
   mailbox(Transport& transport, std::function<void()> open) : transport_(&transport), open_(std::move(open)) {}
 
-  void post(std::function<void()> task) {
+  void post(std::function<void()> task) override {
     put([&](mail<Room>& waiting) { waiting.tasks.push_back(std::move(task)); });
   }
 

@@ -29,7 +29,9 @@ struct connected_info {
   std::chrono::milliseconds resume_window{0};
   std::chrono::milliseconds heartbeat_interval{0};
   std::chrono::milliseconds heartbeat_timeout{0};
-  const session_limits* limits = nullptr;  ///< null: left out
+  const session_limits* limits = nullptr;                 ///< null: left out
+  std::string events;                                     ///< what it hears, as finished JSON; empty: left out
+  std::optional<std::chrono::milliseconds> expires_in{};  ///< when its admission ends; nothing: never
 };
 
 /// A message under way: `{"type":T,"timestamp":S` and then what is added. Texts that are not UTF-8 get U+FFFD in place
@@ -114,6 +116,8 @@ class answer_writer {
         .member("commands_in_flight", info.limits->commands_in_flight)
         .end();
   }
+  if (!info.events.empty()) out.raw("events", info.events);
+  if (info.expires_in) out.seconds("expires_in", *info.expires_in);
   return out.text();
 }
 

@@ -2,6 +2,7 @@
 
 #include <hotline/types.hpp>
 
+#include <chrono>
 #include <concepts>
 #include <functional>
 #include <optional>
@@ -59,6 +60,20 @@ class admission_responder {
 };
 
 namespace detail {
+
+/// Whether it ends at all, and has by now: such an admission is none.
+[[nodiscard]] inline bool has_expired(const admission& told, wall_time now) noexcept {
+  return told.expires_at && *told.expires_at <= now;
+}
+
+/// When it will be `until` on the clock that never jumps; the maximum for never.
+[[nodiscard]] inline steady_time deadline_of(std::optional<wall_time> until, wall_time wall, steady_time now) noexcept {
+  using std::chrono::milliseconds;
+  if (!until) return steady_time::max();
+  if (*until <= wall) return now;
+  const auto left = std::chrono::duration_cast<milliseconds>(*until - wall);
+  return left < std::chrono::duration_cast<milliseconds>(steady_time::max() - now) ? now + left : steady_time::max();
+}
 
 template <class F, class... Args>
 concept admits_now = std::is_invocable_r_v<admission, F&, Args...>;

@@ -17,10 +17,11 @@ struct connection_info {
   std::string remote_address;
   steady_time connected_at{};
   wall_time connected_at_wall{};
-  steady_time last_heard{};                ///< when any bytes last came from the client
-  bool hears_all = true;                   ///< every event type; then `subscriptions` is empty
-  std::vector<std::string> subscriptions;  ///< the event types it named, sorted
-  std::chrono::milliseconds timeout{};     ///< of the heartbeat policy; zero: never
+  steady_time last_heard{};                     ///< when any bytes last came from the client
+  steady_time expires_at = steady_time::max();  ///< when its admission ends; the maximum: never
+  bool hears_all = true;                        ///< every event type; then `subscriptions` is empty
+  std::vector<std::string> subscriptions;       ///< the event types it named, sorted
+  std::chrono::milliseconds timeout{};          ///< of the heartbeat policy; zero: never
 
   /// Whether the client was heard within the heartbeat's timeout.
   [[nodiscard]] bool is_healthy(steady_time now) const noexcept {
