@@ -1,11 +1,12 @@
 // The server that the end-to-end tests talk to: the public face of hotline alone, on a port that the system chooses.
 //
 //   e2e_server [--ping-ms N] [--timeout-ms N] [--command-timeout-ms N] [--drain-ms N]
-//              [--resume-window-ms N] [--send-buffer BYTES]
+//              [--resume-window-ms N] [--send-buffer BYTES] [--deflate AT_LEAST_BYTES]
 //
 // Prints `listening on http://127.0.0.1:PORT`, later `opened ID PROJECT` and `closed ID CODE REASON` of its clients,
 // `told to stop` of commands, and `threw WHERE WHAT`. SIGTERM, SIGINT and the command `stop` end it in good order, with 0.
 
+#include <hotline/deflate.hpp>
 #include <hotline/hotline.hpp>
 
 #include <asio/io_context.hpp>
@@ -18,6 +19,7 @@
 #include <cstdint>
 #include <exception>
 #include <iostream>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -121,6 +123,7 @@ struct settings {
   std::chrono::milliseconds timeout{90'000};
   hotline::listen_options listen{};
   hotline::manager_options manager{};
+  std::optional<hotline::deflate_options> deflate{};
 };
 
 settings read_arguments(int argc, char** argv) {
@@ -141,6 +144,8 @@ settings read_arguments(int argc, char** argv) {
       s.manager.resume.window = time;
     else if (name == "--send-buffer")
       s.listen.socket_send_buffer = value;
+    else if (name == "--deflate")
+      s.deflate = {.at_least = static_cast<std::size_t>(value)};
     else
       throw std::invalid_argument("e2e_server: no option " + std::string(name));
   }
@@ -163,6 +168,7 @@ int main(int argc, char** argv) {
   hotline::event_emitter events;
   auto manager =
       hotline::make_ws_manager(io, events, s.listen, s.manager, hotline::interval_heartbeat(s.ping, s.timeout));
+  if (s.deflate) manager.compress(std::make_unique<hotline::permessage_deflate>(*s.deflate));
   asio::signal_set signals(io, SIGINT, SIGTERM);
   std::vector<std::jthread> workers;  // of the loop alone; who is left when it ends has been told to stop
 
