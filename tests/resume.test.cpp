@@ -133,11 +133,117 @@ TEST_CASE("a token is good once", "[resume]") {
   const std::string first = t.token;
   t.lose();
   t.resume();
+  t.socket->peer->send(client_frame(0x8a, ""));
+  h.line().run();
   traveller thief(h, "?resume=" + first + "&epoch=" + t.epoch + "&after=0");
   CHECK_FALSE(thief.resumed());
   CHECK(thief.refusal() == "unknown_token");
   CHECK(thief.id != t.id);
   CHECK_FALSE(t.socket->close_code);
+}
+
+TEST_CASE("who never read its new token comes back with the former one, as often as it takes", "[resume]") {
+  host h;
+  traveller t(h);
+  const std::string first = t.token, id = t.id;
+  h.emit(2);
+  t.hear();
+  t.lose();
+  h.emit(1);
+  for (int i = 0; i < 3; ++i) {
+    t.token = first;
+    t.resume();
+    CHECK(t.resumed());
+    CHECK(t.id == id);
+    CHECK(t.socket->events() == seqs{3});
+    // The line dies, noticed at once or not at all.
+    if (i != 1) t.lose();
+  }
+  // The new one is good as well, and then the former is not any more: there is one at most.
+  const std::string second = t.token;
+  t.resume();
+  CHECK(t.resumed());
+  t.lose();
+  t.token = first;
+  t.resume();
+  CHECK(t.refusal() == "unknown_token");
+  t.lose();
+  t.token = second;
+  t.resume();
+  CHECK(t.id == id);
+}
+
+TEST_CASE("a former token is good for its project and principal alone, and not for a new one's session", "[resume]") {
+  host h;
+  h.manager.authenticate(
+      [](const http_request& q, std::string_view) { return admission{q.query_value("who").value_or("nobody")}; });
+  traveller t(h, "?who=ada");
+  const std::string first = t.token;
+  t.lose();
+  t.resume("&who=ada");
+  REQUIRE(t.resumed());
+  t.lose();
+  t.token = first;
+  t.resume("&who=eve");
+  CHECK(t.refusal() == "unknown_token");
+  t.lose();
+  memory_client elsewhere(h.line(), "/ws/q?who=ada&resume=" + first + "&epoch=" + t.epoch + "&after=0");
+  CHECK(elsewhere.next()["resumed"].as_bool() == false);
+  t.token = first;
+  t.resume("&who=ada");
+  CHECK(t.resumed());
+}
+
+TEST_CASE("bytes behind the request do not use a former token up, those after the answer do", "[resume]") {
+  host h;
+  traveller t(h);
+  const std::string first = t.token;
+  t.lose();
+  const auto peer = h.line().connect();
+  peer->send("GET /ws/p?resume=" + first + "&epoch=" + t.epoch +
+             "&after=0 HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n" +
+             client_frame(0x8a, ""));
+  h.line().run();
+  peer->reset();
+  h.line().run();
+  t.resume();
+  CHECK(t.resumed());
+  t.socket->peer->send("\x8a");  // the first byte of a frame
+  h.line().run();
+  t.lose();
+  t.token = first;
+  t.resume();
+  CHECK(t.refusal() == "unknown_token");
+}
+
+TEST_CASE("a refused resume uses up both tokens", "[resume]") {
+  host h({}, {.events = 2});
+  traveller t(h);
+  const std::string first = t.token, epoch = t.epoch;
+  t.lose();
+  t.resume();
+  const std::string second = t.token;
+  h.emit(9);
+  // While the old socket still lives.
+  traveller refused(h, "?resume=" + second + "&epoch=" + epoch + "&after=0");
+  CHECK(refused.refusal() == "evicted");
+  traveller again(h, "?resume=" + first + "&epoch=" + epoch + "&after=9");
+  CHECK(again.refusal() == "unknown_token");
+}
+
+TEST_CASE("of a session that waited too long the former token has expired as well", "[resume]") {
+  host h;
+  traveller t(h);
+  h.emit(1);
+  const std::string first = t.token;
+  t.lose();
+  t.resume();
+  t.lose();
+  h.line().advance(61s);
+  t.token = first;
+  t.resume();
+  CHECK(t.refusal() == "expired");
 }
 
 TEST_CASE("tokens that were made up, cut or bent are unknown", "[resume]") {

@@ -64,7 +64,7 @@ class client final : public session, public command_client {
   /// Takes another number, for a number of its own is with its heir.
   void renumber(std::uint64_t number) noexcept { number_ = number; }
 
-  /// Queues `connected`, with a new token (the one before is good no more), and behind it what the session was
+  /// Queues `connected`, with a new token (the one before is good until the client is heard), and behind it what the session was
   /// answered while it waited. `events`: what it hears, unless nobody decides that but the client.
   void greet(bool resumed, resume_refusal refused, std::string events, environment& env) {
     connected_info hello{.connection_id = origin_->connection_id,
@@ -91,7 +91,13 @@ class client final : public session, public command_client {
   [[nodiscard]] bool may_be_resumed_with(const resume_token& token, std::string_view project,
                                          std::string_view principal) const {
     return origin_ && origin_->project == project && origin_->principal == principal &&
-           equal_in_constant_time(resume_secret, token.secret);
+           (equal_in_constant_time(resume_secret, token.secret) ||
+            (former_secret && equal_in_constant_time(*former_secret, token.secret)));
+  }
+
+  /// The client has sent something behind the request: it has read the token that it was given.
+  void was_heard() noexcept {
+    if (is_open()) former_secret.reset();
   }
 
   /// The socket has ended, the session waits. What it is answered meanwhile waits in its lane.
@@ -149,6 +155,7 @@ class client final : public session, public command_client {
   std::string inherited_frames;                 ///< what the session was answered while it waited; behind `connected`
   steady_time expires_at = steady_time::max();  ///< when its admission ends
   bool expired = false;                         ///< closed because it has: with a new one it may come back
+  std::unique_ptr<digest> former_secret;        ///< of the token that it came with, until it has surely read the next
   digest resume_secret{};                       ///< of the token that it was given last
   close_code ended_with = close_code::abnormal;
   std::string ended_because;

@@ -129,6 +129,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
   void on_data(connection_type& connection, std::span<char> bytes) override {
     client_type& c = of(connection);
     const turn scope(outbound.turns);
+    c.was_heard();
     take_in(c, bytes);
   }
 
@@ -297,7 +298,8 @@ class manager_core final : public transport_receiver<typename Transport::connect
     outbound.clients.change([&] { c.wanted = std::move(allowed); });
   }
 
-  // Makes `c` the session that the token stands for. A right token is used up in any case.
+  // Makes `c` the session that the token stands for. A right token is used up, unless `c` takes on the session: then it is
+  // good until the client is heard, for `connected` and the next token may be lost on their way.
   [[nodiscard]] resume_refusal take_over(client_type& c, const std::string& project, const std::string& principal,
                                          const resume_request& asked) {
     const auto stream = log_->open(project);  // held: the session that is taken over may be the last in its room
@@ -309,6 +311,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
       return token && parked_.has_expired(*token) ? resume_refusal::expired : resume_refusal::unknown_token;
     }
     old->resume_secret = {};
+    old->former_secret.reset();
     const std::unique_ptr<client_type> unparked = old->connection == nullptr ? parked_.take(token->number) : nullptr;
     if (!unparked) {
       outbound.close(*old, close_code::taken_over, "the session goes on over a newer connection");
@@ -316,6 +319,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     }
     const resume_refusal refused = old->overflowed ? resume_refusal::expired : position;
     if (refused == resume_refusal::none) {
+      c.former_secret = std::make_unique<digest>(token->secret);
       if (unparked) c.inherited_frames = unparked->lane.pending();
       outbound.clients.inherit(c, *old);
     } else if (unparked) {

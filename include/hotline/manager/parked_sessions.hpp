@@ -77,9 +77,11 @@ class parked_sessions {
   };
 
   [[nodiscard]] std::unique_ptr<Client> expire_first() {
-    const std::uint64_t number = waiting_.front().session->number();
-    expired_.push_back({number, waiting_.front().session->resume_secret});
-    if (expired_.size() > remembered) expired_.pop_front();
+    const Client& first = *waiting_.front().session;
+    const std::uint64_t number = first.number();
+    if (first.former_secret) expired_.push_back({number, *first.former_secret});
+    expired_.push_back({number, first.resume_secret});
+    while (expired_.size() > remembered) expired_.pop_front();
     return take(number);
   }
 
