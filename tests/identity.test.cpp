@@ -656,3 +656,61 @@ TEST_CASE("a hook that fails while a refresh asks what may be heard leaves every
   c.pump();
   CHECK(c.close_code == 4001);
 }
+
+// ------------------------------------------------------------------------------------------------------- discretion
+
+TEST_CASE("no token is ever said to a log, to the error hook or to another client", "[identity]") {
+  static const std::string secret = "s3cr3t-t0k3n";
+  guarded h({.session = {.message_bytes = 512}, .http_response_bytes = 4});
+  std::string said;
+  h.manager->on_log([&](log_level, std::string_view line) { said.append(line).append("\n"); });
+  h.manager->on_error([&](std::string_view where, std::exception_ptr) { said.append(where).append("\n"); });
+  h.manager->on_disconnect([&](const connection_info& c, const disconnection& how) {
+    said.append(to_json(c, h.env->now()).text()).append(how.reason).append("\n");
+  });
+  h.manager->on_http([](const http_request&) { return http_response{.body = "too long"}; });
+  memory_client watcher(h.line(), "/ws/p?token=eve+900");
+
+  // At the door.
+  for (const std::string& target : {"/ws/p?token=" + secret, "/page?token=" + secret, "/ws/../p?token=" + secret,
+                                    "/ws/p?resume=" + secret + "&epoch=" + secret + "&after=x", "/ws/" + secret}) {
+    memory_client c(h.line(), target, "Authorization: Bearer " + secret + "\r\nCookie: token=" + secret + "\r\n");
+    said.append(c.http()).append("\n");
+  }
+  const auto reader = h.line().connect();
+  reader->send("GET /page?token=" + secret + " HTTP/1.1\r\nHost: t\r\nCookie: token=" + secret + "\r\n\r\n");
+  h.line().run();
+  said.append(reader->received());
+  // Inside: right, wrong, broken, and by hooks that fail.
+  memory_client c(h.line(), "/ws/p?token=ada+900");
+  const std::string quoted = '"' + secret + '"';
+  const auto tell = [&](const std::string& payload) {
+    c.send(R"({"command":"refresh","id":1,"payload":)" + payload + "}");
+    c.send(R"({"command":"refresh","payload":)" + payload + "}");
+  };
+  for (const std::string& payload : {"{\"token\":" + quoted + "}", "{\"token\":[" + quoted + "]}", quoted,
+                                     "{\"token\":" + quoted + ",\"token\":" + quoted + "}", "{\"token\":" + quoted,
+                                     "{\"token\":\"" + secret + " \\ud800\"}", "{\"token\":" + secret + "}"})
+    tell(payload);
+  h.manager->reauthenticate([](const connection_info&, std::string_view token) -> admission {
+    throw std::runtime_error(std::string(token));  // for the host's own eyes
+  });
+  tell("{\"token\":" + quoted + "}");
+  h.manager->reauthenticate([](const connection_info&, std::string_view, admission_responder) {});
+  tell("{\"token\":" + quoted + "}");
+  c.send(R"({"command":"refresh","payload":{"token":")" + std::string(600, 's') + secret + "\"}}");
+  h.line().advance(1s);
+  for (memory_client* const each : {&c, &watcher}) {
+    each->pump();
+    for (const json& m : each->messages) said.append(m.text()).append("\n");
+    said.append(each->close_reason).append("\n");
+  }
+  c.peer->close();
+  h.line().run();
+  for (const connection_info& each : h.manager->connections()) said.append(to_json(each, h.env->now()).text());
+  INFO(said);
+  CHECK(said.find("refresh") != std::string::npos);
+  CHECK(said.find("http_response_bytes") != std::string::npos);
+  CHECK(said.find("s3cr3t") == std::string::npos);
+  CHECK(said.find("t0k3n") == std::string::npos);
+}

@@ -411,6 +411,33 @@ TEST_CASE("pages of other origins are refused before the upgrade unless the host
   CHECK(answer(open, "Origin: http://test\r\n") == "403");
 }
 
+TEST_CASE("pages of the origins that the host lists are let in, and only those", "[manager]") {
+  const auto lets_in = [](host& h, const std::string& origin) {
+    const memory_client c(h.line(), "/ws/p", "Origin: " + origin + "\r\n");
+    CHECK((c.upgraded() || c.http().starts_with("HTTP/1.1 403 ")));
+    return c.upgraded();
+  };
+  host listed({.origins = {"https://app.example", "https://app.example:8443"}});
+  CHECK(lets_in(listed, "https://app.example"));
+  CHECK(lets_in(listed, "HTTPS://App.Example"));
+  CHECK(lets_in(listed, "https://app.example:8443"));
+  CHECK(lets_in(listed, "http://test"));
+  for (const auto* other :
+       {"http://app.example", "https://app.example:1", "https://app.example.evil", "https://app.exampl",
+        "https://xapp.example", "app.example", "null", "*", "https://app.example/", "https://a.app.example"})
+    CHECK_FALSE(lets_in(listed, other));
+
+  host only({.origins = {"https://app.example"}, .allows_origin = nullptr});
+  CHECK(lets_in(only, "https://app.example"));
+  CHECK_FALSE(lets_in(only, "http://test"));
+
+  host any({.origins = {"*"}});
+  CHECK(lets_in(any, "https://evil.example"));
+  CHECK_FALSE(lets_in(any, "null"));
+  CHECK_FALSE(lets_in(any, "NULL"));
+  CHECK_FALSE(memory_client(any.line(), "/ws/p", "Origin: https://a\r\nOrigin: https://a\r\n").upgraded());
+}
+
 TEST_CASE("the host decides who may connect, and its commands know who asks", "[manager]") {
   host h;
   h.manager->authenticate([](const http_request& q, std::string_view) {

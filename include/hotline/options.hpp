@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hotline {
 
@@ -68,8 +69,12 @@ struct manager_options {
   std::string route_prefix = "/ws/";  ///< what stands before the project id; begins and ends with '/'
   /// Which project ids exist at all, asked with the percent-decoded id; a refused one gets 404 before the upgrade.
   std::function<bool(std::string_view)> valid_project = is_project_id;
-  /// Whether a page from this origin may connect to this host (as the client names it); asked when a browser sends an
-  /// Origin, refused with 403 before the upgrade. Programs that are no browsers send none.
+  /// Pages of which other origins may connect, as browsers name them: "https://app.example". "*": of any, but for pages
+  /// that have none and say so (`null`: files, sandboxes). Who is not let in gets 403 before the upgrade. Programs that
+  /// are no browsers send no Origin and are not asked.
+  std::vector<std::string> origins{};
+  /// Whether a page of an origin that is not in `origins` may connect to this host (as the client names it): pages of the
+  /// same host. Null: none.
   std::function<bool(std::string_view origin, std::string_view host)> allows_origin = is_same_origin;
   /// Where the browser client is served, `import {connect} from "/hotline.js"`; empty: nowhere.
   std::string client_module_path = "/hotline.js";

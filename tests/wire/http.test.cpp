@@ -51,6 +51,39 @@ TEST_CASE("a request asks for WebSocket by the whole token", "[wire]") {
   CHECK_FALSE(http_request{}.is_upgrade());
 }
 
+TEST_CASE("a cookie is found by its whole name, in any of its headers", "[wire]") {
+  http_request r;
+  r.headers = {{"Cookie", "a=1; token=x=y;b=\"two words\" ;empty=; =n; flag"}, {"cookie", "late=3;"}};
+  CHECK(r.cookie("a") == "1");
+  CHECK(r.cookie("token") == "x=y");
+  CHECK(r.cookie("b") == "two words");
+  CHECK(r.cookie("late") == "3");
+  CHECK(r.cookie("empty") == "");
+  CHECK_FALSE(r.cookie("flag"));
+  CHECK_FALSE(r.cookie("oken"));
+  CHECK_FALSE(r.cookie("toke"));
+  CHECK_FALSE(r.cookie("Token"));
+  CHECK_FALSE(http_request{}.cookie("a"));
+}
+
+TEST_CASE("a token is read from the header, else from the query, else from the cookie", "[wire]") {
+  http_request r;
+  CHECK_FALSE(r.token());
+  r.headers = {{"Cookie", "token=from-cookie; ticket=t1"}};
+  CHECK(r.token() == "from-cookie");
+  CHECK(r.token("ticket") == "t1");
+  r.query = "token=from%2Dquery";
+  CHECK(r.token() == "from-query");
+  r.headers.emplace_back("authorization", "bEARER  abc.def-_~+/== ");
+  CHECK(r.token() == "abc.def-_~+/==");
+  r.headers.back().second = "Basic YTpi";
+  CHECK(r.token() == "from-query");
+  r.query = "token=";
+  CHECK_FALSE(r.token());
+  r.headers.back().second = "Bearer ";
+  CHECK_FALSE(r.token());
+}
+
 TEST_CASE("query parameters are decoded once, the first of a name", "[wire]") {
   http_request r;
   r.query = "a=1&b=%41%20+%2B&a=2&empty=&flag&=nameless&c=x=y&%64=d&bad=%4&b%ad=x&e=%2541";

@@ -35,8 +35,12 @@ struct reception {
 
 [[nodiscard]] inline bool origin_may_connect(const http_request& request, const manager_options& options) {
   const std::size_t origins = request.header_count("Origin");
-  if (origins == 0 || !options.allows_origin) return true;
-  return origins == 1 && options.allows_origin(request.header("Origin"), request.header("Host"));
+  if (origins == 0) return true;
+  if (origins > 1) return false;
+  const std::string_view origin = request.header("Origin");
+  for (const std::string& allowed : options.origins)
+    if (allowed == "*" ? !equal_ignoring_case(origin, "null") : equal_ignoring_case(allowed, origin)) return true;
+  return options.allows_origin && options.allows_origin(origin, request.header("Host"));
 }
 
 /// The browser client. Asked for again each time, and sent only when it has changed (RFC 9110 section 13.1.2).

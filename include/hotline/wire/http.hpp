@@ -52,7 +52,8 @@ namespace detail {
 /// A request's head as it came: what a host's hooks are shown. It never has a body.
 struct http_request {
   std::string method{};
-  std::string target{};                                        ///< the whole of what was asked for, not decoded
+  /// The whole of what was asked for, not decoded. It may hold a token: for a log, take `path`.
+  std::string target{};
   std::string path{};                                          ///< of `target`, up to '?', not decoded
   std::string query{};                                         ///< of `target`, behind '?', not decoded
   std::vector<std::pair<std::string, std::string>> headers{};  ///< in the order they came, values trimmed
@@ -107,6 +108,38 @@ struct http_request {
       return decode(pair.substr(std::min(equals + 1, pair.size())));
     }
     return std::nullopt;
+  }
+
+  /// The value of the first cookie called `name` (RFC 6265 section 4.2), without the quotes that it may stand in.
+  [[nodiscard]] std::optional<std::string> cookie(std::string_view name) const {
+    for (const auto& [key, value] : headers) {
+      if (!detail::equal_ignoring_case(key, "Cookie")) continue;
+      std::string_view rest = value;
+      while (!rest.empty()) {
+        const std::size_t end = std::min(rest.find(';'), rest.size());
+        const std::string_view pair = detail::trimmed(rest.substr(0, end));
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+        if (pair.size() <= name.size() || pair[name.size()] != '=' || !pair.starts_with(name)) continue;
+        std::string_view found = pair.substr(name.size() + 1);
+        if (found.size() >= 2 && found.front() == '"' && found.back() == '"') found = found.substr(1, found.size() - 2);
+        return std::string(found);
+      }
+    }
+    return std::nullopt;
+  }
+
+  /// The token that the client shows: in `Authorization: Bearer` (RFC 6750), which programs can send; else in the query
+  /// parameter `name`, as hotline's client sends it, for a browser's script cannot set headers here; else in the cookie
+  /// `name`. Nothing when there is none, or an empty one.
+  [[nodiscard]] std::optional<std::string> token(std::string_view name = "token") const {
+    constexpr std::string_view scheme = "Bearer ";
+    const std::string_view credentials = header("Authorization");
+    std::optional<std::string> found;
+    if (detail::equal_ignoring_case(credentials.substr(0, scheme.size()), scheme))
+      found = detail::trimmed(credentials.substr(scheme.size()));
+    if (!found) found = query_value(name);
+    if (!found) found = cookie(name);
+    return found && found->empty() ? std::nullopt : found;
   }
 
   /// Whether the client asks for WebSocket. Whether it asks rightly is found when the upgrade is answered.
