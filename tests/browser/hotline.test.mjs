@@ -200,6 +200,128 @@ describe('coming back', () => {
   });
 });
 
+describe('who is asking', () => {
+  test('a token goes into the query, whole, beside what is there', async () => {
+    const stage = await live({token: 'a+b/c=&d ?#'});
+    assert.equal(stage.socket.query.token, 'a+b/c=&d ?#');
+    await stage.drop();
+    assert.deepEqual(Object.keys(stage.socket.query).sort(), ['after', 'epoch', 'on_gap', 'resume', 'token']);
+  });
+
+  test('without one, or when there is none yet, nothing is sent', async () => {
+    for (const token of [undefined, '', () => undefined, async () => null]) {
+      const stage = await live({token});
+      assert.deepEqual(stage.socket.query, {});
+    }
+  });
+
+  test('a function is asked for each attempt, and may fail for one', async () => {
+    let asked = 0;
+    const stage = await live({token: async () => {
+      if (++asked === 2) throw new Error('no token');
+      return `t${asked}`;
+    }});
+    assert.equal(stage.socket.query.token, 't1');
+    await stage.drop();
+    assert.deepEqual([stage.sockets.length, stage.state.state, stage.state.reason], [1, 'waiting', 'no token']);
+    await stage.clock.advance(stage.state.retryAt - stage.clock.now);
+    assert.equal(stage.socket.query.token, 't3');
+  });
+
+  test('a token that comes when the attempt was given up opens nothing', async () => {
+    let give;
+    const stage = new Stage({token: () => new Promise((resolve) => { give = resolve; })});
+    await settle();
+    stage.client.close();
+    give('late');
+    await settle();
+    assert.equal(stage.sockets.length, 0);
+  });
+
+  const refreshes = (socket) => socket.take().filter(({command}) => command === 'refresh');
+
+  async function expiring(token, more = {}) {
+    const stage = await live({token, pingInterval: 1e9, ...more}, {expires_in: 100});
+    stage.socket.take();
+    return stage;
+  }
+
+  test('at three quarters of its time a token is refreshed, and again', async () => {
+    let asked = 0;
+    const stage = await expiring(() => `t${++asked}`);
+    await stage.clock.advance(74999);
+    assert.deepEqual(refreshes(stage.socket), []);
+    await stage.clock.advance(1);
+    let [{id, payload}] = refreshes(stage.socket);
+    assert.deepEqual(payload, {token: 't2'});
+    reply(stage.socket, id, {events: ['*'], seq: 0, expires_in: 40});
+    await stage.clock.advance(30000);
+    [{id, payload}] = refreshes(stage.socket);
+    assert.deepEqual(payload, {token: 't3'});
+    reply(stage.socket, id, {events: ['*'], seq: 0});
+    await stage.clock.advance(1e6);
+    assert.deepEqual([refreshes(stage.socket), stage.errors], [[], []]);
+    assert.equal(stage.client.subscriptions, undefined);
+  });
+
+  test('what is not to be heard any more is no longer among the subscriptions', async () => {
+    const stage = await expiring(() => 't', {events: ['a', 'b']});
+    await stage.clock.advance(75000);
+    const [{id}] = refreshes(stage.socket);
+    reply(stage.socket, id, {events: ['a'], seq: 0, expires_in: 100});
+    await settle();
+    assert.deepEqual(stage.client.subscriptions, ['a']);
+    await stage.drop();
+    await stage.resumed({events: []});
+    assert.deepEqual(stage.client.subscriptions, []);
+  });
+
+  test('a string is not refreshed, and a time that is far off does not come at once', async () => {
+    const fixed = await expiring('fixed');
+    await fixed.clock.advance(200000);
+    assert.deepEqual(refreshes(fixed.socket), []);
+    let asked = 0;
+    const far = await live({token: () => `t${++asked}`, pingInterval: 1e9}, {expires_in: 1e9});
+    await far.clock.advance(1000);
+    assert.equal(asked, 1);
+  });
+
+  test('a refresh that fails is told, and the end of the admission brings a new token', async () => {
+    let asked = 0;
+    const stage = await expiring(() => {
+      if (++asked === 2) throw new Error('no token');
+      return `t${asked}`;
+    });
+    await stage.clock.advance(75000);
+    assert.match(stage.errors[0].message, /no token/);
+    stage.socket.say({type: 'disconnected', timestamp: 1, code: 4001, reason: 'expired', reconnect: true});
+    await stage.drop(4001);
+    assert.equal(stage.socket.query.token, 't3');
+    assert.equal(stage.socket.query.resume, 'token 1');
+    await stage.resumed({expires_in: 100});
+    await stage.clock.advance(75000);
+    const [{id}] = refreshes(stage.socket);
+    refuse(stage.socket, id, {code: 'unauthorized', message: 'no', retryable: false});
+    await settle();
+    assert.equal(stage.errors[1].code, 'unauthorized');
+    assert.equal(stage.client.state, 'live');
+  });
+
+  test('a connection that is lost takes its refresh with it', async () => {
+    let asked = 0, give;
+    const stage = await expiring(() => ++asked === 2 ? new Promise((resolve) => { give = resolve; }) : `t${asked}`);
+    await stage.clock.advance(75000);
+    await stage.drop();
+    await stage.resumed();
+    give('late');
+    await stage.clock.advance(200000);
+    assert.deepEqual(refreshes(stage.socket), []);
+    assert.deepEqual(stage.errors, []);
+    stage.client.close();
+    assert.equal(stage.clock.pending, 0);
+  });
+});
+
 describe('the pause before the next attempt', () => {
   async function pauses(stage, count) {
     const all = [];

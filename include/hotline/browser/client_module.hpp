@@ -25,7 +25,7 @@ export class HotlineError extends Error {
 
 export function connect(url, options = {}) {
   const {
-    events, last = 0, retryBase = 500, retryCap = 30000, steadyAfter = 5000, connectTimeout = 10000,
+    token, events, last = 0, retryBase = 500, retryCap = 30000, steadyAfter = 5000, connectTimeout = 10000,
     pingInterval, pingTimeout = 10000, callTimeout = 60000, onError = (error) => console.error(error),
   } = options;
   const env = {
@@ -34,6 +34,7 @@ export function connect(url, options = {}) {
   };
   const Socket = options.WebSocket ?? globalThis.WebSocket, base = env.window.location?.href;
   if (!Socket) throw new TypeError('there is no WebSocket here: pass one as an option');
+  const asked = (value) => typeof value === 'function' ? value() : value;
   if (typeof url !== 'function') url = new URL(url, base).href;
 
   const listeners = new Map(), calls = new Map(), waiters = new Set(), timers = {};
@@ -81,11 +82,12 @@ export function connect(url, options = {}) {
     after('dial', connectTimeout, () => lost(1006));
     become('connecting', {reason: ''});
     try {
-      const target = new URL(await (typeof url === 'function' ? url() : url), base);
+      const target = new URL(await asked(url), base), shown = await asked(token);
       if (socket !== mine) return;
       target.protocol = target.protocol.replace('http', 'ws');
       const ask = session?.resume ? {resume: session.resume.token, epoch: session.epoch, after: cursor, on_gap: 'continue'}
         : last && !session ? {last} : {};
+      if (shown) ask.token = shown;
       for (const name in ask) target.searchParams.set(name, ask[name]);
       const made = socket = new Socket(target.href);
       made.onmessage = ({data}) => {
@@ -102,7 +104,7 @@ export function connect(url, options = {}) {
   function drop(code) {
     const old = socket;
     socket = farewell = undefined;
-    for (const name of ['dial', 'beat']) env.clearTimeout(timers[name]);
+    for (const name of ['dial', 'beat', 'renew']) env.clearTimeout(timers[name]);
     try { old?.close?.(code); } catch { /* it is gone */ }
   }
 
@@ -187,7 +189,9 @@ export function connect(url, options = {}) {
     session = hello;
     liveSince = env.now();
     env.clearTimeout(timers.dial);
+    renewIn(hello.expires_in);
     if (resumed) {
+      if (subscribed && hello.events) subscribed = hello.events;
       // Answers that waited for us come before the pong: only then is it known what must be sent again.
       holding = filtering || [...calls.values()].some((call) => call.first);
     } else {
@@ -266,6 +270,27 @@ export function connect(url, options = {}) {
   const filter = (command) => (...types) =>
     call(command, {events: types.flat()}, {idempotent: true, urgent: true}).then((result) => result.events);
 
+  // ---- staying who one is
+
+  function renewIn(seconds) {
+    if (seconds && typeof token === 'function') after('renew', Math.min(seconds * 750, 2 ** 31 - 1), renew);
+  }
+
+  // What fails is made good at the end: the server hangs up, and a new token brings the session back.
+  async function renew() {
+    const here = socket;
+    try {
+      const shown = await token();
+      if (socket !== here) return;
+      const {expires_in, events} = await call('refresh', {token: shown});
+      if (socket !== here) return;
+      if (subscribed) subscribed = events;
+      renewIn(expires_in);
+    } catch (error) {
+      if (socket === here) report(error);
+    }
+  }
+
   // ---- signs of life
 
   function rest() {
@@ -332,7 +357,7 @@ export function connect(url, options = {}) {
 namespace detail {
 
 /// Another one for each text.
-inline constexpr std::string_view client_module_tag = "\"a1f4ebea37896fa1\"";
+inline constexpr std::string_view client_module_tag = "\"29f1d363ef276b3b\"";
 
 }  // namespace detail
 

@@ -22,6 +22,10 @@ export class HotlineError extends Error {
 }
 
 export interface Options {
+  /** Who is asking, for the host's `authenticate`: sent as the query parameter `token`. A function, sync or async, is asked
+   * anew for each attempt, and again when three quarters of the time are over that the server gave (`expires_in`): then
+   * the token is sent with `refresh`, and the connection stays. One that throws or rejects makes the attempt fail. */
+  token?: string | (() => string | Promise<string>);
   /** Event types to hear, from the first one on; without it, what the host gives to who asks for nothing: mostly all. */
   events?: string[];
   /** Begin so many events back. */
@@ -142,6 +146,10 @@ export interface Session {
   resume?: {token: string; window: number};
   heartbeat: {interval: number; timeout: number};
   limits?: {message_bytes: number; subscriptions: number; commands_in_flight: number};
+  /** What is heard, where the host decides that. */
+  events?: string[];
+  /** In how many seconds the server wants a new token. */
+  expires_in?: number;
   [more: string]: any;
 }
 
