@@ -3,8 +3,10 @@
 //   node tests/e2e/examples.test.mjs [BUILD_DIRECTORY]
 import {strict as assert} from 'node:assert';
 import {once} from 'node:events';
-import {connect} from 'node:net';
+import {connect as dial} from 'node:net';
 import {join} from 'node:path';
+import {WebSocket} from 'ws';
+import {connect} from '../../include/hotline/browser/hotline.js';
 import {Client, Program, examples, run, within} from './programs.mjs';
 
 const start = (name, ...args) => Program.start(join(examples, name), ...args);
@@ -123,7 +125,7 @@ await run([
 
   ['06_adopt_upgrades: what came behind the head in one piece is not lost', async () => {
     const program = await start('06_adopt_upgrades');
-    const socket = connect(Number(program.port), '127.0.0.1');
+    const socket = dial(Number(program.port), '127.0.0.1');
     await within(once(socket, 'connect'), 'the connection');
     const command = Buffer.from('{"command":"ping","id":"early"}');
     const frame = Buffer.concat([Buffer.from([0x81, 0x80 | command.length, 0, 0, 0, 0]), command]);  // masked with zeros
@@ -206,5 +208,73 @@ await run([
     assert.equal((await reader.call('count', {to: 1})).error.code, 'forbidden');
     assert.equal((await reader.call('sum', {terms: []})).type, 'command_response');
     await stops_cleanly(program, client, reader);
+  }],
+
+  ['10_authentication: who has no token stays outside, and who has one hears what it may', async () => {
+    const program = await start('10_authentication');
+    const token = async (name) => (await fetch(`${program.url}/token?name=${name}`)).text();
+    const status = (target, headers = {}) => within(new Promise((resolve) => {
+      const {socket} = new Client(`ws://127.0.0.1:${program.port}${target}`, {headers});
+      socket.on('unexpected-response', (_, response) => resolve(response.statusCode));
+      socket.on('open', () => { socket.close(); resolve(101); });
+    }), target);
+    assert.equal(await status('/ws/demo'), 401);
+    assert.equal(await status('/ws/demo?token=guessed'), 401);
+    assert.equal(await status('/ws/demo', {Authorization: `Bearer ${await token('carol')}`}), 101);
+    assert.equal(await status('/ws/demo', {Cookie: `a=b; token=${await token('carol')}`}), 101);
+    assert.equal(await status(`/ws/demo?token=${await token('carol')}`, {Origin: 'https://app.example'}), 101);
+    assert.equal(await status(`/ws/demo?token=${await token('carol')}`, {Origin: 'https://evil.example'}), 403);
+
+    const ada = await Client.connect(program, `demo?token=${await token('ada')}`);
+    const bob = await Client.connect(program, `demo?token=${await token('bob')}`);
+    assert.deepEqual([ada.hello.events, bob.hello.events], [['*'], []]);
+    assert.ok(ada.hello.expires_in > 50 && ada.hello.expires_in <= 60);
+    assert.deepEqual((await bob.call('who_am_i')).result, {name: 'bob'});
+    const refused = await bob.call('subscribe', {events: ['door', 'vault']});
+    assert.deepEqual(refused.error, {code: 'forbidden', message: "events[1]: the vault is ada's", retryable: false});
+    assert.deepEqual((await bob.call('subscribe', {events: ['door']})).result.events, ['door']);
+    assert.equal((await bob.call('open_vault')).error.code, 'forbidden');
+    await ada.call('open_vault');
+    assert.equal((await ada.event('vault')).by, 'ada');
+
+    const renewed = (await ada.call('refresh', {token: await token('ada')})).result;
+    assert.ok(renewed.expires_in > 50);
+    assert.equal((await ada.call('refresh', {token: await token('bob')})).error.code, 'forbidden');
+    assert.equal((await ada.call('refresh', {token: 'guessed'})).error.code, 'unauthorized');
+    await stops_cleanly(program, ada, bob);
+  }],
+
+  ['10_authentication: who does not refresh is closed with 4001, and comes back with a new token', async () => {
+    const program = await start('10_authentication', '--lifetime', '1');
+    const token = async () => (await fetch(`${program.url}/token?name=ada`)).text();
+    const client = await Client.connect(program, `demo?token=${await token()}`);
+    const told = await client.next((m) => m.type === 'disconnected');
+    assert.deepEqual([told.code, told.reconnect], [4001, true]);
+    assert.equal((await within(client.closed, 'the close')).code, 4001);
+    await program.line(/^ada has gone: the authentication has expired$/);
+    const {resume, epoch} = client.hello;
+    const query = `resume=${resume.token}&epoch=${epoch}&after=1&token=${await token()}`;
+    const again = await Client.connect(program, `demo?${query}`);
+    assert.deepEqual([again.hello.resumed, again.hello.connection_id], [true, client.hello.connection_id]);
+    assert.equal((await within(again.closed, 'the end of this one')).code, 4001);
+    assert.equal((await program.stop()).code, 0);
+  }],
+
+  ['10_authentication: the browser client stays, whatever the time is that it is given', async () => {
+    const program = await start('10_authentication', '--lifetime', '2');
+    let asked = 0;
+    const client = connect(`${program.url}/ws/demo`, {
+      WebSocket, events: ['vault'], token: async () => (++asked, (await fetch(`${program.url}/token?name=ada`)).text()),
+    });
+    const states = [];
+    client.onState(({state}) => states.push(state));
+    const heard = new Promise((resolve) => client.on('vault', resolve));
+    await within(client.ready(), 'the client');
+    while (asked < 4) await client.call('who_am_i');  // longer than two of its tokens hold
+    await client.call('open_vault');
+    assert.equal((await within(heard, 'the vault')).by, 'ada');
+    assert.deepEqual(states, ['live']);
+    client.close();
+    assert.equal((await program.stop()).code, 0);
   }],
 ]);
