@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -68,15 +67,17 @@ class command_table {
   /// they are too many the oldest ids.
   void remember(const command_id& id, std::string_view text) {
     if (limits_.remembered_answers == 0) return;
-    const bool kept = text.size() <= limits_.remembered_bytes;
-    answers_.push_back({id, kept ? std::string(text) : std::string()});
-    remembered_bytes_ += answers_.back().text.size();
-    if (answers_.size() > limits_.remembered_answers) {
-      remembered_bytes_ -= answers_.front().text.size();
-      answers_.pop_front();
+    answer latest{id, text.size() <= limits_.remembered_bytes ? std::string(text) : std::string()};
+    remembered_bytes_ += latest.text.size();
+    if (answers_.size() < limits_.remembered_answers) {
+      answers_.push_back(std::move(latest));
+    } else {
+      remembered_bytes_ -= answers_[oldest_].text.size();
+      answers_[oldest_] = std::move(latest);
+      oldest_ = (oldest_ + 1) % answers_.size();
     }
-    for (auto oldest = answers_.begin(); remembered_bytes_ > limits_.remembered_bytes; ++oldest)
-      remembered_bytes_ -= std::exchange(oldest->text, {}).size();
+    for (std::size_t i = oldest_; remembered_bytes_ > limits_.remembered_bytes; i = (i + 1) % answers_.size())
+      remembered_bytes_ -= std::exchange(answers_[i].text, {}).size();
   }
 
   /// The command with this id, if it is under way.
@@ -106,7 +107,8 @@ class command_table {
 
   const session_limits& limits_;
   std::vector<std::shared_ptr<pending_command>> under_way_;
-  std::deque<answer> answers_;
+  std::vector<answer> answers_;  // a ring once it is full
+  std::size_t oldest_ = 0;       // where it begins
   std::size_t remembered_bytes_ = 0;
 };
 

@@ -72,9 +72,10 @@ class delivery final : public room_output {
   void subscribe(client_type& c, const filter& wanted) {
     if (c.room == nullptr) return;
     const turn scope(turns);
-    clients.change([&] { c.wanted = wanted; });
-    c.subscribed = true;
     c.room->listeners.set_filter(c, wanted);
+    // The room's copy: clients with the same filter share it.
+    clients.change([&] { c.wanted = c.room->listeners.filter_of(c); });
+    c.subscribed = true;
     turns.touch(c);
   }
 

@@ -51,8 +51,8 @@ class room_output {
 struct room_group {
   filter wanted;
   bool compressed = false;
-  std::size_t members = 0;        ///< current or not
-  sequence last_sent = 0;         ///< to those who are current
+  std::size_t members = 0;          ///< current or not
+  sequence last_sent = 0;           ///< to those who are current
   std::vector<session*> current{};  ///< those at `flushed`, with an empty lane and a socket that takes more
 };
 
@@ -242,13 +242,13 @@ class room {
   }
 
   void start_lagging(session& s) {
-    s.place.lagging = static_cast<std::uint32_t>(lagging_.size());
+    s.place.index = static_cast<std::uint32_t>(lagging_.size());
     lagging_.push_back(&s);
   }
 
   void stop_lagging(session& s) {
-    lagging_[s.place.lagging] = lagging_.back();
-    lagging_[s.place.lagging]->place.lagging = s.place.lagging;
+    lagging_[s.place.index] = lagging_.back();
+    lagging_[s.place.index]->place.index = s.place.index;
     lagging_.pop_back();
   }
 

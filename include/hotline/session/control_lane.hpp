@@ -52,10 +52,8 @@ class control_lane {
       }
       return;
     }
-    sent_ = 0;
     // An idle client holds no buffer.
-    if (bytes_.capacity() > kept) std::string().swap(bytes_);
-    bytes_.clear();
+    clear();
   }
 
   void clear() {
@@ -66,7 +64,6 @@ class control_lane {
 
  private:
   static constexpr std::size_t max_header = 10;
-  static constexpr std::size_t kept = 256;
 
   std::string bytes_;
   std::size_t sent_ = 0;

@@ -5,13 +5,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace hotline {
 
-/// Which event types a client hears: all, or those it named. A value; equal filters share their work.
+/// Which event types a client hears: all, or those it named. A value; equal filters share their work, and copies their
+/// memory.
 class filter {
  public:
   /// Hears nothing.
@@ -23,49 +25,65 @@ class filter {
   }
 
   [[nodiscard]] bool hears_all() const noexcept { return all_; }
-  [[nodiscard]] bool hears_nothing() const noexcept { return !all_ && names_.empty(); }
-  [[nodiscard]] const std::vector<std::string>& names() const noexcept { return names_; }
+  [[nodiscard]] bool hears_nothing() const noexcept { return !all_ && !listed_; }
+  /// Sorted.
+  [[nodiscard]] const std::vector<std::string>& names() const noexcept {
+    static const std::vector<std::string> none;
+    return listed_ ? listed_->names : none;
+  }
 
   /// "*" names all.
   void add(std::string_view name) {
-    if (name == "*") all_ = true;
-    if (all_) {
-      names_.clear();
-      hashes_.clear();
-      return;
-    }
-    const auto at = std::lower_bound(names_.begin(), names_.end(), name);
-    if (at != names_.end() && *at == name) return;
-    hashes_.insert(hashes_.begin() + (at - names_.begin()), hash_type(name));
-    names_.emplace(at, name);
+    if (name == "*") *this = everything();
+    if (all_) return;
+    const auto at = std::lower_bound(names().begin(), names().end(), name) - names().begin();
+    if (static_cast<std::size_t>(at) < names().size() && names()[static_cast<std::size_t>(at)] == name) return;
+    list& own = own_list();
+    own.hashes.insert(own.hashes.begin() + at, hash_type(name));
+    own.names.emplace(own.names.begin() + at, name);
   }
 
   /// "*" removes all. Removing one name from a filter that hears all changes nothing: there is no "all but".
   void remove(std::string_view name) {
-    if (name == "*") {
-      *this = filter();
-      return;
-    }
-    const auto at = std::lower_bound(names_.begin(), names_.end(), name);
-    if (at == names_.end() || *at != name) return;
-    hashes_.erase(hashes_.begin() + (at - names_.begin()));
-    names_.erase(at);
+    if (name == "*") *this = filter();
+    const auto at = std::lower_bound(names().begin(), names().end(), name) - names().begin();
+    if (static_cast<std::size_t>(at) == names().size() || names()[static_cast<std::size_t>(at)] != name) return;
+    list& own = own_list();
+    own.hashes.erase(own.hashes.begin() + at);
+    own.names.erase(own.names.begin() + at);
+    if (own.names.empty()) listed_.reset();
   }
 
   [[nodiscard]] bool matches(std::string_view type, std::uint32_t type_hash) const noexcept {
     if (all_) return true;
-    for (std::size_t i = 0; i < hashes_.size(); ++i)
-      if (hashes_[i] == type_hash && names_[i] == type) return true;
+    if (!listed_) return false;
+    for (std::size_t i = 0; i < listed_->hashes.size(); ++i)
+      if (listed_->hashes[i] == type_hash && listed_->names[i] == type) return true;
     return false;
   }
   [[nodiscard]] bool matches(const log_entry& entry) const noexcept { return matches(entry.type, entry.type_hash); }
 
-  friend bool operator==(const filter& a, const filter& b) noexcept { return a.all_ == b.all_ && a.names_ == b.names_; }
+  friend bool operator==(const filter& a, const filter& b) noexcept {
+    return a.all_ == b.all_ && (a.listed_ == b.listed_ || a.names() == b.names());
+  }
 
  private:
+  struct list {
+    std::vector<std::string> names;     // sorted
+    std::vector<std::uint32_t> hashes;  // of the names, in their order
+  };
+
+  // To be changed: nobody else's.
+  list& own_list() {
+    if (!listed_)
+      listed_ = std::make_shared<list>();
+    else if (listed_.use_count() > 1)
+      listed_ = std::make_shared<list>(*listed_);
+    return *listed_;
+  }
+
+  std::shared_ptr<list> listed_;  // null when there are none
   bool all_ = false;
-  std::vector<std::string> names_;     // sorted
-  std::vector<std::uint32_t> hashes_;  // of the names, in their order
 };
 
 }  // namespace hotline

@@ -29,10 +29,9 @@ struct room_group;
 /// Where a session stands in its room; the room's own notes.
 struct room_place {
   room_group* group = nullptr;
-  std::uint32_t index = 0;                  ///< among its group's current members
-  bool current = false;                     ///< sent everything up to where the room was last flushed
-  std::uint32_t lagging = 0;                ///< its index among those who are not current
   std::optional<steady_time> late_since{};  ///< since when the project's pace counts it as behind
+  std::uint32_t index = 0;                  ///< among its group's current members, or among those who are not current
+  bool current = false;                     ///< sent everything up to where the room was last flushed
   bool busy = false;  ///< owed more, and not waiting for its socket: the room goes on with it next turn
 };
 
@@ -260,19 +259,17 @@ class session {
     const auto parsed = parse_close(payload);
     if (const auto* const wrong = std::get_if<close_code>(&parsed)) return fail(*wrong, listening);
     const auto& frame = std::get<close_frame>(parsed);
-    peer_reason_ = frame.reason;
     // RFC 6455 section 5.5.1: answer with the code that was sent, unless ours went first.
     if (listening) (void)lane.append(opcode::close, payload.substr(0, 2), no_limit);
     if (listening) close_started_ = last_heard();
     phase_ = phase::closing;
     answer_expected_ = false;
-    return {.what = inbound::peer_closed, .code = frame.code, .reason = peer_reason_};
+    return {.what = inbound::peer_closed, .code = frame.code, .reason = frame.reason};
   }
 
   const manager_options& options_;
   std::unique_ptr<head_reader> head_;  // until the head is complete
   std::unique_ptr<decoder> decoder_;   // only in the middle of a message
-  std::string peer_reason_;
   steady_time connected_at_;
   std::atomic<steady_time> last_heard_;
   steady_time last_ping_;

@@ -37,7 +37,7 @@ inline constexpr std::size_t close_reason_bytes = control_payload_bytes - 2;
 /// What the peer said when it closed. `code` is `no_status` if it named none.
 struct close_frame {
   close_code code = close_code::no_status;
-  std::string reason;
+  std::string_view reason;  ///< a part of the payload
 };
 
 /// Reads the payload of a peer's close frame (RFC 6455 sections 5.5.1 and 7.4). In place of a frame that breaks the
@@ -51,7 +51,7 @@ struct close_frame {
   const std::string_view reason = payload.substr(2);
   if (!may_be_on_the_wire(code)) return close_code::protocol_error;
   if (!is_utf8(reason)) return close_code::invalid_payload;
-  return close_frame{code, std::string(reason)};
+  return close_frame{code, reason};
 }
 
 }  // namespace hotline::detail

@@ -29,7 +29,7 @@ enum class compressed : bool { no, yes };
 /// The header of a whole message in one unmasked frame, its length in the shortest form (RFC 6455 section 5.2).
 /// Written out here and not taken from websocketpp, so that emitting needs none of it; a test holds the two equal.
 [[nodiscard]] constexpr frame_header make_frame_header(opcode op, std::size_t payload_size,
-                                                      compressed how = compressed::no) noexcept {
+                                                       compressed how = compressed::no) noexcept {
   constexpr unsigned fin = 0x80;
   const unsigned rsv1 = how == compressed::yes ? 0x40 : 0;
   frame_header header;
@@ -58,7 +58,9 @@ enum class compressed : bool { no, yes };
 
 /// Appends a whole frame to `out`. A control frame's payload must be within `control_payload_bytes`.
 inline void append_frame(std::string& out, opcode op, std::string_view payload) {
-  out.append(make_frame_header(op, payload.size()).view());
+  const frame_header header = make_frame_header(op, payload.size());
+  if (out.empty()) out.reserve(header.size + payload.size());
+  out.append(header.view());
   out.append(payload);
 }
 
