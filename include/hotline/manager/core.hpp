@@ -8,7 +8,7 @@
 #include <hotline/manager/delivery.hpp>
 #include <hotline/manager/hooks.hpp>
 #include <hotline/manager/mailbox.hpp>
-#include <hotline/manager/parked_sessions.hpp>
+#include <hotline/manager/resumption.hpp>
 #include <hotline/manager/route.hpp>
 #include <hotline/options.hpp>
 #include <hotline/session/admission.hpp>
@@ -51,11 +51,11 @@ class manager_core final : public transport_receiver<typename Transport::connect
                    take_in(c, bytes);
                  }),
         decoders_(options_.session),
-        parked_(options_.resume.window, options_.resume.sessions) {
+        sessions_(outbound, calls, options_.resume) {
     desk.on_error = [this](std::string_view where, std::exception_ptr thrown) {
       calls.report(where, std::move(thrown));
     };
-    desk.find_client = [this](std::uint64_t number) { return find_session(number); };
+    desk.find_client = [this](std::uint64_t number) { return sessions_.find(number); };
   }
 
   manager_core(const manager_core&) = delete;
@@ -64,8 +64,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
   ~manager_core() {
     mailbox_->close();
     transport_.stop();
-    for (auto& [number, c] : outbound.clients) part(*c);
-    for (auto& waiting : parked_) part(*waiting.session);
+    sessions_.part_all();
   }
 
   [[nodiscard]] Transport& carrier() noexcept { return transport_; }
@@ -96,9 +95,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     }
     outbound.drain();
     // Nobody can come back for the answers. Not at once: it may be one of them whose command stops us.
-    post([this] {
-      for (const auto& waiting : parked_.take_all()) expire(*waiting);
-    });
+    post([this] { sessions_.expire_all(); });
     if (outbound.clients.empty()) finish_stop_later();
   }
 
@@ -149,16 +146,13 @@ class manager_core final : public transport_receiver<typename Transport::connect
     c.finish();
     const bool may_resume = was_open && state_ == state::running && options_.resume.window.count() > 0 &&
                             (c.expired || may_reconnect(c.ended_with));
-    if (!may_resume) part(c);
+    if (!may_resume) sessions_.part(c);
     if (was_open)
       calls.tell("on_disconnect", calls.on_disconnect, c.info(),
                  disconnection{c.ended_with, c.ended_because, may_resume});
     outbound.turns.forget(c);
     std::unique_ptr<client_type> gone = outbound.clients.take(c);
-    if (may_resume) {
-      gone->park();
-      if (const auto crowded_out = parked_.park(std::move(gone), now())) expire(*crowded_out);
-    }
+    if (may_resume) sessions_.park(std::move(gone), now());
     if (state_ == state::stopping && outbound.clients.empty()) finish_stop_later();
   }
 
@@ -189,9 +183,9 @@ class manager_core final : public transport_receiver<typename Transport::connect
       if (state_ == state::stopping && at >= drain_until_) transport_.abort(*c->connection);
     }
     outbound.measure_paces();
-    for (auto& waiting : parked_)
+    for (auto& waiting : sessions_)
       if (waiting.session->has_commands()) desk.expire(*waiting.session, at, wall());
-    while (const auto late = parked_.take_expired(at)) expire(*late);
+    sessions_.expire_late(at);
   }
 
   // ------------------------------------------------------------------------------------------------- what comes in
@@ -206,7 +200,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
           answer_request(c, at);
           if (c.at() != session::phase::waiting) break;
           c.paused = true;
-          c.unread.assign(bytes.data(), bytes.size());
+          set_aside(c, bytes);
           return transport_.pause_reading(*c.connection);
         case session::inbound::refused: c.respond(serialize(plain_response(got.status)), at); break;
         case session::inbound::message:
@@ -215,7 +209,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
           // A burst of commands must not fill the lane of a client that reads.
           outbound.settle(c);
           if (!c.paused) break;
-          c.unread.assign(bytes.data(), bytes.size());
+          set_aside(c, bytes);
           return outbound.turns.touch(c);
         case session::inbound::failed: outbound.close(c, got.code, got.reason); break;
         case session::inbound::peer_closed:
@@ -228,6 +222,9 @@ class manager_core final : public transport_receiver<typename Transport::connect
       }
     }
   }
+
+  // For when it is read from again.
+  static void set_aside(client_type& c, std::span<char> bytes) { c.unread.assign(bytes.data(), bytes.size()); }
 
   void answer_request(client_type& c, steady_time at) {
     if (state_ != state::running) return c.respond(serialize(plain_response(503)), at);
@@ -270,7 +267,11 @@ class manager_core final : public transport_receiver<typename Transport::connect
   void welcome(client_type& c, const reception& let_in, const admission& who) {
     const entry_request& entry = let_in.entry;
     resume_refusal refused = resume_refusal::none;
-    if (entry.resume) refused = take_over(c, let_in.project, who.principal, *entry.resume);
+    if (entry.resume) {
+      // Held: the session that is taken over may be the last in its room.
+      const auto stream = log_->open(let_in.project);
+      refused = sessions_.take_over(c, *stream, let_in.project, who.principal, *entry.resume);
+    }
     const bool resumed = entry.resume && refused == resume_refusal::none;
     outbound.clients.change([&] {
       c.introduce(client_book<client_type>::id_of(c.number()), let_in.project, who.principal);
@@ -298,53 +299,6 @@ class manager_core final : public transport_receiver<typename Transport::connect
     outbound.clients.change([&] { c.wanted = std::move(allowed); });
   }
 
-  // Makes `c` the session that the token stands for. A right token is used up, unless `c` takes on the session: then it is
-  // good until the client is heard, for `connected` and the next token may be lost on their way.
-  [[nodiscard]] resume_refusal take_over(client_type& c, const std::string& project, const std::string& principal,
-                                         const resume_request& asked) {
-    const auto stream = log_->open(project);  // held: the session that is taken over may be the last in its room
-    const resume_refusal position = check_position(asked, stream->epoch(), stream->bounds());
-    const std::optional<resume_token> token = resume_token::parse(asked.token);
-    client_type* const old = token ? find_session(token->number) : nullptr;
-    if (old == nullptr || !old->may_be_resumed_with(*token, project, principal)) {
-      if (position == resume_refusal::epoch_changed) return position;
-      return token && parked_.has_expired(*token) ? resume_refusal::expired : resume_refusal::unknown_token;
-    }
-    old->resume_secret = {};
-    old->former_secret.reset();
-    const std::unique_ptr<client_type> unparked = old->connection == nullptr ? parked_.take(token->number) : nullptr;
-    if (!unparked) {
-      outbound.close(*old, close_code::taken_over, "the session goes on over a newer connection");
-      outbound.settle(*old);
-    }
-    const resume_refusal refused = old->overflowed ? resume_refusal::expired : position;
-    if (refused == resume_refusal::none) {
-      c.former_secret = std::make_unique<digest>(token->secret);
-      if (unparked) c.inherited_frames = unparked->lane.pending();
-      outbound.clients.inherit(c, *old);
-    } else if (unparked) {
-      expire(*unparked);
-    }
-    return refused;
-  }
-
-  // Waiting or with a connection, open or closing.
-  [[nodiscard]] client_type* find_session(std::uint64_t number) const {
-    client_type* const waiting = parked_.find(number);
-    return waiting != nullptr ? waiting : outbound.clients.find_connected(number);
-  }
-
-  // The session will not be resumed any more.
-  void expire(client_type& c) {
-    part(c);
-    calls.tell("on_session_expired", calls.on_session_expired, c.info());
-  }
-
-  /// Commands of a client that is gone are told to stop.
-  void part(client_type& c) {
-    if (c.has_commands()) calls.guard("stop callback", [&] { command_desk::abandon(c); });
-  }
-
   void on_mail() {
     mail<room_type> mail = mailbox_->take();
     take_in(mail);
@@ -360,7 +314,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     const turn scope(outbound.turns);
     for (room_type* const room : mail.rooms) outbound.flush(*room);
     for (const command_message& message : mail.messages) {
-      if (client_type* const c = find_session(message.session)) command_desk::deliver(*c, message);
+      if (client_type* const c = sessions_.find(message.session)) command_desk::deliver(*c, message);
     }
     if (state_ == state::stopping) {
       for (auto& [number, c] : outbound.clients) outbound.turns.touch(*c);
@@ -391,7 +345,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
 
  private:
   decoder_pool decoders_;
-  parked_sessions<client_type> parked_;
+  resumption<delivery_type> sessions_;
   std::vector<std::function<void()>> when_stopped_;
   steady_time drain_until_{};
   state state_ = state::idle;
