@@ -85,7 +85,7 @@ class client final : public session, public command_client {
     if (hello.resume_window > std::chrono::milliseconds::zero())
       resume_secret = resume_token::make(number_, hello.connection_id, env, hello.resume_token).secret;
     queue_unbounded(connected_text(hello, env.wall_now()));
-    lane.append_frames(std::exchange(inherited_frames, {}));
+    if (const auto waited = std::exchange(inherited_frames, nullptr)) lane.append_frames(*waited);
   }
 
   [[nodiscard]] bool may_be_resumed_with(const resume_token& token, std::string_view project,
@@ -103,7 +103,7 @@ class client final : public session, public command_client {
   /// The socket has ended, the session waits. What it is answered meanwhile waits in its lane.
   void park() {
     connection = nullptr;
-    std::string().swap(unread);
+    unread_.reset();
     drop_input();
     lane.clear();
     blocked = false;
@@ -142,22 +142,29 @@ class client final : public session, public command_client {
   sequence position() const noexcept override { return room == nullptr ? 0 : room->listeners.position(*this); }
   sequence log_end() const override { return room == nullptr ? 0 : room->listeners.stream().bounds().end; }
 
+  /// What was read and is not to be looked at yet.
+  void set_aside(std::string_view bytes) { unread_ = std::make_unique<std::string>(bytes); }
+  [[nodiscard]] bool has_unread() const noexcept { return unread_ && !unread_->empty(); }
+  [[nodiscard]] std::string take_unread() {
+    const auto bytes = std::exchange(unread_, nullptr);
+    return bytes ? std::move(*bytes) : std::string();
+  }
+
   connection_type* connection;  ///< null while the session waits for its client
   const std::string remote_address;
-  room_type* room = nullptr;  ///< while it hears events
-  filter wanted;              ///< as the room knows it; kept for when it has left
-  bool subscribed = false;
-  std::unique_ptr<reception> asks;              ///< while it is not decided whether it may come in
-  bool paused = false;                          ///< not read from, until its lane is shorter, or it is let in
-  std::string unread;                           ///< of the last read before that, what was not looked at
-  bool touched = false;                         ///< has something to send when the turn ends
-  bool overflowed = false;                      ///< was answered more, while it waited, than is kept for it
-  std::string inherited_frames;                 ///< what the session was answered while it waited; behind `connected`
-  steady_time expires_at = steady_time::max();  ///< when its admission ends
-  bool expired = false;                         ///< closed because it has: with a new one it may come back
-  std::unique_ptr<digest> former_secret;        ///< of the token that it came with, until it has surely read the next
-  digest resume_secret{};                       ///< of the token that it was given last
+  room_type* room = nullptr;                      ///< while it hears events
+  filter wanted;                                  ///< as the room knows it; kept for when it has left
+  std::unique_ptr<reception> asks;                ///< while it is not decided whether it may come in
+  std::unique_ptr<std::string> inherited_frames;  ///< answers from while the session waited; behind `connected`
+  steady_time expires_at = steady_time::max();    ///< when its admission ends
+  std::unique_ptr<digest> former_secret;          ///< of the token that it came with, until it has surely read the next
+  digest resume_secret{};                         ///< of the token that it was given last
   close_code ended_with = close_code::abnormal;
+  bool subscribed = false;
+  bool paused = false;      ///< not read from, until its lane is shorter, or it is let in
+  bool touched = false;     ///< has something to send when the turn ends
+  bool overflowed = false;  ///< was answered more, while it waited, than is kept for it
+  bool expired = false;     ///< closed because its admission ended: with a new one it may come back
   std::string ended_because;
 
  private:
@@ -166,6 +173,7 @@ class client final : public session, public command_client {
   std::shared_ptr<const command_origin> origin_;  // null until the upgrade
   std::unique_ptr<command_table> commands_;       // from the first command on
   std::shared_ptr<const void> stream_;            // from the upgrade on
+  std::unique_ptr<std::string> unread_;
   wall_time connected_wall_{};
 };
 

@@ -47,7 +47,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
         desk(options_, mailbox_),
         outbound(transport_, log_, options_, heartbeat_, mailbox_,
                  [this](client_type& c) {
-                   std::string bytes = std::exchange(c.unread, {});
+                   std::string bytes = c.take_unread();
                    take_in(c, bytes);
                  }),
         decoders_(options_.session),
@@ -200,7 +200,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
           answer_request(c, at);
           if (c.at() != session::phase::waiting) break;
           c.paused = true;
-          set_aside(c, bytes);
+          c.set_aside({bytes.data(), bytes.size()});
           return transport_.pause_reading(*c.connection);
         case session::inbound::refused: c.respond(serialize(plain_response(got.status)), at); break;
         case session::inbound::message:
@@ -209,7 +209,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
           // A burst of commands must not fill the lane of a client that reads.
           outbound.settle(c);
           if (!c.paused) break;
-          set_aside(c, bytes);
+          c.set_aside({bytes.data(), bytes.size()});
           return outbound.turns.touch(c);
         case session::inbound::failed: outbound.close(c, got.code, got.reason); break;
         case session::inbound::peer_closed:
@@ -224,7 +224,6 @@ class manager_core final : public transport_receiver<typename Transport::connect
   }
 
   // For when it is read from again.
-  static void set_aside(client_type& c, std::span<char> bytes) { c.unread.assign(bytes.data(), bytes.size()); }
 
   void answer_request(client_type& c, steady_time at) {
     if (state_ != state::running) return c.respond(serialize(plain_response(503)), at);

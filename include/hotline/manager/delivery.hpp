@@ -161,7 +161,7 @@ class delivery final : public room_output {
     if (c.lane_is_full() == c.paused) return;
     c.paused = !c.paused;
     if (c.paused) return carrier_.pause_reading(*c.connection);
-    if (c.unread.empty()) return carrier_.resume_reading(*c.connection);
+    if (!c.has_unread()) return carrier_.resume_reading(*c.connection);
     c.paused = true;
     mail_->post([this, number = c.number()] {
       if (client_type* const waiting = clients.find_connected(number)) go_on(*waiting);

@@ -64,7 +64,7 @@ class resumption {
     const resume_refusal refused = old->overflowed ? resume_refusal::expired : position;
     if (refused == resume_refusal::none) {
       c.former_secret = std::make_unique<digest>(token->secret);
-      if (unparked) c.inherited_frames = unparked->lane.pending();
+      if (unparked) c.inherited_frames = std::make_unique<std::string>(unparked->lane.pending());
       outbound_.clients.inherit(c, *old);
     } else if (unparked) {
       expire(*unparked);
