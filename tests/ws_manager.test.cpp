@@ -4,10 +4,14 @@
 #include <hotline/ws_manager.hpp>
 #include <memory_client.hpp>
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace hotline;
@@ -848,4 +852,226 @@ TEST_CASE("connections are listed with what they hear and when they were heard",
 TEST_CASE("a manager is refused a prefix that is no folder", "[manager]") {
   event_emitter events;
   CHECK_THROWS_AS(manager_type(memory_transport(), events, {.route_prefix = "ws"}), std::invalid_argument);
+}
+
+// ------------------------------------------------------------------------------------------- destroyed from inside
+
+namespace {
+
+// A host whose manager goes while it is being called, and two clients who see it.
+struct doomed : host {
+  explicit doomed(manager_options options = {}) : host(std::move(options)) {
+    manager->on_disconnect([this](const connection_info&, const disconnection&) { ++calls_after; });
+    manager->on_session_expired([this](const connection_info&) { ++calls_after; });
+    manager->on_command("after", [this](const request&) { ++calls_after; });
+    manager->on_error([this](std::string_view, std::exception_ptr) { ++calls_after; });
+    transport_memory = std::make_shared<memory_client>(line());
+    other = std::make_unique<memory_client>(line());
+  }
+  // Nothing of the manager is left when this returns, and the host can be sure to hear no more.
+  void destroy() {
+    manager.reset();
+    calls_after = 0;
+  }
+  std::shared_ptr<memory_client> transport_memory;
+  std::unique_ptr<memory_client> other;
+  int calls_after = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a handler may destroy its manager, and nothing more is called", "[manager]") {
+  doomed h;
+  h.manager->on_command("destroy", [&, kept = std::make_shared<int>(7)](const request& q) {
+    h.destroy();
+    CHECK(*kept == 7);  // what runs is kept until it has returned
+    return json_object{{"project", q.project()}};
+  });
+  h.manager->on_command("throws", [&](const request&) {
+    h.destroy();
+    throw std::runtime_error("too late");
+  });
+  h.manager->on_command("defers", [&](const request&, responder r) {
+    h.destroy();
+    std::move(r).answer(json_object{});
+  });
+  const auto peer = h.transport_memory->peer;
+  for (const auto* name : {"destroy", "throws", "defers"}) {
+    DYNAMIC_SECTION(name) {
+      // Those behind it, in the same read, are not run.
+      peer->send(client_frame(0x81, R"({"command":")" + std::string(name) + "\"}") +
+                 client_frame(0x81, R"({"command":"after"})"));
+      h.line().run();
+      CHECK(h.manager == nullptr);
+      CHECK(h.calls_after == 0);
+      CHECK(h.other->peer->closed_by_server());
+      peer->send(client_frame(0x81, R"({"command":"after"})"));
+      CHECK(h.calls_after == 0);
+    }
+  }
+}
+
+TEST_CASE("any hook may destroy the manager that calls it", "[manager]") {
+  doomed h({.resume = {.window = 1s}});
+  const auto end = [&] { h.destroy(); };
+  memory_client& c = *h.transport_memory;
+  SECTION("authenticate") {
+    h.manager->authenticate([&](const http_request&, std::string_view) {
+      end();
+      return admission{"ada"};
+    });
+    CHECK_FALSE(memory_client(h.line()).upgraded());
+  }
+  SECTION("an authentication that is answered later") {
+    h.manager->authenticate([&](const http_request&, std::string_view, admission_responder r) {
+      end();
+      std::move(r).answer({"ada"});
+    });
+    CHECK_FALSE(memory_client(h.line()).upgraded());
+  }
+  SECTION("on_connect") {
+    h.manager->on_connect([&](const connection_info&) { end(); });
+    const memory_client last(h.line());
+  }
+  SECTION("on_connect, when it was let in later") {
+    h.manager->authenticate(
+        [&](const http_request&, std::string_view, admission_responder r) { std::move(r).answer({"ada"}); });
+    h.manager->on_connect([&](const connection_info&) { end(); });
+    const memory_client last(h.line());
+  }
+  SECTION("authorize_subscriptions at the door") {
+    h.manager->authorize_subscriptions([&](const connection_info&, std::string_view) {
+      end();
+      return std::optional<command_error>();
+    });
+    const memory_client last(h.line());
+  }
+  SECTION("authorize_subscriptions") {
+    h.manager->authorize_subscriptions([&](const connection_info&, std::string_view) {
+      end();
+      return std::optional<command_error>();
+    });
+    c.send(R"({"command":"subscribe","payload":{"events":["a","b"]}})");
+  }
+  SECTION("authorize_commands") {
+    h.manager->authorize_commands([&](const connection_info&, const request&) {
+      end();
+      return std::optional<command_error>();
+    });
+    c.send(R"({"command":"after"})");
+  }
+  SECTION("reauthenticate") {
+    h.manager->reauthenticate([&](const connection_info&, std::string_view) {
+      end();
+      return admission{};
+    });
+    c.send(R"({"command":"refresh","payload":{"token":"t"}})");
+  }
+  SECTION("on_http") {
+    h.manager->on_http([&](const http_request&) {
+      end();
+      return http_response{};
+    });
+    h.line().connect()->send("GET / HTTP/1.1\r\nHost: t\r\n\r\n");
+    h.line().run();
+  }
+  SECTION("on_disconnect") {
+    h.manager->on_disconnect([&](const connection_info&, const disconnection&) { end(); });
+    c.peer->reset();
+    h.line().run();
+  }
+  SECTION("on_resumed") {
+    h.manager->on_resumed([&](const connection_info&) { end(); });
+    const json hello = c.next();
+    c.peer->reset();
+    h.line().run();
+    const memory_client again(h.line(), "/ws/p?resume=" + std::string(*hello["resume"]["token"].as_string()) +
+                                            "&epoch=" + std::string(*hello["epoch"].as_string()) + "&after=0");
+  }
+  SECTION("on_session_expired") {
+    h.manager->on_session_expired([&](const connection_info&) { end(); });
+    c.peer->reset();
+    h.other->peer->reset();
+    h.line().advance(2s);
+  }
+  SECTION("on_error") {
+    h.manager->on_error([&](std::string_view, std::exception_ptr) { end(); });
+    h.manager->on_command("throws", [](const request&) { throw std::runtime_error("x"); });
+    c.send(R"({"command":"throws"})");
+  }
+  SECTION("a stop callback") {
+    std::vector<responder> kept;
+    std::unique_ptr<std::stop_callback<std::function<void()>>> told;
+    h.manager->on_command("waits", [&](const request&, responder r) {
+      if (!told) told = std::make_unique<std::stop_callback<std::function<void()>>>(r.stop_token(), end);
+      kept.push_back(std::move(r));
+    });
+    c.send(R"({"command":"waits"})");
+    c.send(R"({"command":"waits"})");
+    h.line().advance(30s);
+  }
+  SECTION("a pace") {
+    h.manager->on_pace("p", {.behind = 1, .caught_up = 0}, [&](pace) { end(); });
+    c.peer->stall(true);
+    for (int i = 0; i < 9; ++i) (void)h.events.emit("p", "a");
+    h.line().run();
+  }
+  SECTION("a posted function that throws then") {
+    h.manager->post([&] {
+      end();
+      throw std::runtime_error("x");
+    });
+    h.line().run();
+  }
+  SECTION("the completion of stop that throws then") {
+    h.manager->stop([&] {
+      end();
+      throw std::runtime_error("x");
+    });
+    h.line().advance(20s);
+  }
+  CHECK(h.manager == nullptr);
+  CHECK(h.calls_after == 0);
+  h.events.emit("p", "a");  // who still emits, emits to nobody
+}
+
+TEST_CASE("commands under way are told to stop before the manager's destructor returns, from inside too", "[manager]") {
+  doomed h;
+  std::vector<responder> kept;
+  h.manager->on_command("waits", [&](const request&, responder r) { kept.push_back(std::move(r)); });
+  h.other->send(R"({"command":"waits"})");
+  bool stopped_by_then = false;
+  h.manager->on_command("destroy", [&](const request&) {
+    h.destroy();
+    stopped_by_then = kept.front().stop_token().stop_requested();
+  });
+  h.transport_memory->send(R"({"command":"destroy"})");
+  CHECK(stopped_by_then);
+  CHECK_FALSE(kept.front().is_pending());
+}
+
+TEST_CASE("a handler and each hook may stop the manager, and clients still get what they are owed", "[manager]") {
+  host h;
+  bool stopped = false;
+  h.manager->on_command("stop", [&](const request&) {
+    h.manager->stop([&] { stopped = true; });
+    return json_object{{"was", "here"}};
+  });
+  memory_client c = h.connect();
+  c.send(R"({"command":"stop"})");
+  CHECK(c.next()["result"]["was"].as_string() == "here");
+  CHECK(c.next()["type"].as_string() == "disconnected");
+  CHECK(c.close_code == 1001);
+  c.peer->close();
+  h.line().run();
+  CHECK(stopped);
+}
+
+TEST_CASE("what the completion of stop throws goes to the error hook", "[manager]") {
+  host h;
+  std::string told;
+  h.manager->on_error([&](std::string_view where, std::exception_ptr) { told = where; });
+  h.manager->stop([] { throw std::runtime_error("x"); });
+  h.line().run();
+  CHECK(told == "stop");
 }

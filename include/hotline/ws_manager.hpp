@@ -39,8 +39,8 @@ namespace hotline {
 /// events of their project that they subscribe to.
 ///
 /// A manager belongs to one loop, its transport's; there it calls handlers and hooks. Unless a member says "any
-/// thread", call it there, or before the loop runs. Handlers and hooks may call any member; what they throw goes to
-/// `on_error`. Several managers, each with a loop of its own, may share one log.
+/// thread", call it there, or before the loop runs. Handlers and hooks may call any member, and destroy the manager; what
+/// they throw goes to `on_error`. Several managers, each with a loop of its own, may share one log.
 ///
 ///     asio::io_context io;
 ///     hotline::event_emitter events;
@@ -64,25 +64,29 @@ class ws_manager {
       : ws_manager(std::move(transport), emitter.log(), std::move(options), std::move(heartbeat)) {}
 
   ws_manager(Transport transport, std::shared_ptr<Log> log, manager_options options = {}, Heartbeat heartbeat = {})
-      : core_(std::move(transport), std::move(log), checked(std::move(options)), std::move(heartbeat)) {}
+      : core_(new core_type(std::move(transport), std::move(log), checked(std::move(options)), std::move(heartbeat))) {}
+
+  ws_manager(const ws_manager&) = delete;
+  ws_manager& operator=(const ws_manager&) = delete;
 
   // ------------------------------------------------------------------------------------------- start and stop
 
   /// Listens. The error is the transport's (`address_in_use`, …), and then nothing has started; or `already_running`.
-  std::error_code start() { return core_.start(); }
+  std::error_code start() { return core_->start(); }
 
   /// Ends in good order: no new connections; clients get what was accepted for them, then `disconnected` and 1001;
   /// then their sockets end, at the latest after `manager_options::drain_timeout`. `done` is the last call that comes
-  /// from here, and may destroy the manager. Destroying a manager that was not stopped ends everything at once.
-  void stop(std::function<void()> done = {}) { core_.stop(std::move(done)); }
+  /// from here, and may destroy the manager. Destroying a manager that was not stopped ends everything at once: no handler
+  /// or hook is called any more; from inside one, connections end when it has returned.
+  void stop(std::function<void()> done = {}) { core_->stop(std::move(done)); }
 
-  [[nodiscard]] bool is_running() const noexcept { return core_.is_running(); }
+  [[nodiscard]] bool is_running() const noexcept { return core_->is_running(); }
 
   /// Any thread: calls `f` on the loop, where it may destroy the manager; not when the manager stops first.
-  void post(std::function<void()> f) { core_.post(std::move(f)); }
+  void post(std::function<void()> f) { core_->post(std::move(f)); }
 
   /// The transport that it was given: what it listens on, what it can adopt.
-  [[nodiscard]] Transport& transport() noexcept { return core_.carrier(); }
+  [[nodiscard]] Transport& transport() noexcept { return core_->carrier(); }
 
   // ------------------------------------------------------------------------------------------------- commands
 
@@ -90,21 +94,21 @@ class ws_manager {
   /// `subscribe`, `unsubscribe` and `cancel` cannot be replaced.
   template <command_handler F>
   void on_command(std::string name, F handler) {
-    core_.desk.handlers.set(std::move(name), detail::registry::wrap(std::move(handler)));
+    core_->desk.handlers.set(std::move(name), detail::registry::wrap(std::move(handler)));
   }
 
   /// The handler gets the payload decoded; a payload that does not fit is answered with `invalid_payload`.
   template <class Payload, typed_command_handler<Payload> F>
   void on_command(std::string name, F handler) {
-    core_.desk.handlers.set(std::move(name), detail::registry::wrap_typed<Payload>(std::move(handler)));
+    core_->desk.handlers.set(std::move(name), detail::registry::wrap_typed<Payload>(std::move(handler)));
   }
 
-  void remove_command(std::string_view name) { core_.desk.handlers.erase(name); }
+  void remove_command(std::string_view name) { core_->desk.handlers.erase(name); }
 
   /// Asked before each command that is not built in; an error that it returns (code `forbidden` unless it names one)
   /// is the answer.
   void authorize_commands(std::function<std::optional<command_error>(const connection_info&, const request&)> f) {
-    core_.desk.authorize(std::move(f));
+    core_->desk.authorize(std::move(f));
   }
 
   /// Asked before a client hears an event type that it did not hear, with the type, or "*" for all; an error (code
@@ -113,31 +117,31 @@ class ws_manager {
   /// hears; it no longer hears what is refused then. `connected` tells it.
   void authorize_subscriptions(
       std::function<std::optional<command_error>(const connection_info&, std::string_view type)> f) {
-    core_.desk.filters.authorize = std::move(f);
+    core_->desk.filters.authorize = std::move(f);
   }
 
   // --------------------------------------------------------------------------------------------------- hooks
 
   /// A client has connected; what is sent to it from here comes behind its `connected`.
-  void on_connect(std::function<void(const connection_info&)> f) { core_.calls.on_connect = std::move(f); }
+  void on_connect(std::function<void(const connection_info&)> f) { core_->calls.on_connect = std::move(f); }
 
   /// A client's socket has ended; `disconnection::may_resume` tells whether its session waits for it.
   void on_disconnect(std::function<void(const connection_info&, const disconnection&)> f) {
-    core_.calls.on_disconnect = std::move(f);
+    core_->calls.on_disconnect = std::move(f);
   }
 
   /// A client has come back to its session, over a new socket; called in place of `on_connect`.
-  void on_resumed(std::function<void(const connection_info&)> f) { core_.calls.on_resumed = std::move(f); }
+  void on_resumed(std::function<void(const connection_info&)> f) { core_->calls.on_resumed = std::move(f); }
 
   /// A session that waited for its client has ended: `resume_options::window` is over, others needed its
   /// place, or the manager stops.
   void on_session_expired(std::function<void(const connection_info&)> f) {
-    core_.calls.on_session_expired = std::move(f);
+    core_->calls.on_session_expired = std::move(f);
   }
 
   /// Answers HTTP GETs outside the route's prefix (a page, a health check); nothing, or no hook, is 404.
   void on_http(std::function<std::optional<http_response>(const http_request&)> f) {
-    core_.calls.on_http = std::move(f);
+    core_->calls.on_http = std::move(f);
   }
 
   /// Decides who may connect, from the request (its headers, its query) and the project's id, before the upgrade and at
@@ -150,14 +154,14 @@ class ws_manager {
   requires detail::admits_now<F, const http_request&, std::string_view> ||
       detail::admits_later<F, const http_request&, std::string_view>
   void authenticate(F f) {
-    core_.calls.authenticate = detail::as_admitter<const http_request&, std::string_view>(std::move(f));
+    core_->calls.authenticate = detail::as_admitter<const http_request&, std::string_view>(std::move(f));
   }
 
   /// Offers permessage-deflate (RFC 7692) to clients that ask for it, such as browsers: `hotline::permessage_deflate` of
   /// <hotline/deflate.hpp>. What goes to many is compressed once for all of them; answers to one client are sent as they
   /// are. Before `start`.
   void compress(std::unique_ptr<message_compression> compression) {
-    core_.outbound.compress_with(std::move(compression));
+    core_->outbound.compress_with(std::move(compression));
   }
 
   /// Decides, by the token that a client sends with the built-in command `refresh`, whether it is still who it was, and
@@ -168,16 +172,16 @@ class ws_manager {
   requires detail::admits_now<F, const connection_info&, std::string_view> ||
       detail::admits_later<F, const connection_info&, std::string_view>
   void reauthenticate(F f) {
-    core_.desk.reauthenticate = detail::as_admitter<const connection_info&, std::string_view>(std::move(f));
+    core_->desk.reauthenticate = detail::as_admitter<const connection_info&, std::string_view>(std::move(f));
   }
 
   /// Told of what handlers and hooks throw, with the name of the command or hook.
   void on_error(std::function<void(std::string_view where, std::exception_ptr)> f) {
-    core_.calls.on_error = std::move(f);
+    core_->calls.on_error = std::move(f);
   }
 
   /// Told what a log would want to know.
-  void on_log(std::function<void(log_level, std::string_view)> f) { core_.calls.on_log = std::move(f); }
+  void on_log(std::function<void(log_level, std::string_view)> f) { core_->calls.on_log = std::move(f); }
 
   // ------------------------------------------------------------------------------------------------- sending
 
@@ -186,14 +190,14 @@ class ws_manager {
   /// `invalid_event_type` (no proper `type`), `reserved_type`, `reserved_field`, `invalid_json`, `event_too_big`.
   result<sequence> broadcast_to_project(std::string_view project, const json_object& message) {
     if (project.empty()) return errc::invalid_project;
-    return append(*core_.log().open(project), project, message);
+    return append(*core_->log().open(project), project, message);
   }
 
   /// Any thread. As `broadcast_to_project`, for every project that has a log now. Answers how many those were.
   result<std::size_t> broadcast_to_all(const json_object& message) {
     std::size_t projects = 0;
     std::optional<failure> refused;
-    core_.log().for_each([&](std::string_view project, typename Log::stream_type& stream) {
+    core_->log().for_each([&](std::string_view project, typename Log::stream_type& stream) {
       if (refused) return;
       const result<sequence> sent = append(stream, project, message);
       if (sent)
@@ -207,13 +211,13 @@ class ws_manager {
 
   /// Sends an object with a `type` of its own to one connection, whatever it subscribes to. Not logged, not numbered.
   std::error_code send_to(std::string_view connection_id, const json_object& message) {
-    auto* const c = core_.outbound.clients.find(connection_id);
+    auto* const c = core_->outbound.clients.find(connection_id);
     if (c == nullptr) return errc::no_such_connection;
     std::string text;
-    const auto now = core_.log().env().wall_now();
+    const auto now = core_->log().env().wall_now();
     if (const std::error_code refused = detail::direct_message(text, c->origin()->project, message, now))
       return refused;
-    core_.outbound.send(*c, text);
+    core_->outbound.send(*c, text);
     return c->is_open() ? std::error_code() : errc::control_lane_full;
   }
 
@@ -221,9 +225,9 @@ class ws_manager {
   /// has ended.
   std::error_code disconnect(std::string_view connection_id, close_code code = close_code::normal,
                              std::string_view reason = {}) {
-    auto* const c = core_.outbound.clients.find(connection_id);
+    auto* const c = core_->outbound.clients.find(connection_id);
     if (c == nullptr) return errc::no_such_connection;
-    core_.outbound.close(*c, code, reason);
+    core_->outbound.close(*c, code, reason);
     return {};
   }
 
@@ -234,7 +238,7 @@ class ws_manager {
   /// that changes for this manager's connections; it begins as `caught_up`. With several managers over one log, ask each.
   /// The last function for a project counts, a null one ends it.
   void on_pace(std::string project, pace_marks marks, std::function<void(pace)> f) {
-    core_.outbound.paces.watch(std::move(project), marks, std::move(f));
+    core_->outbound.paces.watch(std::move(project), marks, std::move(f));
   }
 
   // -------------------------------------------------------------------------------------------------- status
@@ -243,7 +247,7 @@ class ws_manager {
   [[nodiscard]] manager_status status() const {
     std::map<std::string_view, std::size_t> counts;
     manager_status told;
-    core_.outbound.clients.read([&](const auto& c) {
+    core_->outbound.clients.read([&](const auto& c) {
       ++told.connections;
       ++counts[c.origin()->project];
     });
@@ -254,7 +258,7 @@ class ws_manager {
   /// Any thread. The connections of a project, the oldest first; of all projects when it is empty.
   [[nodiscard]] std::vector<connection_info> connections(std::string_view project = {}) const {
     std::vector<connection_info> found;
-    core_.outbound.clients.read([&](const auto& c) {
+    core_->outbound.clients.read([&](const auto& c) {
       if (project.empty() || c.origin()->project == project) found.push_back(c.info());
     });
     std::sort(found.begin(), found.end(), [](const connection_info& a, const connection_info& b) {
@@ -264,7 +268,7 @@ class ws_manager {
   }
 
   [[nodiscard]] std::optional<connection_info> connection(std::string_view connection_id) const {
-    const auto* const c = core_.outbound.clients.find(connection_id);
+    const auto* const c = core_->outbound.clients.find(connection_id);
     return c == nullptr ? std::nullopt : std::optional(c->info());
   }
 
@@ -278,13 +282,18 @@ class ws_manager {
 
   result<sequence> append(typename Log::stream_type& stream, std::string_view project, const json_object& message) {
     detail::split_text text;
-    const auto now = core_.log().env().wall_now();
+    const auto now = core_->log().env().wall_now();
     if (const std::error_code refused = detail::split_message(text, project, message, now))
       return failure{refused, refused.message()};
     return stream.append({text.head, text.tail, detail::type_in(text)});
   }
 
-  detail::manager_core<Transport, Heartbeat, Log> core_;
+  using core_type = detail::manager_core<Transport, Heartbeat, Log>;
+  struct end_core {
+    void operator()(core_type* core) const { core_type::end(core); }
+  };
+
+  const std::unique_ptr<core_type, end_core> core_;
 };
 
 }  // namespace hotline

@@ -101,6 +101,14 @@ class command_desk {
     }
   }
 
+  /// No handler and no hook is called any more; one that runs goes when it has returned.
+  void forget_host() {
+    handlers.clear();
+    authorize(nullptr);
+    filters.authorize = nullptr;
+    reauthenticate = nullptr;
+  }
+
   /// The client is gone for good: nobody would hear the answers.
   static void abandon(command_client& client) {
     for (const auto& pending : client.commands().all()) {
@@ -160,14 +168,15 @@ class command_desk {
     if (q.command() == "unsubscribe") return filters.unsubscribe(client, q.payload());
     if (q.command() == "cancel") return cancel(client, q.payload());
     if (q.command() == "refresh" && reauthenticate) return refresh(client, q, make, wall);
-    const auto handler = handlers.find(q.command());
-    if (!handler) return command_error{"unknown_command", "no such command", false};
-    if (const auto asked = authorize_) {
+    auto handler = handlers.find(q.command());
+    if (const auto asked = handler ? authorize_ : nullptr) {
       if (auto refused = (*asked)(client.info(), q)) {
         if (refused->code.empty()) refused->code = "forbidden";
         return *std::move(refused);
       }
+      handler = handlers.find(q.command());  // there may be another by now, or none
     }
+    if (!handler) return command_error{"unknown_command", "no such command", false};
     return (*handler)(q, make);
   }
 

@@ -77,6 +77,8 @@ class registry {
     if (const auto found = handlers_.find(name); found != handlers_.end()) handlers_.erase(found);
   }
 
+  void clear() { handlers_.clear(); }
+
   /// Null when there is none. Shared: a handler may replace itself while it runs.
   [[nodiscard]] std::shared_ptr<handler> find(std::string_view name) const {
     const auto found = handlers_.find(name);

@@ -99,12 +99,40 @@ class manager_core final : public transport_receiver<typename Transport::connect
     if (outbound.clients.empty()) finish_stop_later();
   }
 
+  /// What the manager's destructor does. Nothing of the host's is called any more; in the middle of a call from here, the
+  /// core goes when that has returned.
+  static void end(manager_core* core) {
+    if (core->visits_ == 0) return delete core;
+    core->orphaned_ = true;
+    core->mailbox_->close();
+    core->sessions_.part_all();
+    core->calls = {};
+    core->desk.forget_host();
+    core->outbound.paces.clear();
+  }
+
   hooks calls;
 
  private:
   enum class state : std::uint8_t { idle, running, stopping, stopped };
 
   using turn = typename delivery_type::turn;
+
+  // A turn in which the host may be called. When it destroyed the manager, the core goes at the end of the outermost.
+  class visit {
+   public:
+    explicit visit(manager_core& core) : core_(core), turn_(std::in_place, core.outbound.turns) { ++core_.visits_; }
+    visit(const visit&) = delete;
+    visit& operator=(const visit&) = delete;
+    ~visit() {
+      turn_.reset();
+      if (--core_.visits_ == 0 && core_.orphaned_) delete &core_;
+    }
+
+   private:
+    manager_core& core_;
+    std::optional<turn> turn_;
+  };
 
   [[nodiscard]] steady_time now() { return transport_.env().now(); }
   [[nodiscard]] wall_time wall() { return transport_.env().wall_now(); }
@@ -125,7 +153,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
 
   void on_data(connection_type& connection, std::span<char> bytes) override {
     client_type& c = of(connection);
-    const turn scope(outbound.turns);
+    const visit scope(*this);
     c.was_heard();
     take_in(c, bytes);
   }
@@ -139,7 +167,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
 
   void on_closed(connection_type& connection, std::error_code reason) override {
     client_type& c = of(connection);
-    const turn scope(outbound.turns);
+    const visit scope(*this);
     const bool was_open = c.origin() != nullptr;
     if (was_open && c.is_open() && reason) c.ended_because = reason.message();
     outbound.leave(c);
@@ -157,7 +185,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
   }
 
   void on_tick() override {
-    const turn scope(outbound.turns);
+    const visit scope(*this);
     log_->sweep();
     const steady_time at = now();
     for (auto& [number, c] : outbound.clients) {
@@ -192,7 +220,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
 
   void take_in(client_type& c, std::span<char> bytes) {
     const steady_time at = now();
-    for (;;) {
+    while (!orphaned_) {
       const session::received got = c.receive(bytes, at, decoders_, outbound.compression());
       switch (got.what) {
         case session::inbound::need_more: return outbound.turns.touch(c);
@@ -248,7 +276,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
   void admit(std::uint64_t number, std::optional<admission> told) {
     client_type* const c = outbound.clients.find_connected(number);
     if (c == nullptr || c->at() != session::phase::waiting) return;
-    const turn scope(outbound.turns);
+    const visit scope(*this);
     admit(*c, std::move(told));
     outbound.turns.touch(*c);
   }
@@ -299,18 +327,16 @@ class manager_core final : public transport_receiver<typename Transport::connect
   }
 
   void on_mail() {
-    mail<room_type> mail = mailbox_->take();
+    const visit scope(*this);
+    const mail<room_type> mail = mailbox_->take();
     take_in(mail);
-    // Each on its own, with nothing of ours below it on the stack: it may destroy the manager.
-    const auto mailbox = mailbox_;
-    for (auto& task : mail.tasks) {
+    for (const auto& task : mail.tasks) {
       calls.guard("post", task);
-      if (mailbox->is_closed()) return;
+      if (orphaned_) return;
     }
   }
 
   void take_in(const mail<room_type>& mail) {
-    const turn scope(outbound.turns);
     for (room_type* const room : mail.rooms) outbound.flush(*room);
     for (const command_message& message : mail.messages) {
       if (client_type* const c = sessions_.find(message.session)) command_desk::deliver(*c, message);
@@ -320,16 +346,17 @@ class manager_core final : public transport_receiver<typename Transport::connect
     }
   }
 
-  // On its own, with nothing of ours below it on the stack: what is called then may destroy the manager.
+  // Not from inside the transport's last `on_closed`, which has more to do with the connection.
   void finish_stop_later() {
     transport_.post([this] { finish_stop(); });
   }
 
   void finish_stop() {
+    const visit scope(*this);
     state_ = state::stopped;
     mailbox_->close();
     transport_.stop();
-    for (auto& done : std::exchange(when_stopped_, {})) done();
+    for (const auto& done : std::exchange(when_stopped_, {})) calls.guard("stop", done);
   }
 
   Transport transport_;
@@ -348,6 +375,8 @@ class manager_core final : public transport_receiver<typename Transport::connect
   std::vector<std::function<void()>> when_stopped_;
   steady_time drain_until_{};
   state state_ = state::idle;
+  int visits_ = 0;         // how many calls from here the host may be in
+  bool orphaned_ = false;  // its manager is gone
 };
 
 }  // namespace hotline::detail

@@ -36,6 +36,8 @@ class pacing {
                                 watch_entry{pace_meter(marks), std::make_shared<listener>(std::move(told))});
   }
 
+  void clear() { watched_.clear(); }
+
   /// After a flush, or when time has passed.
   void measure(Room& room, steady_time now) {
     const auto found = watched_.find(room.project);

@@ -85,12 +85,16 @@ class memory_transport {
 
   /// Lets `time` pass, with each tick at its moment, and everything done that happens on the way.
   void advance(std::chrono::nanoseconds time) {
+    const auto loop = loop_;  // a callback may destroy this transport, and then it is not running
+    const auto env = env_;
     run();
-    const steady_time end = env_->now() + std::chrono::duration_cast<steady_time::duration>(time);
-    while (env_->now() < end) {
-      const steady_time next = loop_->running() ? std::min(next_tick_, end) : end;
-      env_->advance(next - env_->now());
-      run();
+    const steady_time end = env->now() + std::chrono::duration_cast<steady_time::duration>(time);
+    while (env->now() < end) {
+      const steady_time next = loop->running() ? std::min(next_tick_, end) : end;
+      env->advance(next - env->now());
+      if (loop->running()) run();
+      while (loop->run_one()) {
+      }
     }
   }
 
