@@ -15,8 +15,10 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -51,6 +53,22 @@ int main() {
     if (c.project == "demo") id = c.id;
   });
 
+  // Of `vault` everybody is ada who has a token, for a minute or for a second.
+  const auto ada_by = [](std::string_view token) {
+    const auto now = std::chrono::system_clock::now();
+    if (token == "first" || token == "second") return hotline::admission{"ada", 0, now + 60s};
+    if (token == "short") return hotline::admission{"ada", 0, now + 1s};
+    return hotline::admission::refuse(401);
+  };
+  manager.authenticate([&](const hotline::http_request& q, std::string_view project) {
+    return project == "vault" ? ada_by(q.token().value_or("")) : hotline::admission{};
+  });
+  manager.reauthenticate([&](const hotline::connection_info&, std::string_view token) { return ada_by(token); });
+  const auto all_but_the_audit = [](const hotline::connection_info&, std::string_view type) {
+    const bool allowed = type != "audit" && type != "*";
+    return allowed ? std::nullopt : std::optional(hotline::command_error{"forbidden", "not for you"});
+  };
+
   const auto lines_in_one_turn = [&](int count) {
     for (int n = 1; n <= count; ++n) (void)events.emit("demo", "line", {{"n", n}});
     return count;
@@ -61,6 +79,7 @@ int main() {
       HOST_LINE(manager.broadcast_to_project("demo", {{"type", "notice"}, {"text", "lunch is ready"}})),
       HOST_LINE(manager.send_to(id, {{"type", "hint"}, {"text", "for you alone"}})),
       HOST_LINE(manager.disconnect(id, hotline::close_code::forbidden, "not your project")),
+      HOST_LINE(manager.authorize_subscriptions(all_but_the_audit)),
       HOST_LINE(lines_in_one_turn(6)),
   };
   manager.on_command<line_payload>("host", [&](const hotline::request&, const line_payload& p) {

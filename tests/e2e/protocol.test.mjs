@@ -34,7 +34,7 @@ function read_exchanges(text) {
   return exchanges;
 }
 
-const volatile = {timestamp: 'number', connection_id: 'string', epoch: 'string', token: 'string'};
+const volatile = {timestamp: 'number', connection_id: 'string', epoch: 'string', token: 'string', expires_in: 'number'};
 
 // As text, so that the order of members counts as well.
 function comparable(message) {
