@@ -1075,3 +1075,46 @@ TEST_CASE("what the completion of stop throws goes to the error hook", "[manager
   h.line().run();
   CHECK(told == "stop");
 }
+
+TEST_CASE("a hook may disconnect whom it is told of, before and after", "[manager]") {
+  host h;
+  std::vector<std::error_code> told;
+  h.manager->on_connect([&](const connection_info& c) {
+    told.push_back(h.manager->send_to(c.id, {{"type", "hello"}}));
+    told.push_back(h.manager->disconnect(c.id, close_code::forbidden, "full"));
+    told.push_back(h.manager->disconnect(c.id));
+  });
+  h.manager->on_disconnect([&](const connection_info& c, const disconnection& how) {
+    CHECK(how.code == close_code::forbidden);
+    told.push_back(h.manager->send_to(c.id, {{"type", "hello"}}));
+    told.push_back(h.manager->disconnect(c.id));
+  });
+  memory_client c(h.line());
+  CHECK(c.next_type() == "connected");
+  CHECK(c.next_type() == "hello");
+  CHECK(c.next_type() == "disconnected");
+  CHECK(c.close_code == 4003);
+  c.peer->close();
+  h.line().run();
+  const std::error_code gone = errc::no_such_connection;
+  CHECK(told == std::vector<std::error_code>{{}, {}, gone, gone, gone});
+}
+
+TEST_CASE("a listener may disconnect, and destroy the manager whose handler emits", "[manager]") {
+  host h;
+  h.manager->on_command("emit", [&](const request& q) { (void)h.events.emit(q.project(), "a"); });
+  memory_client c = h.connect();
+  SECTION("disconnect") {
+    const auto heard = h.events.on("a", [&](const event&) { (void)h.manager->disconnect(h.id_of_last); });
+    c.send(R"({"command":"emit"})");
+    CHECK(c.next_type() == "disconnected");
+    CHECK(c.close_code == 1000);
+  }
+  SECTION("destroy") {
+    const auto heard = h.events.on("a", [&](const event&) { h.manager.reset(); });
+    c.peer->send(client_frame(0x81, R"({"command":"emit"})"));
+    h.line().run();
+    CHECK(h.manager == nullptr);
+    CHECK(c.peer->closed_by_server());
+  }
+}
