@@ -483,6 +483,20 @@ TEST_CASE("a session whose admission has ended waits for its client to come with
   CHECK_FALSE(again.close_code);
 }
 
+TEST_CASE("who was closed for another reason does not come back because its time is over as well", "[identity]") {
+  guarded h;
+  std::string id;
+  h.manager->on_connect([&](const connection_info& c) { id = c.id; });
+  memory_client c(h.line(), "/ws/p?token=ada+60");
+  h.line().advance(59s);
+  SECTION("by the host") { CHECK_FALSE(h.manager->disconnect(id, close_code::forbidden)); }
+  SECTION("by itself") { c.peer->send(client_frame(0x88, "\x03\xe8")); }
+  h.line().advance(2s);
+  c.peer->close();
+  h.line().run();
+  CHECK(h.told.back() == "gone ada");
+}
+
 TEST_CASE("a clock that is set moves no deadline", "[identity]") {
   guarded h;
   memory_client c(h.line(), "/ws/p?token=ada+60");

@@ -106,6 +106,7 @@ class delivery final : public room_output {
 
   /// Its admission has ended. With a new one it may come back, and to its session.
   void expire(client_type& c) {
+    if (!c.is_open()) return;
     c.expired = true;
     close(c, close_code::unauthorized, "the authentication has expired");
   }
