@@ -203,8 +203,8 @@ TEST_CASE("strings that are not UTF-8 are refused, cut characters at the very en
         "\xF5\x80\x80\x80"sv, "\xFE"sv, "\xFF"sv}) {
     CAPTURE(bytes.size(), static_cast<int>(static_cast<unsigned char>(bytes[0])));
     const std::string begun = "\"x" + std::string(bytes);
-    CHECK(outcome(begun + "\"") == invalid("offset 2: string that is not UTF-8"));
-    CHECK(outcome(begun) == invalid("offset 2: string that is not UTF-8"));
+    CHECK(outcome(begun + "\"") == invalid("offset 2: text that is not UTF-8"));
+    CHECK(outcome(begun) == invalid("offset 2: text that is not UTF-8"));
     CHECK(outcome("{" + begun + "\":1}").starts_with("invalid JSON"));
   }
   CHECK(outcome("\"\x7F\xC2\x80\xDF\xBF\xE0\xA0\x80\xED\x9F\xBF\xEE\x80\x80\xF0\x90\x80\x80\xF4\x8F\xBF\xBF\"") ==

@@ -3,6 +3,7 @@
 
 #include <hotline/error.hpp>
 #include <hotline/protocol/json.hpp>
+#include <hotline/utf8.hpp>
 
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
@@ -67,10 +68,12 @@ class json_builder {
   }
 
   [[nodiscard]] result<json> read() {
+    // At once for all of the text: the reader would look at each byte by itself, and not past a string.
+    if (const std::size_t valid = utf8_valid_front(document_->text); valid < document_->text.size())
+      return refused(errc::invalid_json, valid, "text that is not UTF-8");
     // Iterative: the default one recurses, and a hundred thousand brackets end the process. Numbers as text: RapidJSON
     // would make doubles of long integers.
-    constexpr unsigned flags =
-        rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseValidateEncodingFlag;
+    constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
     rapidjson::Reader reader;
     const rapidjson::ParseResult parsed = reader.Parse<flags>(stream_, *this);
     if (code_ != errc{}) return refused(code_, refused_at_, why_);
@@ -263,7 +266,6 @@ class json_builder {
       case rapidjson::kParseErrorStringUnicodeSurrogateInvalid: return "string with half a surrogate pair";
       case rapidjson::kParseErrorStringEscapeInvalid: return "control character or unknown escape in a string";
       case rapidjson::kParseErrorStringMissQuotationMark: return "string without end";
-      case rapidjson::kParseErrorStringInvalidEncoding: return "string that is not UTF-8";
       case rapidjson::kParseErrorNumberTooBig: return "number out of range";
       case rapidjson::kParseErrorNumberMissFraction: return "expected a digit after '.'";
       case rapidjson::kParseErrorNumberMissExponent: return "expected a digit in the exponent";

@@ -2,6 +2,7 @@
 // Outbound 2/6: values become JSON text. No I/O here, and nothing that is not JSON comes out.
 
 #include <hotline/protocol/json.hpp>
+#include <hotline/utf8.hpp>
 
 #include <rapidjson/writer.h>
 
@@ -17,42 +18,23 @@ namespace hotline {
 
 namespace detail {
 
-/// The length of the UTF-8 character (RFC 3629) that `text` begins with; 0 when it begins with none.
-[[nodiscard]] inline std::size_t utf8_character(std::string_view text) noexcept {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  const auto follows = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
-  const unsigned first = byte(0);
-  if (text.empty()) return 0;
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return follows(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    // No longer form than needed, and no surrogates.
-    if ((first == 0xE0 && byte(1) < 0xA0) || (first == 0xED && byte(1) > 0x9F)) return 0;
-    return follows(1) && follows(2) ? 3 : 0;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    if ((first == 0xF0 && byte(1) < 0x90) || (first == 0xF4 && byte(1) > 0x8F)) return 0;
-    return follows(1) && follows(2) && follows(3) ? 4 : 0;
-  }
-  return 0;
-}
-
 /// What a string needs before it is a JSON string.
 enum class string_kind { plain, escapes, not_utf8 };
 
 [[nodiscard]] inline string_kind kind_of_string(std::string_view text) noexcept {
   constexpr std::uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
-  const auto has_zero = [](std::uint64_t word) { return (word - ones) & ~word & tops; };
+  const auto zero = [](std::uint64_t word) { return (word - ones) & ~word; };  // a top bit tells where there is one
   string_kind kind = string_kind::plain;
   std::size_t i = 0;
   while (i < text.size()) {
     // Eight bytes at a time while none is a control, a quote, a backslash or part of a longer character.
-    if (i + 8 <= text.size()) {
+    if (text.size() - i >= sizeof(std::uint64_t)) {
       std::uint64_t word;
-      std::memcpy(&word, text.data() + i, 8);
+      std::memcpy(&word, text.data() + i, sizeof(word));
       const std::uint64_t control = (word - ones * 0x20) & ~word;
-      if (((control | word) & tops) == 0 && has_zero(word ^ (ones * '"')) == 0 && has_zero(word ^ (ones * '\\')) == 0) {
-        i += 8;
+      const std::uint64_t special = zero(word ^ (ones * '"')) | zero(word ^ (ones * '\\'));
+      if (((control | word | special) & tops) == 0) {
+        i += sizeof(word);
         continue;
       }
     }
@@ -62,7 +44,7 @@ enum class string_kind { plain, escapes, not_utf8 };
       ++i;
       continue;
     }
-    const std::size_t size = utf8_character(text.substr(i));
+    const std::size_t size = utf8_sequence(text.substr(i));
     if (size == 0) return string_kind::not_utf8;
     i += size;
   }
@@ -74,7 +56,7 @@ enum class string_kind { plain, escapes, not_utf8 };
   std::string clean;
   clean.reserve(text.size() + 8);
   while (!text.empty()) {
-    const std::size_t size = utf8_character(text);
+    const std::size_t size = utf8_sequence(text);
     clean.append(size != 0 ? text.substr(0, size) : "\xEF\xBF\xBD");
     text.remove_prefix(size != 0 ? size : 1);
   }
@@ -157,8 +139,7 @@ class json_writer {
     if (!ok_ || !in_object() || after_key_) return refuse();
     if (!first_) stream_.Put(',');
     first_ = false;
-    string(name);
-    stream_.Put(':');
+    string(name, "\":");
     after_key_ = true;
   }
 
@@ -245,7 +226,8 @@ class json_writer {
     first_ = false;
   }
 
-  void string(std::string_view value) {
+  // `end`: the closing quote, and what stands behind it.
+  void string(std::string_view value, std::string_view end = "\"") {
     const detail::string_kind kind = detail::kind_of_string(value);
     if (kind == detail::string_kind::not_utf8) return refuse();
     stream_.Put('"');
@@ -254,7 +236,7 @@ class json_writer {
     } else {
       detail::append_escaped(stream_.text, value);
     }
-    stream_.Put('"');
+    stream_.text.append(end);
   }
 
   detail::string_stream stream_;

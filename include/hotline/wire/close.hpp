@@ -2,7 +2,7 @@
 
 #include <hotline/types.hpp>
 #include <hotline/wire/frame.hpp>
-#include <hotline/wire/utf8.hpp>
+#include <hotline/utf8.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -6,7 +6,7 @@
 #include <hotline/types.hpp>
 #include <hotline/wire/frame.hpp>
 #include <hotline/wire/frame_reader.hpp>
-#include <hotline/wire/utf8.hpp>
+#include <hotline/utf8.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include <hotline/wire/utf8.hpp>
+#include <hotline/utf8.hpp>
 
 #include <catch2_any.hpp>
 

@@ -28,25 +28,27 @@ namespace hotline::detail {
   return !overlong && !too_high && continues(2) && continues(3) ? 4 : 0;
 }
 
-/// Whether `text` is UTF-8 from end to end (RFC 3629).
-[[nodiscard]] inline bool is_utf8(std::string_view text) noexcept {
-  while (!text.empty()) {
-    // Most of what clients send is ASCII: look at eight bytes at once for as long as that holds.
-    std::uint64_t word = 0;
-    while (text.size() >= sizeof(word)) {
-      std::memcpy(&word, text.data(), sizeof(word));
+/// How many bytes from the front of `text` on are UTF-8 (RFC 3629).
+[[nodiscard]] inline std::size_t utf8_valid_front(std::string_view text) noexcept {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    // Most of what there is is ASCII: look at eight bytes at once for as long as that holds.
+    for (std::uint64_t word = 0; text.size() - at >= sizeof(word); at += sizeof(word)) {
+      std::memcpy(&word, text.data() + at, sizeof(word));
       if ((word & 0x8080808080808080U) != 0) break;
-      text.remove_prefix(sizeof(word));
     }
     // Then byte by byte up to the next chance.
-    for (std::size_t i = 0; i < sizeof(word) && !text.empty(); ++i) {
-      const std::size_t length = utf8_sequence(text);
-      if (length == 0) return false;
-      text.remove_prefix(length);
+    for (int i = 0; i < 8 && at < text.size(); ++i) {
+      const std::size_t length = utf8_sequence(text.substr(at));
+      if (length == 0) return at;
+      at += length;
     }
   }
-  return true;
+  return at;
 }
+
+/// Whether `text` is UTF-8 from end to end.
+[[nodiscard]] inline bool is_utf8(std::string_view text) noexcept { return utf8_valid_front(text) == text.size(); }
 
 /// The longest front of the UTF-8 `text` that has at most `bytes` bytes and cuts no character; its length.
 [[nodiscard]] constexpr std::size_t utf8_prefix(std::string_view text, std::size_t bytes) noexcept {

@@ -1,0 +1,145 @@
+// The core over memory_transport, without a kernel and at a clock that stands still: a workload whose instructions can be
+// counted, and come to the same count each time. bench/count does it.
+//
+//   instructions WORKLOAD ROUNDS
+
+#include <hotline/event_emitter.hpp>
+#include <hotline/transport/manual_environment.hpp>
+#include <hotline/transport/memory_transport.hpp>
+#include <hotline/ws_manager.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+struct add {
+  int a = 0;
+  int b = 0;
+  static constexpr auto fields = hotline::fields(hotline::field{"a", &add::a}, hotline::field{"b", &add::b});
+};
+
+std::string masked(std::string_view payload) {
+  std::string out = "\x81";
+  if (payload.size() < 126) {
+    out.push_back(static_cast<char>(0x80 | payload.size()));
+  } else {
+    out.push_back(static_cast<char>(0xfe));
+    out.push_back(static_cast<char>(payload.size() >> 8));
+    out.push_back(static_cast<char>(payload.size() & 255));
+  }
+  out.append("\x01\x02\x03\x04");
+  for (std::size_t i = 0; i < payload.size(); ++i)
+    out.push_back(static_cast<char>(payload[i] ^ static_cast<char>(i % 4 + 1)));
+  return out;
+}
+
+class world {
+ public:
+  world() {
+    manager_.on_command<add>("add", [](const hotline::request&, const add& numbers) {
+      return hotline::json_object{{"sum", numbers.a + numbers.b}};
+    });
+    if (manager_.start()) std::exit(1);
+  }
+
+  std::shared_ptr<hotline::memory_peer> connect() {
+    auto peer = manager_.transport().connect();
+    peer->send(
+        "GET /ws/p HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+    run();
+    (void)peer->take();
+    return peer;
+  }
+
+  void crowd(std::size_t count) {
+    while (peers_.size() < count) peers_.push_back(connect());
+  }
+
+  void emit(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) events_.emit("p", "bench", {{"data", data_}});
+  }
+
+  void run() { manager_.transport().run(); }
+  void tick() {
+    env_->advance(hotline::tick_interval);
+    run();
+  }
+  void read_all() {
+    for (const auto& peer : peers_) (void)peer->take();
+  }
+  std::vector<std::shared_ptr<hotline::memory_peer>>& peers() { return peers_; }
+
+ private:
+  std::shared_ptr<hotline::manual_environment> env_ = std::make_shared<hotline::manual_environment>();
+  hotline::basic_event_emitter<hotline::memory_event_log> events_{{}, env_};
+  hotline::ws_manager<hotline::memory_transport> manager_{hotline::memory_transport(env_), events_};
+  std::vector<std::shared_ptr<hotline::memory_peer>> peers_;
+  std::string data_ = std::string(200, 'x');
+};
+
+using workload = std::function<void(world&, int rounds)>;
+
+// To 500 clients, so many events a turn of the loop.
+workload fan_out(std::size_t window) {
+  return [window](world& w, int rounds) {
+    w.crowd(500);
+    for (; rounds > 0; --rounds) {
+      w.emit(window);
+      w.run();
+      w.read_all();
+    }
+  };
+}
+
+workload ask(std::string_view message) {
+  return [frame = masked(message)](world& w, int rounds) {
+    const auto peer = w.connect();
+    for (; rounds > 0; --rounds) {
+      peer->send(frame);
+      w.run();
+      (void)peer->take();
+    }
+  };
+}
+
+const std::map<std::string_view, workload> workloads{
+    {"fan_out_1", fan_out(1)},
+    {"fan_out_16", fan_out(16)},
+    {"fan_out_64", fan_out(64)},
+    {"ping", ask(R"({"command":"ping","id":"c1234567"})")},
+    {"command", ask(R"({"command":"add","payload":{"a":1234,"b":4321}})")},
+    {"emit", [](world& w, int rounds) { w.emit(static_cast<std::size_t>(rounds)); }},
+    {"connect",
+     [](world& w, int rounds) {
+       for (; rounds > 0; --rounds) {
+         w.connect()->close();
+         w.run();
+       }
+     }},
+    {"idle_tick",
+     [](world& w, int rounds) {
+       w.crowd(500);
+       for (; rounds > 0; --rounds) w.tick();
+     }},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto chosen = argc == 3 ? workloads.find(argv[1]) : workloads.end();
+  if (chosen == workloads.end()) {
+    for (const auto& [name, run] : workloads) std::printf("%s\n", std::string(name).c_str());
+    return 1;
+  }
+  world w;
+  chosen->second(w, std::atoi(argv[2]));
+}
