@@ -42,6 +42,7 @@ class simulated_client {
 
   /// Connects; when the last socket is still there, it is left as it is. `gentle`: wants its session back whatever it costs.
   void connect(bool gentle) {
+    if (live()) seen_ = line_.clock().now();
     entry_attempt how;
     std::string query;
     if (!judge.token().empty() && (gentle || !luck_.one_in(20))) {
@@ -50,7 +51,7 @@ class simulated_client {
       how.must_succeed = !used_up_ && !said_goodbye_ && line_.clock().now() - seen_ < window_ - margin;
       query = "?resume=" + judge.token() + "&epoch=" + judge.epoch() + "&after=" + std::to_string(judge.cursor()) +
               (how.takes_gaps ? "&on_gap=continue" : "");
-      used_up_ = true;
+      if (!how.takes_gaps) used_up_ = true;  // else it stays good until we are heard with the next one
     } else if (luck_.one_in(3)) {
       how.last = luck_.below(50);
       query = "?last=" + std::to_string(how.last);
@@ -69,7 +70,6 @@ class simulated_client {
     peer_->send("GET /ws/" + project_ + query +
                 " HTTP/1.1\r\nHost: simulation\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
-    seen_ = line_.clock().now();
   }
 
   /// Sends a command. Only when `live()`.
@@ -235,7 +235,7 @@ class simulated_client {
     tell("has no socket any more", "");
     left_behind_.push_back(std::move(peer_));
     peer_ = nullptr;
-    seen_ = line_.clock().now();
+    if (judge.greeted()) seen_ = line_.clock().now();
   }
   void lose_if_closed() {
     if (peer_ && peer_->closed_by_server()) lose();
@@ -253,7 +253,7 @@ class simulated_client {
   std::size_t begin_ = 0;
   std::vector<said> said_;
   std::uint64_t last_id_ = 0;
-  steady_time seen_{};  // when its last socket was left, or the newest one opened
+  steady_time seen_{};  // when it left the last socket over which it was greeted
   bool upgraded_ = false;
   bool used_up_ = false;
   bool said_goodbye_ = false;

@@ -263,7 +263,10 @@ class simulation {
       case 3: answer_some(); break;
       case 4:
       case 5:
-        if (c.live()) c.suffer();
+        if (c.live())
+          c.suffer();
+        else if (c.connected())
+          c.cut();
         break;
       case 6:
         if (c.live()) c.change_filter(types());
