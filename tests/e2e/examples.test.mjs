@@ -5,6 +5,7 @@ import {strict as assert} from 'node:assert';
 import {once} from 'node:events';
 import {connect as dial} from 'node:net';
 import {join} from 'node:path';
+import {chromium} from 'playwright-core';
 import {WebSocket} from 'ws';
 import {connect} from '../../include/hotline/browser/hotline.js';
 import {Client, Program, examples, run, within} from './programs.mjs';
@@ -275,6 +276,34 @@ await run([
     assert.equal((await within(heard, 'the vault')).by, 'ada');
     assert.deepEqual(states, ['live']);
     client.close();
+    assert.equal((await program.stop()).code, 0);
+  }],
+
+  ['10_authentication: its page, in a browser', async () => {
+    const program = await start('10_authentication', '--lifetime', '2');
+    const browser = await chromium.launch({
+      executablePath: process.env.HOTLINE_CHROMIUM ?? '/usr/bin/chromium',
+      args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+        '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    });
+    try {
+      const ada = await browser.newPage(), bob = await browser.newPage();
+      const says = (page, text) => page.waitForFunction((t) => document.querySelector('#log')?.textContent.includes(t), text);
+      await ada.goto(`${program.url}/?name=ada`);
+      await says(ada, 'hello, ada');
+      await bob.goto(`${program.url}/?name=bob`);
+      await says(bob, 'hello, bob');
+      await says(ada, '"came":"bob"');
+      const other = await Client.connect(program, `demo?token=${await (await fetch(`${program.url}/token?name=ada`)).text()}`);
+      assert.equal((await within(other.closed, 'the end of its token')).code, 4001);  // theirs are renewed by then
+      const token = await (await fetch(`${program.url}/token?name=ada`)).text();
+      await (await Client.connect(program, `demo?token=${token}`)).call('open_vault');
+      await says(ada, '"event_type":"vault"');
+      for (const page of [ada, bob]) assert.doesNotMatch(await page.textContent('#log'), /waiting|closed/);
+      assert.doesNotMatch(await bob.textContent('#log'), /vault/);
+    } finally {
+      await browser.close();
+    }
     assert.equal((await program.stop()).code, 0);
   }],
 ]);

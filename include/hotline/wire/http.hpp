@@ -242,6 +242,7 @@ namespace detail {
   http_response response;
   response.status = status;
   response.body.append(std::to_string(status)).append(" ").append(reason_phrase(status)).append("\n");
+  if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   if (status == 405) response.headers.emplace_back("Allow", "GET, HEAD");
   if (status == 426) {
     response.headers.emplace_back("Upgrade", "websocket");
