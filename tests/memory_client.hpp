@@ -8,6 +8,7 @@
 #include <hotline/protocol/json.hpp>
 #include <hotline/protocol/json_reader.hpp>
 #include <hotline/transport/memory_transport.hpp>
+#include <manager_over_memory.hpp>
 
 #include <cstdint>
 #include <memory>

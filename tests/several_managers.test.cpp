@@ -2,6 +2,7 @@
 #include <hotline/event_emitter.hpp>
 #include <hotline/transport/memory_transport.hpp>
 #include <hotline/ws_manager.hpp>
+#include <manager_over_memory.hpp>
 
 #include <algorithm>
 #include <atomic>
