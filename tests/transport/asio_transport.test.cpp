@@ -33,68 +33,10 @@
 #include <unistd.h>
 
 #include "conformance.hpp"
+#include "socket_loop.hpp"
 #include "socket_peer.hpp"
 
-using namespace std::chrono_literals;
-
 namespace {
-
-/// A directory that is gone after the test.
-class scratch_directory {
- public:
-  scratch_directory() {
-    std::string name = (std::filesystem::temp_directory_path() / "hotline-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  scratch_directory(const scratch_directory&) = delete;
-  scratch_directory& operator=(const scratch_directory&) = delete;
-  ~scratch_directory() { std::filesystem::remove_all(path_); }
-
-  [[nodiscard]] std::string file(const char* name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
-/// An io_context, and real sockets as clients, driven together by one thread.
-class socket_loop {
- public:
-  asio::io_context io{1};
-  socket_peers peers;
-
-  bool step() {
-    io.restart();
-    const bool moved = io.poll() > 0;
-    if (!peers.pump() && !moved) io.run_one_for(5ms);
-    return std::chrono::steady_clock::now() < end_of_patience_;
-  }
-
-  bool drive(const std::function<bool()>& done) {
-    while (!done())
-      if (!step()) return false;
-    return true;
-  }
-
-  void settle() {
-    for (int quiet = 0; quiet < 5;) {
-      io.restart();
-      const bool moved = io.poll() > 0;
-      quiet = peers.pump() || moved ? 0 : quiet + 1;
-    }
-  }
-
-  /// Without waiting for anything: whoever stops leaves only what can end now.
-  bool finish() {
-    io.restart();
-    while (io.poll() > 0) {
-    }
-    return io.stopped();
-  }
-
- private:
-  std::chrono::steady_clock::time_point end_of_patience_ = std::chrono::steady_clock::now() + 60s;
-};
 
 /// Small buffers in the kernel, so that slow readers are noticed soon.
 hotline::listen_options small_buffers() { return {.socket_send_buffer = 64 * 1024}; }

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
@@ -130,17 +131,18 @@ class socket_peer {
 /// All peers of a test, so that its loop can pump them.
 class socket_peers {
  public:
-  std::shared_ptr<socket_peer> add(std::shared_ptr<socket_peer> peer) {
-    peers_.push_back(peer);
+  template <class Peer>
+  std::shared_ptr<Peer> add(std::shared_ptr<Peer> peer) {
+    pumps_.push_back([peer] { return peer->pump(); });
     return peer;
   }
 
   bool pump() {
     bool moved = false;
-    for (const auto& peer : peers_) moved |= peer->pump();
+    for (const auto& pump_one : pumps_) moved |= pump_one();
     return moved;
   }
 
  private:
-  std::vector<std::shared_ptr<socket_peer>> peers_;
+  std::vector<std::function<bool()>> pumps_;
 };

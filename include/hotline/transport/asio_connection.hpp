@@ -1,6 +1,9 @@
 #pragma once
 
+#include <hotline/transport/asio_plain.hpp>
+
 #include <asio/basic_stream_socket.hpp>
+#include <asio/buffer.hpp>
 #include <asio/generic/stream_protocol.hpp>
 #include <asio/ip/address_v4.hpp>
 #include <asio/ip/address_v6.hpp>
@@ -13,6 +16,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <netinet/in.h>
@@ -20,16 +24,16 @@
 
 namespace hotline {
 
-template <class Executor>
-class basic_asio_transport;
-
 namespace detail {
 
-template <class Executor>
+template <class Executor, class Layer>
 class asio_loop;
 
 template <class Connection>
 class connection_reference;
+
+template <class Connection>
+class connection_list;
 
 /// Room for the one operation that is pending for as long as a connection lives: waiting for input.
 class operation_room {
@@ -120,16 +124,40 @@ class peer_address {
   kind kind_ = kind::local;
 };
 
-/// What a host had read from a socket before we adopted it, and how much of it was delivered.
-struct early_input {
-  std::string bytes;
-  std::size_t delivered = 0;
+/// What was read from a socket before its time, by a host before we adopted it say, and how much of it was taken in.
+class early_input {
+ public:
+  [[nodiscard]] explicit operator bool() const noexcept { return kept_ != nullptr; }
+
+  std::size_t take(asio::mutable_buffer into) noexcept {
+    const std::size_t n = asio::buffer_copy(into, asio::buffer(kept_->bytes) + kept_->taken);
+    kept_->taken += n;
+    if (kept_->taken == kept_->bytes.size()) kept_.reset();
+    return n;
+  }
+
+  /// `bytes` come before those that are there: they are new, or the last that were taken.
+  void put_back(std::string_view bytes) {
+    if (kept_)
+      kept_->taken -= bytes.size();
+    else
+      kept_ = std::make_unique<kept>(kept{std::string(bytes), 0});
+  }
+
+  void reset() noexcept { kept_.reset(); }
+
+ private:
+  struct kept {
+    std::string bytes;
+    std::size_t taken;
+  };
+  std::unique_ptr<kept> kept_;
 };
 
 }  // namespace detail
 
 /// One connection of a `basic_asio_transport`. About 300 bytes; buffers belong to the loop, not to connections.
-template <class Executor>
+template <class Executor, class Layer = detail::plain_layer>
 class asio_connection {
  public:
   using socket_type = asio::basic_stream_socket<asio::generic::stream_protocol, Executor>;
@@ -144,9 +172,10 @@ class asio_connection {
   [[nodiscard]] std::string remote_address() const { return peer_.text(); }
 
  private:
-  friend class detail::asio_loop<Executor>;
+  friend class detail::asio_loop<Executor, Layer>;
   friend class detail::connection_reference<asio_connection>;
-  using loop_type = detail::asio_loop<Executor>;
+  friend class detail::connection_list<asio_connection>;
+  using loop_type = detail::asio_loop<Executor, Layer>;
 
   asio_connection(std::shared_ptr<loop_type> loop, socket_type socket, detail::peer_address peer)
       : loop_(std::move(loop)), socket_(std::move(socket)), peer_(peer) {}
@@ -154,18 +183,22 @@ class asio_connection {
   std::shared_ptr<loop_type> loop_;  // whoever holds a connection holds the loop; the loop lets go of all in stop()
   socket_type socket_;
   void* context_ = nullptr;
-  asio_connection* previous_ = nullptr;  // the loop's list of open connections
+  asio_connection* previous_ = nullptr;  // in a list of the loop's
   asio_connection* next_ = nullptr;
-  std::unique_ptr<detail::early_input> early_;
+  detail::early_input early_;
+  [[no_unique_address]] Layer layer_;
   detail::peer_address peer_;
   std::atomic<std::uint32_t> references_{0};  // atomic: under a strand, Asio destroys handlers on any of its threads
   bool awaits_input_ = false;
-  bool awaits_output_ = false;  // a write came short: on_writable is owed
+  bool awaits_output_ = false;  // the socket has no room
+  bool owes_writable_ = false;  // a write came short
   bool awaits_error_ = false;
   bool error_told_ = false;  // that wait has ended without an error, and would again
   bool paused_ = false;
-  bool ended_ = false;    // our FIN is out: no more writes, what comes in is discarded
-  bool closing_ = false;  // the receiver hears no more than on_closed
+  bool opened_ = false;    // the receiver knows of it
+  bool ended_ = false;     // no more writes, what comes in is discarded
+  bool fin_sent_ = false;  // once what was taken is out
+  bool closing_ = false;   // the receiver hears no more than on_closed
   detail::operation_room room_;
 };
 
@@ -197,6 +230,34 @@ class connection_reference {
   connection_reference(Connection& c, held) noexcept : connection_(&c) {}
 
   Connection* connection_;
+};
+
+/// Connections, the newest first. Each is in one list at most.
+template <class Connection>
+class connection_list {
+ public:
+  [[nodiscard]] Connection* first() const noexcept { return first_; }
+
+  void add(Connection& c) noexcept {
+    c.next_ = first_;
+    if (first_ != nullptr) first_->previous_ = &c;
+    first_ = &c;
+  }
+
+  void remove(Connection& c) noexcept {
+    (c.previous_ != nullptr ? c.previous_->next_ : first_) = c.next_;
+    if (c.next_ != nullptr) c.next_->previous_ = c.previous_;
+    c.previous_ = c.next_ = nullptr;
+  }
+
+  /// `f` may remove the connection that it is given.
+  template <class Function>
+  void for_each(const Function& f) {
+    for (Connection* c = first_; c != nullptr;) f(*std::exchange(c, c->next_));
+  }
+
+ private:
+  Connection* first_ = nullptr;
 };
 
 }  // namespace detail

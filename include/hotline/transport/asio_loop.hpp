@@ -6,6 +6,8 @@
 #include <hotline/transport/asio_connection.hpp>
 #include <hotline/transport/asio_error.hpp>
 #include <hotline/transport/asio_listener.hpp>
+#include <hotline/transport/asio_plain.hpp>
+#include <hotline/transport/asio_socket.hpp>
 #include <hotline/transport/context_watch.hpp>
 #include <hotline/transport/listen_options.hpp>
 
@@ -14,13 +16,11 @@
 #include <asio/buffer.hpp>
 #include <asio/error.hpp>
 #include <asio/generic/stream_protocol.hpp>
-#include <asio/ip/tcp.hpp>
 #include <asio/post.hpp>
 #include <asio/socket_base.hpp>
 #include <asio/wait_traits.hpp>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -34,23 +34,23 @@
 #include <utility>
 #include <vector>
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 namespace hotline::detail {
 
 /// What the connections of one transport share, and everything that is done with them. Pending operations keep it
 /// alive, so the transport may go before they do; after `stop()` they find nothing to do.
-template <class Executor>
-class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>, public context_watcher {
+template <class Executor, class Layer>
+class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, Layer>>, public context_watcher {
  public:
-  using connection = asio_connection<Executor>;
+  using connection = asio_connection<Executor, Layer>;
   using reference = connection_reference<connection>;
   using socket_type = typename connection::socket_type;
   using receiver = transport_receiver<connection>;
 
-  asio_loop(const Executor& executor, std::vector<listen_options> options)
-      : executor_(executor), watch_(&context_watch::of(executor)), options_(std::move(options)) {
+  asio_loop(const Executor& executor, std::vector<listen_options> options, typename Layer::shared common)
+      : layers(std::move(common)),
+        executor_(executor),
+        watch_(&context_watch::of(executor)),
+        options_(std::move(options)) {
     watch_->add(*this);
   }
 
@@ -60,21 +60,24 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
   std::error_code start(receiver& r) {
     if (stopped_) return errc::not_running;
     if (receiver_ != nullptr) return errc::already_running;
+    std::size_t bytes = 1;
+    for (const listen_options& o : options_) bytes = std::max(bytes, o.read_buffer_bytes);
+    if (const std::error_code failed = layers.prepare(bytes)) return failed;
     if (const std::error_code failed = open_listeners()) {
       close_listeners();
       return as_standard(failed);
     }
     receiver_ = &r;
-    std::size_t bytes = 1;
-    for (const listen_options& o : options_) bytes = std::max(bytes, o.read_buffer_bytes);
-    buffer_.resize(bytes);
     tick_.emplace(*executor_);
     tick_later();
     for (const auto& listener : listeners_) listen(*listener);
     return {};
   }
 
-  void stop_accepting() noexcept { close_listeners(); }
+  void stop_accepting() noexcept {
+    close_listeners();
+    if constexpr (Layer::shakes_hands) drop_all(arriving_);
+  }
 
   void stop() noexcept {
     {
@@ -84,10 +87,8 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
     if (watch_ != nullptr) watch_->remove(*this);
     tick_.reset();
     close_listeners();
-    while (first_ != nullptr) {
-      const reference c = unlink(*first_);
-      close(*c);
-    }
+    drop_all(arriving_);
+    drop_all(opened_);
     executor_.reset();  // a strand's executor needs its context even to be destroyed
   }
 
@@ -111,50 +112,33 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
     if (stopped_ || receiver_ == nullptr) return errc::not_running;
     if constexpr (std::convertible_to<Other, Executor>)
       if (*executor_ == Executor(theirs.get_executor())) return adopt(socket_type(std::move(theirs)), already_read);
-    std::error_code failed;
-    const asio::generic::stream_protocol protocol(theirs.local_endpoint(failed).protocol());
-    if (failed) return as_standard(failed);
-    const int descriptor = theirs.release(failed);
-    if (failed) return as_standard(failed);
     socket_type socket(*executor_);
-    socket.assign(protocol, descriptor, failed);
-    if (!failed) return adopt(std::move(socket), already_read);
-    ::close(descriptor);
-    return as_standard(failed);
+    if (const std::error_code failed = move_socket(theirs, socket)) return as_standard(failed);
+    return adopt(std::move(socket), already_read);
   }
 
   std::error_code adopt(socket_type socket, std::string_view already_read) {
     if (stopped_ || receiver_ == nullptr) return errc::not_running;
     std::error_code failed;
     const auto peer = socket.remote_endpoint(failed);
-    if (!failed) failed = prepare(socket, peer);
+    if (!failed) failed = prepare_socket(socket, peer);
     if (failed) return as_standard(failed);
     connection& c = link(std::move(socket), peer);
-    if (!already_read.empty()) c.early_ = std::make_unique<early_input>(early_input{std::string(already_read), 0});
+    if (!already_read.empty()) c.early_.put_back(already_read);
     asio::post(*executor_, [c = reference(c)] {
-      if (!c->loop_->stopped_) c->loop_->open(*c);
+      if (!c->closing_) c->loop_->open(*c);
     });
     return {};
   }
 
   std::size_t write(connection& c, std::span<const std::string_view> spans) {
-    if (c.closing_ || c.ended_ || c.awaits_output_) return 0;
-    if (spans.size() == 1)  // mostly: and a plain send costs the kernel less than a gathering one
-      return send(c, asio::buffer(spans.front()), spans.front().size());
-    std::array<asio::const_buffer, 64> buffers;  // as many as Asio hands to the kernel at once
-    std::size_t taken = 0;
-    for (auto next = spans.begin(); next != spans.end();) {
-      std::size_t count = 0;
-      std::size_t offered = 0;
-      for (; next != spans.end() && count < buffers.size(); ++next) {
-        buffers[count++] = asio::buffer(*next);
-        offered += next->size();
-      }
-      const std::size_t sent = send(c, std::span<const asio::const_buffer>(buffers.data(), count), offered);
-      taken += sent;
-      if (sent < offered) break;
-    }
-    return taken;
+    if (c.closing_ || c.ended_) return 0;
+    if ((c.owes_writable_ = c.awaits_output_)) return 0;
+    const layer_output out = c.layer_.send(layers, c.socket_, spans);
+    c.owes_writable_ = !out.all;
+    if (out.failed) end(c, out.failed);
+    if (out.busy) await_output(c);
+    return out.taken;
   }
 
   void pause_reading(connection& c) noexcept { c.paused_ = true; }
@@ -168,9 +152,10 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
     if (c.closing_ || c.ended_) return;
     c.ended_ = true;
     c.early_.reset();
-    std::error_code failed;
-    c.socket_.shutdown(asio::socket_base::shutdown_send, failed);
+    const layer_output out = c.layer_.end(layers, c.socket_);
+    const std::error_code failed = out.failed || out.busy ? out.failed : send_fin(c);
     if (failed) return end(c, failed);
+    if (out.busy) await_output(c);
     await_input(c);
   }
 
@@ -180,6 +165,8 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
     c.socket_.set_option(asio::socket_base::linger(true, 0), ignored);
     end(c, asio::error::operation_aborted);
   }
+
+  typename Layer::shared layers;  ///< the loop's, but for what is said to be for others
 
  private:
   using timer =
@@ -207,7 +194,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
   /// The listener keeps no hold of us: it is silent once it is closed, and we close it before we go.
   void listen(asio_listener<Executor>& listener) {
     listener.start([this](socket_type socket, const asio::generic::stream_protocol::endpoint& peer) {
-      if (prepare(socket, peer)) return;
+      if (prepare_socket(socket, peer)) return;
       const reference c(link(std::move(socket), peer));
       open(*c);
     });
@@ -216,6 +203,8 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
   void tick_later() {
     tick_->expires_after(tick_interval);
     tick_->async_wait([self = this->shared_from_this()](std::error_code) {
+      if (self->stopped_) return;
+      if constexpr (Layer::shakes_hands) self->drop_late();
       if (self->stopped_) return;
       self->receiver_->on_tick();
       if (!self->stopped_) self->tick_later();
@@ -229,32 +218,51 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
 
   // ------------------------------------------------------------------------------------ a connection's life
 
-  static std::error_code prepare(socket_type& socket, const asio::generic::stream_protocol::endpoint& peer) {
-    std::error_code failed;
-    socket.non_blocking(true, failed);
-    if (failed) return failed;
-    std::error_code ignored;  // better slow than not at all
-    const int family = peer.protocol().family();
-    if (family == AF_INET || family == AF_INET6) socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-    return {};
-  }
-
   connection& link(socket_type socket, const asio::generic::stream_protocol::endpoint& peer) {
     auto* const c = new connection(this->shared_from_this(), std::move(socket), peer_address(peer));
     c->references_ = 1;  // the list's
-    c->next_ = first_;
-    if (first_ != nullptr) first_->previous_ = c;
-    return *(first_ = c);
+    arriving_.add(*c);
+    return *c;
   }
 
   reference unlink(connection& c) noexcept {
-    (c.previous_ != nullptr ? c.previous_->next_ : first_) = c.next_;
-    if (c.next_ != nullptr) c.next_->previous_ = c.previous_;
-    c.previous_ = c.next_ = nullptr;
+    (c.opened_ ? opened_ : arriving_).remove(c);
     return reference::of_held(c);
   }
 
+  void drop_all(connection_list<connection>& list) noexcept {
+    while (list.first() != nullptr) {
+      const reference c = unlink(*list.first());
+      close(*c);
+    }
+  }
+
+  /// Those whose hands are still not shaken at the layer's deadline. First all are closed, then they are told of, for
+  /// whoever is told may do anything.
+  void drop_late() {
+    layers.tick();
+    std::vector<reference> late;
+    arriving_.for_each([&](connection& c) {
+      if (!c.layer_.is_late(layers)) return;
+      close(c);
+      late.push_back(unlink(c));
+    });
+    for (const reference& c : late)
+      if (!stopped_) layers.refused(c->remote_address(), std::make_error_code(std::errc::timed_out));
+  }
+
   void open(connection& c) {
+    if (const std::error_code failed = c.layer_.begin(layers)) return finish(c, failed);
+    if (c.layer_.is_established())
+      introduce(c);
+    else
+      await_input(c);
+  }
+
+  void introduce(connection& c) {
+    arriving_.remove(c);
+    opened_.add(c);
+    c.opened_ = true;
     receiver_->on_open(c);
     await_input(c);
   }
@@ -280,7 +288,8 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
   void report(connection& c, std::error_code why) {
     if (stopped_) return;
     const reference held = unlink(c);
-    receiver_->on_closed(c, as_standard(why));
+    if (c.opened_) return receiver_->on_closed(c, as_standard(why));
+    if constexpr (Layer::shakes_hands) layers.refused(c.remote_address(), as_standard(why));
   }
 
   // ------------------------------------------------------------------------------------------------- input
@@ -300,7 +309,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
     if (c.paused_ && !c.ended_) {
       if (!c.awaits_input_) await_error(c);
     } else if (!std::exchange(c.awaits_input_, true)) {
-      if (c.early_) {
+      if (c.early_ || c.layer_.has_input()) {
         asio::post(*executor_, input_ready{reference(c)});
       } else {
         c.socket_.async_wait(asio::socket_base::wait_read, input_ready{reference(c)});
@@ -314,13 +323,16 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
     if (c.closing_) return;
     if (failed) return finish(c, failed);
     if (!c.paused_ || c.ended_) {
-      if (c.early_) {
-        deliver_early(c);
-      } else {
-        const std::size_t n = c.socket_.receive(asio::buffer(buffer_), 0, failed);
-        if (failed && failed != asio::error::interrupted && !is_busy(failed)) return finish(c, end_of_input(c, failed));
-        if (n > 0 && !c.ended_) receiver_->on_data(c, std::span(buffer_.data(), n));
-      }
+      const auto read = [&c](asio::mutable_buffer into, std::error_code& why) {
+        return c.early_ ? c.early_.take(into) : c.socket_.receive(into, 0, why);
+      };
+      const layer_input in = c.layer_.receive(layers, c.socket_, read);
+      if (in.failed && in.failed != asio::error::interrupted && !is_busy(in.failed))
+        return finish(c, end_of_input(c, in.failed));
+      if (in.busy) await_output(c);
+      if (!in.rest.empty()) c.early_.put_back(in.rest);
+      if (!c.opened_ && c.layer_.is_established()) return introduce(c);
+      if (!in.bytes.empty() && !c.ended_) receiver_->on_data(c, in.bytes);
     }
     await_input(c);
   }
@@ -331,67 +343,53 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor>>
     return failed == asio::error::eof && (c.ended_ || !c.awaits_output_) ? std::error_code{} : failed;
   }
 
-  void deliver_early(connection& c) {
-    const std::size_t n = std::min(buffer_.size(), c.early_->bytes.size() - c.early_->delivered);
-    std::copy_n(c.early_->bytes.data() + c.early_->delivered, n, buffer_.data());
-    c.early_->delivered += n;
-    if (c.early_->delivered == c.early_->bytes.size()) c.early_.reset();
-    receiver_->on_data(c, std::span(buffer_.data(), n));
-  }
-
   /// The kernel tells of a reset even when nobody reads; of a FIN it does not, that waits until reading goes on.
   void await_error(connection& c) {
     if (c.error_told_ || std::exchange(c.awaits_error_, true)) return;
     c.socket_.async_wait(asio::socket_base::wait_error, [c = reference(c)](std::error_code) {
       c->awaits_error_ = false;
       if (c->closing_) return;
-      if (const std::error_code pending = pending_error(*c)) return c->loop_->finish(*c, pending);
+      if (const std::error_code pending = pending_error(c->socket_)) return c->loop_->finish(*c, pending);
       c->error_told_ = c->paused_;  // a hang-up: asked again, the wait would end at once, for ever
     });
   }
 
-  static std::error_code pending_error(connection& c) noexcept {
-    int value = 0;
-    socklen_t size = sizeof value;
-    if (::getsockopt(c.socket_.native_handle(), SOL_SOCKET, SO_ERROR, &value, &size) != 0) return {};
-    return {value, std::system_category()};
-  }
-
   // ------------------------------------------------------------------------------------------------ output
 
-  template <class Buffers>
-  std::size_t send(connection& c, const Buffers& buffers, std::size_t offered) {
-    if (offered == 0) return 0;
-    std::error_code failed;
-    std::size_t sent = 0;
-    do {
-      sent = c.socket_.send(buffers, 0, failed);
-    } while (failed == asio::error::interrupted);
-    if (failed && !is_busy(failed))
-      end(c, failed);
-    else if (sent < offered)
-      await_output(c);
-    return sent;
-  }
-
   void await_output(connection& c) {
-    c.awaits_output_ = true;
+    if (std::exchange(c.awaits_output_, true)) return;
     c.socket_.async_wait(asio::socket_base::wait_write, [c = reference(c)](std::error_code failed) {
       c->awaits_output_ = false;
-      if (c->closing_) return;
-      if (failed) return c->loop_->finish(*c, failed);
-      if (!c->ended_) c->loop_->receiver_->on_writable(*c);
+      if (!c->closing_) c->loop_->send_on(*c, failed);
     });
+  }
+
+  void send_on(connection& c, std::error_code failed) {
+    if (failed) return finish(c, failed);
+    const layer_output out = c.layer_.flush(layers, c.socket_);
+    if (out.failed) return finish(c, out.failed);
+    if (out.busy) return await_output(c);
+    if (c.ended_) {
+      if ((failed = send_fin(c))) finish(c, failed);
+    } else if (std::exchange(c.owes_writable_, false)) {
+      receiver_->on_writable(c);
+    }
+  }
+
+  static std::error_code send_fin(connection& c) {
+    std::error_code failed;
+    if (!std::exchange(c.fin_sent_, true)) c.socket_.shutdown(asio::socket_base::shutdown_send, failed);
+    return failed;
   }
 
   std::optional<Executor> executor_;
   context_watch* watch_;
   std::vector<listen_options> options_;
   receiver* receiver_ = nullptr;
-  std::vector<char> buffer_;
   std::optional<timer> tick_;
   std::vector<std::shared_ptr<asio_listener<Executor>>> listeners_;
-  connection* first_ = nullptr;
+  connection_list<connection> arriving_;  // not known to the receiver yet
+  connection_list<connection> opened_;
   std::uint16_t port_ = 0;
   std::mutex mutex_;      // for post: guards stopped_ and executor_ against stop
   bool stopped_ = false;  // written on the loop only

@@ -36,11 +36,13 @@ namespace hotline {
 ///
 /// *What it survives.* The transport may be destroyed in its own callbacks, and before or after its io_context. When the
 /// process has no descriptors left, new clients are turned away until it has.
-template <class Executor = asio::io_context::executor_type>
+///
+/// `Layer` is what stands between connections and sockets; `basic_tls_transport` brings one.
+template <class Executor = asio::io_context::executor_type, class Layer = detail::plain_layer>
 class basic_asio_transport {
  public:
   using executor_type = Executor;
-  using connection_type = asio_connection<Executor>;
+  using connection_type = asio_connection<Executor, Layer>;
 
   explicit basic_asio_transport(const Executor& executor, listen_options options = {},
                                 std::shared_ptr<environment> env = default_environment())
@@ -49,7 +51,7 @@ class basic_asio_transport {
   /// Several at once: ports, addresses, Unix sockets.
   basic_asio_transport(const Executor& executor, std::vector<listen_options> options,
                        std::shared_ptr<environment> env = default_environment())
-      : env_(std::move(env)), loop_(std::make_shared<detail::asio_loop<Executor>>(executor, std::move(options))) {}
+      : basic_asio_transport(executor, std::move(options), std::move(env), {}) {}
 
   explicit basic_asio_transport(asio::io_context& context, listen_options options = {},
                                 std::shared_ptr<environment> env = default_environment()) requires
@@ -102,9 +104,17 @@ class basic_asio_transport {
     return loop_->adopt(std::move(socket), already_read);
   }
 
+ protected:
+  basic_asio_transport(const Executor& executor, std::vector<listen_options> options, std::shared_ptr<environment> env,
+                       typename Layer::shared layers)
+      : env_(std::move(env)),
+        loop_(std::make_shared<detail::asio_loop<Executor, Layer>>(executor, std::move(options), std::move(layers))) {}
+
+  [[nodiscard]] typename Layer::shared& layers() const noexcept { return loop_->layers; }
+
  private:
   std::shared_ptr<environment> env_;
-  std::shared_ptr<detail::asio_loop<Executor>> loop_;
+  std::shared_ptr<detail::asio_loop<Executor, Layer>> loop_;
 };
 
 using asio_transport = basic_asio_transport<>;

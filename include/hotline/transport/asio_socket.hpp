@@ -1,0 +1,49 @@
+#pragma once
+
+#include <hotline/transport/asio_error.hpp>
+
+#include <asio/basic_stream_socket.hpp>
+#include <asio/generic/stream_protocol.hpp>
+#include <asio/ip/tcp.hpp>
+
+#include <system_error>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace hotline::detail {
+
+template <class Socket>
+std::error_code prepare_socket(Socket& socket, const asio::generic::stream_protocol::endpoint& peer) {
+  std::error_code failed;
+  socket.non_blocking(true, failed);
+  if (failed) return failed;
+  std::error_code ignored;  // better slow than not at all
+  const int family = peer.protocol().family();
+  if (family == AF_INET || family == AF_INET6) socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  return {};
+}
+
+/// A socket of another executor is registered anew, with `socket`'s. On failure it is closed.
+template <class Socket, class Protocol, class Other>
+std::error_code move_socket(asio::basic_stream_socket<Protocol, Other>& theirs, Socket& socket) {
+  std::error_code failed;
+  const asio::generic::stream_protocol protocol(theirs.local_endpoint(failed).protocol());
+  if (failed) return failed;
+  const int descriptor = theirs.release(failed);
+  if (failed) return failed;
+  socket.assign(protocol, descriptor, failed);
+  if (failed) ::close(descriptor);
+  return failed;
+}
+
+/// What went wrong with a socket since it was last asked.
+template <class Socket>
+std::error_code pending_error(Socket& socket) noexcept {
+  int value = 0;
+  socklen_t size = sizeof value;
+  if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_ERROR, &value, &size) != 0) return {};
+  return {value, std::system_category()};
+}
+
+}  // namespace hotline::detail
