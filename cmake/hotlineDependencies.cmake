@@ -9,7 +9,8 @@
 #
 #   hotline_find_component(<component> <found>)
 #
-# does so for what an optional part stands on (deflate: zlib, hotline::dep_zlib), lists those targets in
+# does so for what an optional part stands on (deflate: zlib, hotline::dep_zlib; tls: OpenSSL 3,
+# hotline::dep_openssl), lists those targets in
 # hotline_<component>_libraries, and says whether they are there.
 # They are macros because imported targets belong to the directory that makes them.
 
@@ -69,6 +70,13 @@ macro(hotline_find_component component found)
     if(NOT TARGET hotline::dep_zlib)
       find_package(ZLIB QUIET)
       _hotline_wrap_target(zlib ZLIB::ZLIB)
+    endif()
+  elseif("${component}" STREQUAL "tls")
+    set(hotline_tls_libraries hotline::dep_openssl)
+    _hotline_wrap_target(openssl OpenSSL::SSL)
+    if(NOT TARGET hotline::dep_openssl)
+      find_package(OpenSSL 3.0 QUIET COMPONENTS SSL Crypto)
+      _hotline_wrap_target(openssl OpenSSL::SSL)
     endif()
   endif()
   if(hotline_${component}_libraries)

@@ -1,0 +1,316 @@
+// Inbound 1/6, outbound 6/6, opt-in: what goes through the socket is encrypted. No WebSocket here.
+#pragma once
+
+#include <hotline/concepts.hpp>
+#include <hotline/transport/asio_error.hpp>
+#include <hotline/transport/asio_plain.hpp>
+#include <hotline/transport/tls_context.hpp>
+#include <hotline/transport/tls_error.hpp>
+
+#include <asio/buffer.hpp>
+#include <asio/error.hpp>
+
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace hotline {
+
+/// What clients may ask of a server before it knows that they speak TLS.
+struct tls_handshake_limits {
+  std::chrono::milliseconds timeout{10'000};  ///< for a whole handshake, not per byte; over it: closed
+  std::size_t at_once = 1024;                 ///< handshakes under way; who comes while they are is closed at once
+};
+
+/// What became of handshakes; counted since the transport was made.
+struct tls_handshake_counts {
+  std::uint64_t begun = 0;        ///< those under way are these without the others
+  std::uint64_t done = 0;         ///< became connections
+  std::uint64_t failed = 0;       ///< no common version, not TLS at all, the client went away, …
+  std::uint64_t timed_out = 0;    ///< `tls_handshake_limits::timeout`
+  std::uint64_t turned_away = 0;  ///< `tls_handshake_limits::at_once`; not among `begun`
+};
+
+namespace detail {
+
+/// One connection's TLS, over OpenSSL. It has no buffers of its own unless its peer reads too slowly: OpenSSL reads from
+/// and writes to what the loop shares, which is empty again whenever one of these functions returns.
+class tls_layer {
+ public:
+  static constexpr bool shakes_hands = true;
+
+  class shared {
+   public:
+    shared() = default;
+    shared(tls_context c, tls_handshake_limits l) : context(std::move(c)), limits(l) {}
+
+    std::error_code prepare(std::size_t read_buffer_bytes) {
+      if (!context.is_loaded())
+        return {static_cast<int>(ERR_PACK(ERR_LIB_SSL, 0, SSL_R_NO_CERTIFICATE_SET)), tls_category()};
+      raw.resize(read_buffer_bytes);
+      clear.resize(read_buffer_bytes + record_bytes);  // the record that was read in part may become whole
+      gathered.resize(record_bytes);
+      return {};
+    }
+
+    void tick() noexcept { ++ticks; }
+
+    void refused(const std::string& address, std::error_code why) {
+      if (why == std::errc::timed_out && why.category() == std::generic_category())
+        ++counts.timed_out;
+      else if (why == std::errc::connection_refused)
+        ++counts.turned_away;
+      else
+        ++counts.failed;
+      if (on_refused) on_refused(address, why);
+    }
+
+    tls_context context;
+    tls_handshake_limits limits;
+    tls_handshake_counts counts;
+    std::function<void(std::string_view, std::error_code)> on_refused;
+    std::uint32_t ticks = 0;
+    std::vector<char> raw;       // what was read from a socket
+    std::vector<char> clear;     // what that meant
+    std::vector<char> gathered;  // what is sent as one record
+    std::string_view incoming;   // of `raw`, what OpenSSL has not read
+    std::string outgoing;        // what OpenSSL has written
+  };
+
+  /// From here on it shakes hands.
+  [[nodiscard]] std::error_code begin(shared& s) {
+    const tls_handshake_counts& n = s.counts;
+    if (n.begun - n.done - n.failed - n.timed_out >= s.limits.at_once)
+      return std::make_error_code(std::errc::connection_refused);
+    ++s.counts.begun;
+    ::ERR_clear_error();
+    ssl_.reset(s.context.make_connection());
+    ::BIO* const ends = ssl_ ? ::BIO_new(method()) : nullptr;
+    if (ends == nullptr) return take_tls_error();
+    ::BIO_set_data(ends, &s);
+    ::BIO_set_init(ends, 1);
+    ::SSL_set_bio(ssl_.get(), ends, ends);
+    ::SSL_set_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS);
+    ::SSL_set_options(ssl_.get(), SSL_OP_NO_RENEGOTIATION);
+    ::SSL_set_accept_state(ssl_.get());
+    begun_at_ = s.ticks;
+    return {};
+  }
+
+  [[nodiscard]] bool is_established() const noexcept { return established_; }
+  [[nodiscard]] bool is_late(const shared& s) const noexcept {
+    return ssl_ && (s.ticks - begun_at_) * tick_interval > s.limits.timeout;
+  }
+  [[nodiscard]] bool has_input() const noexcept { return static_cast<bool>(input_ended_); }
+
+  /// Neighbouring spans become one record, as far as they fit: a record has its price. A record that the socket did not
+  /// take as a whole counts as taken, and waits here.
+  template <class Socket>
+  layer_output send(shared& s, Socket& socket, std::span<const std::string_view> spans) {
+    layer_output out;
+    std::size_t offered = 0;
+    for (const std::string_view bytes : spans) offered += bytes.size();
+    std::string_view first;
+    for (auto next = spans.begin(); out.taken < offered && !out.busy && !out.failed;) {
+      while (first.empty()) first = *next++;
+      std::string_view record = first.substr(0, record_bytes);
+      first.remove_prefix(record.size());
+      if (record.size() < record_bytes && out.taken + record.size() < offered) {
+        std::size_t size = record.copy(s.gathered.data(), record.size());
+        for (; size < record_bytes && (!first.empty() || next != spans.end());) {
+          if (first.empty()) first = *next++;
+          const std::size_t n = first.copy(s.gathered.data() + size, record_bytes - size);
+          first.remove_prefix(n);
+          size += n;
+        }
+        record = {s.gathered.data(), size};
+      }
+      ::ERR_clear_error();
+      std::size_t written = 0;
+      if (::SSL_write_ex(ssl_.get(), record.data(), record.size(), &written) != 1) {
+        s.outgoing.clear();
+        out.failed = take_tls_error();
+        break;
+      }
+      const layer_output sent = transmit(s, socket);
+      out.busy = sent.busy;
+      out.failed = sent.failed;
+      if (!out.failed) out.taken += record.size();
+    }
+    out.all = out.taken == offered;
+    return out;
+  }
+
+  template <class Socket>
+  layer_output flush(shared&, Socket& socket) {
+    const layer_output out = plain_layer::send_some(socket, asio::buffer(unsent_), unsent_.size());
+    if (out.all)
+      unsent_ = std::string();  // its memory too
+    else
+      unsent_.erase(0, out.taken);
+    return out;
+  }
+
+  /// Tells the peer that nothing follows, and forgets about TLS: what still comes in is not heard anyway.
+  template <class Socket>
+  layer_output end(shared& s, Socket& socket) {
+    say_goodbye();
+    ssl_.reset();
+    return transmit(s, socket);
+  }
+
+  /// All that was read is decrypted, so that none of it waits in OpenSSL, where the socket would not tell of it.
+  template <class Socket, class Read>
+  layer_input receive(shared& s, Socket& socket, const Read& read) {
+    layer_input in;
+    if (input_ended_) return ended(s, socket);
+    const std::size_t n = read(asio::buffer(s.raw), in.failed);
+    if (in.failed == asio::error::eof && ssl_) in.failed = tls_truncated();
+    if (in.failed || !ssl_) return in;
+    s.incoming = {s.raw.data(), n};
+    ::ERR_clear_error();
+    if (established_)
+      in.bytes = decrypt(s);
+    else
+      shake_hands(s);
+    in.rest = std::exchange(s.incoming, {});
+    const layer_output answers = transmit(s, socket);
+    in.busy = answers.busy;
+    in.failed = answers.failed;
+    if (unsent_.size() > most_unsent) in.failed = std::make_error_code(std::errc::no_buffer_space);
+    if (input_ended_ && in.bytes.empty() && !in.failed) return ended(s, socket);
+    return in;
+  }
+
+ private:
+  static constexpr std::size_t record_bytes = SSL3_RT_MAX_PLAIN_LENGTH;
+  /// Beside a record there are only answers to what the peer asks of TLS, new keys say: nobody needs so many.
+  static constexpr std::size_t most_unsent = 128 * 1024;
+
+  struct free_ssl {
+    void operator()(::SSL* ssl) const noexcept { ::SSL_free(ssl); }
+  };
+
+  void shake_hands(shared& s) {
+    const int result = ::SSL_do_handshake(ssl_.get());
+    if (result == 1) {
+      established_ = true;
+      ++s.counts.done;
+    } else if (::SSL_get_error(ssl_.get(), result) != SSL_ERROR_WANT_READ) {
+      const bool is_http = ERR_GET_REASON(::ERR_peek_error()) == SSL_R_HTTP_REQUEST;
+      input_ended_ = take_tls_error();
+      if (is_http)
+        s.outgoing =
+            "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 21\r\nConnection: close\r\n\r\n"
+            "https is spoken here\n";
+    }
+  }
+
+  std::span<char> decrypt(shared& s) {
+    std::size_t size = 0;
+    while (size < s.clear.size()) {
+      std::size_t n = 0;
+      const int result = ::SSL_read_ex(ssl_.get(), s.clear.data() + size, s.clear.size() - size, &n);
+      size += n;
+      if (result == 1) continue;
+      const int why = ::SSL_get_error(ssl_.get(), result);
+      if (why == SSL_ERROR_ZERO_RETURN)
+        input_ended_ = asio::error::eof;
+      else if (why != SSL_ERROR_WANT_READ)
+        input_ended_ = take_tls_error();
+      break;
+    }
+    if (input_ended_) s.incoming = {};
+    return {s.clear.data(), size};
+  }
+
+  template <class Socket>
+  layer_input ended(shared& s, Socket& socket) {
+    layer_input in;
+    in.failed = input_ended_;
+    if (in.failed == asio::error::eof) say_goodbye();
+    transmit(s, socket);
+    return in;
+  }
+
+  void say_goodbye() noexcept {
+    ::ERR_clear_error();
+    if (ssl_ && established_) ::SSL_shutdown(ssl_.get());
+    ::ERR_clear_error();
+  }
+
+  /// Gives the socket what OpenSSL has written.
+  template <class Socket>
+  layer_output transmit(shared& s, Socket& socket) {
+    layer_output out;
+    std::string_view bytes = s.outgoing;
+    if (unsent_.empty()) {
+      out = plain_layer::send_some(socket, asio::buffer(bytes), bytes.size());
+      bytes.remove_prefix(out.taken);
+    }
+    if (!out.failed) unsent_.append(bytes);
+    s.outgoing.clear();
+    out.busy = !out.failed && !unsent_.empty();
+    return out;
+  }
+
+  // OpenSSL's way in and out: never a socket, which it would write to without keeping SIGPIPE away.
+
+  static ::BIO_METHOD* method() noexcept {
+    static ::BIO_METHOD* const made = [] {
+      ::BIO_METHOD* const m = ::BIO_meth_new(::BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hotline");
+      if (m == nullptr) return m;
+      ::BIO_meth_set_read_ex(m, &read_some);
+      ::BIO_meth_set_write_ex(m, &write_all);
+      ::BIO_meth_set_ctrl(m, &control);
+      return m;
+    }();
+    return made;
+  }
+
+  static int read_some(::BIO* bio, char* into, std::size_t room, std::size_t* count) noexcept {
+    auto& s = *static_cast<shared*>(::BIO_get_data(bio));
+    ::BIO_clear_retry_flags(bio);
+    *count = s.incoming.copy(into, room);
+    s.incoming.remove_prefix(*count);
+    if (*count > 0) return 1;
+    ::BIO_set_retry_read(bio);
+    return 0;
+  }
+
+  static int write_all(::BIO* bio, const char* bytes, std::size_t size, std::size_t* count) noexcept {
+    auto& s = *static_cast<shared*>(::BIO_get_data(bio));
+    ::BIO_clear_retry_flags(bio);
+    try {
+      s.outgoing.append(bytes, size);
+    } catch (const std::bad_alloc&) {
+      return 0;
+    }
+    *count = size;
+    return 1;
+  }
+
+  static long control(::BIO*, int what, long, void*) noexcept { return what == BIO_CTRL_FLUSH ? 1 : 0; }
+
+  std::unique_ptr<::SSL, free_ssl> ssl_;  // until our direction has ended
+  std::string unsent_;                    // written by OpenSSL, not taken by the socket
+  std::error_code input_ended_;           // nothing more is heard, and why
+  std::uint32_t begun_at_ = 0;
+  bool established_ = false;
+};
+
+}  // namespace detail
+}  // namespace hotline

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <hotline/concepts.hpp>
+#include <hotline/transport/asio_transport.hpp>
+#include <hotline/transport/listen_options.hpp>
+#include <hotline/transport/system_environment.hpp>
+#include <hotline/transport/tls_context.hpp>
+#include <hotline/transport/tls_layer.hpp>
+
+#include <asio/io_context.hpp>
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace hotline {
+
+/// TLS over the TCP and Unix sockets of `basic_asio_transport`, with all that is said there. Link `hotline::tls`.
+///
+/// *Handshakes.* `on_open` comes once one is done, so nobody above hears of clients that do not speak TLS: they are cut off
+/// within `tls_handshake_limits`, and told to `on_refused`. `stop_accepting` ends handshakes that are under way.
+///
+/// *How it ends.* `shutdown` sends `close_notify` before the FIN. A peer that sends it, or answers ours, has ended in
+/// good order; one whose socket ends without it has `tls_truncated()`. What breaks TLS's rules is an error of
+/// `tls_category()`. Clients cannot renegotiate.
+///
+/// *Memory.* Buffers belong to the loop. A peer that does not read keeps one record, 16 KiB, here.
+template <class Executor = asio::io_context::executor_type>
+class basic_tls_transport : public basic_asio_transport<Executor, detail::tls_layer> {
+  using base = basic_asio_transport<Executor, detail::tls_layer>;
+
+ public:
+  /// `start` fails when nothing has been loaded into `context`.
+  basic_tls_transport(const Executor& executor, tls_context context, std::vector<listen_options> options,
+                      tls_handshake_limits limits = {}, std::shared_ptr<environment> env = default_environment())
+      : base(executor, std::move(options), std::move(env), {std::move(context), limits}) {}
+
+  basic_tls_transport(const Executor& executor, tls_context context, listen_options options = {},
+                      tls_handshake_limits limits = {}, std::shared_ptr<environment> env = default_environment())
+      : basic_tls_transport(executor, std::move(context), std::vector<listen_options>{std::move(options)}, limits,
+                            std::move(env)) {}
+
+  basic_tls_transport(asio::io_context& io, tls_context context, listen_options options = {},
+                      tls_handshake_limits limits = {},
+                      std::shared_ptr<environment> env = default_environment()) requires
+      std::constructible_from<Executor, asio::io_context::executor_type>
+      : basic_tls_transport(Executor(io.get_executor()), std::move(context), std::move(options), limits,
+                            std::move(env)) {}
+
+  basic_tls_transport(asio::io_context& io, tls_context context, std::vector<listen_options> options,
+                      tls_handshake_limits limits = {},
+                      std::shared_ptr<environment> env = default_environment()) requires
+      std::constructible_from<Executor, asio::io_context::executor_type>
+      : basic_tls_transport(Executor(io.get_executor()), std::move(context), std::move(options), limits,
+                            std::move(env)) {}
+
+  /// Told of clients that did not become connections: their address, and why. On the loop; it may do anything, but for
+  /// throwing.
+  void on_refused(std::function<void(std::string_view address, std::error_code why)> f) {
+    this->layers().on_refused = std::move(f);
+  }
+
+  /// On the loop.
+  [[nodiscard]] const tls_handshake_counts& handshakes() const noexcept { return this->layers().counts; }
+};
+
+using tls_transport = basic_tls_transport<>;
+
+static_assert(transport<tls_transport>);
+
+}  // namespace hotline
