@@ -25,7 +25,7 @@ export class Program {
 
   static async start(path, ...args) {
     const program = new Program(path, ['--port', '0', ...args]);
-    const line = await program.line(/^listening on (http:\/\/127\.0\.0\.1:(\d+))$/);
+    const line = await program.line(/^listening on (https?:\/\/127\.0\.0\.1:(\d+))$/);
     [, program.url, program.port] = line;
     return program;
   }
