@@ -88,10 +88,11 @@ class basic_event_emitter {
   template <typed_event E>
   result<sequence> emit(std::string_view project, const E& typed, emit_options options = {}) {
     if constexpr (keyed_event<E>) {
-      // Held here: it may be a string made for the purpose.
-      const auto& key = typed.conflation_key();
-      if (options.key.empty()) options.key = key;
-      return emit(project, E::event_type, encode(typed), options);
+      if (options.key.empty()) {
+        // Held here: it may be a string made for the purpose.
+        const auto& key = typed.conflation_key();
+        return emit(project, E::event_type, encode(typed), emit_options{key});
+      }
     }
     return emit(project, E::event_type, encode(typed), options);
   }

@@ -44,7 +44,7 @@ class memory_stream {
   /// Bytes that are held now, index included.
   [[nodiscard]] std::size_t footprint() const {
     const std::lock_guard lock(mutex_);
-    return footprint_ + keys_.footprint();
+    return held();
   }
 
   result<sequence> append(const log_record& record) {
@@ -146,6 +146,8 @@ class memory_stream {
     return detail::slab::footprint_of(size);
   }
 
+  [[nodiscard]] std::size_t held() const noexcept { return footprint_ + keys_.footprint(); }
+
   [[nodiscard]] std::uint64_t end_position() const noexcept {
     return slabs_.empty() ? dropped_position_ : slabs_.back()->end_position();
   }
@@ -160,13 +162,13 @@ class memory_stream {
   // A quiet project holds little; a busy one grows its slabs, so that a turn's events are one or two spans.
   void make_room(std::size_t size, std::size_t key_cost) {
     if (!slabs_.empty() && slabs_.back()->has_room(size)) {
-      while (slabs_.size() > 1 && footprint_ + keys_.footprint() + key_cost > limits_.bytes) evict_front();
+      while (slabs_.size() > 1 && held() + key_cost > limits_.bytes) evict_front();
       return;
     }
     std::size_t capacity = slabs_.empty() ? first_slab : std::min(largest_slab, slabs_.back()->capacity() * 2);
     capacity = std::max(std::min(capacity, limits_.bytes / 8), size);
     const std::size_t cost = slab_footprint(capacity);
-    while (!slabs_.empty() && footprint_ + cost + keys_.footprint() + key_cost > limits_.bytes) evict_front();
+    while (!slabs_.empty() && held() + cost + key_cost > limits_.bytes) evict_front();
     slabs_.push_back(std::make_shared<detail::slab>(end_ + 1, end_position(), capacity));
     footprint_ += cost;
   }

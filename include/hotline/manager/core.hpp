@@ -329,14 +329,14 @@ class manager_core final : public transport_receiver<typename Transport::connect
   void on_mail() {
     const visit scope(*this);
     const mail<room_type> mail = mailbox_->take();
-    take_in(mail);
+    deliver(mail);
     for (const auto& task : mail.tasks) {
       calls.guard("post", task);
       if (orphaned_) return;
     }
   }
 
-  void take_in(const mail<room_type>& mail) {
+  void deliver(const mail<room_type>& mail) {
     for (room_type* const room : mail.rooms) outbound.flush(*room);
     for (const command_message& message : mail.messages) {
       if (client_type* const c = sessions_.find(message.session)) command_desk::deliver(*c, message);
