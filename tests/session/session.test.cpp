@@ -21,7 +21,7 @@ using phase = detail::session::phase;
 
 namespace {
 
-constexpr std::string_view request = "GET /ws/p HTTP/1.1\r\nHost: x\r\n\r\n";
+constexpr std::string_view whole_request = "GET /ws/p HTTP/1.1\r\nHost: x\r\n\r\n";
 
 std::string close_frame(int code, std::string_view reason = {}) {
   std::string payload{static_cast<char>(code >> 8), static_cast<char>(code & 255)};
@@ -59,7 +59,7 @@ struct stage {
 
   /// To the open state, its lane sent.
   stage& open() {
-    CHECK(hear(request) == std::vector<std::string>{"request /ws/p"});
+    CHECK(hear(whole_request) == std::vector<std::string>{"request /ws/p"});
     s.upgrade("HTTP/1.1 101 \r\n\r\n", now);
     CHECK(sent() == "HTTP/1.1 101 \r\n\r\n");
     return *this;
@@ -94,14 +94,14 @@ using list = std::vector<std::string>;
 TEST_CASE("bytes become a request once, however they come", "[session]") {
   stage s;
   CHECK(s.s.at() == phase::head);
-  for (const char c : request.substr(0, request.size() - 1)) CHECK(s.hear({&c, 1}).empty());
+  for (const char c : whole_request.substr(0, whole_request.size() - 1)) CHECK(s.hear({&c, 1}).empty());
   CHECK(s.hear("\n") == list{"request /ws/p"});
   CHECK(s.s.at() == phase::head);
 }
 
 TEST_CASE("what comes behind the head in one read is the first message", "[session]") {
   stage s;
-  std::string buffer = std::string(request) + text_frame("early");
+  std::string buffer = std::string(whole_request) + text_frame("early");
   std::span<char> rest(buffer);
   CHECK(s.s.receive(rest, s.now, s.decoders).what == inbound::request);
   s.s.upgrade("", s.now);
@@ -131,7 +131,7 @@ TEST_CASE("a head has the handshake's time and not a millisecond more, whatever 
 TEST_CASE("an HTTP answer is waited for as long as a close", "[session]") {
   stage s({.close_timeout = 1000ms});
   s.now += 5s;
-  CHECK(s.hear(request) == list{"request /ws/p"});
+  CHECK(s.hear(whole_request) == list{"request /ws/p"});
   s.s.respond("the answer", s.now);
   CHECK(s.tick_in(999ms) == due::nothing);
   CHECK(s.tick_in(1ms) == due::close_timeout);

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <hotline/types.hpp>
-#include <hotline/wire/frame.hpp>
 #include <hotline/utf8.hpp>
+#include <hotline/wire/frame.hpp>
 
 #include <cstddef>
 #include <cstdint>

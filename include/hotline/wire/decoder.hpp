@@ -4,9 +4,9 @@
 #include <hotline/concepts.hpp>
 #include <hotline/options.hpp>
 #include <hotline/types.hpp>
+#include <hotline/utf8.hpp>
 #include <hotline/wire/frame.hpp>
 #include <hotline/wire/frame_reader.hpp>
-#include <hotline/utf8.hpp>
 
 #include <algorithm>
 #include <array>
