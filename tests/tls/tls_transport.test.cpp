@@ -292,6 +292,16 @@ TEST_CASE("who does not finish its handshake in time is cut off, however it drip
   REQUIRE(loop.drive([&] { return receiver.opened == 2; }));
 }
 
+TEST_CASE("who still shakes hands when nobody is let in any more is not let in", "[tls]") {
+  server v;
+  const auto peer = v.stranger();
+  peer->send("\x16\x03\x01\x02");
+  REQUIRE(v.s.drive([&] { return v.transport().handshakes().begun == 1; }));
+  v.s.stop_accepting();
+  CHECK(v.s.drive([&] { return peer->closed_by_server(); }));
+  CHECK(v.s.seen.empty());
+}
+
 TEST_CASE("who is told of a refusal may stop the transport", "[tls]") {
   server v;
   v.transport().on_refused([&](std::string_view, std::error_code) { v.s.stop(); });
