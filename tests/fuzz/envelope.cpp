@@ -1,0 +1,34 @@
+// A message is a command or a named failure, within its limits; JSON that was read is JSON when it is written again.
+
+#include "input.hpp"
+
+#include <hotline/protocol/envelope.hpp>
+#include <hotline/protocol/json_reader.hpp>
+#include <hotline/protocol/json_writer.hpp>
+
+#include <string>
+#include <variant>
+
+using namespace hotline;
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  static const session_limits limits{.json_depth = 8, .json_nodes = 100};
+  const auto read = detail::read_envelope(text, limits);
+  if (const auto* const failure = std::get_if<detail::protocol_failure>(&read)) {
+    fuzz::promise(!failure->code.empty());
+  } else {
+    fuzz::promise(!std::get<detail::client_command>(read).command.empty());
+  }
+  const auto parsed = parse_json(text, {.depth = 8, .nodes = 100, .bytes = 100'000});
+  fuzz::promise(parsed || std::holds_alternative<detail::protocol_failure>(read));
+  if (!parsed) return 0;
+  fuzz::promise(detail::is_utf8(text));
+  std::string again;
+  json_writer writer(again);
+  writer.value(*parsed);
+  fuzz::promise(writer.complete());
+  const auto twice = parse_json(again, {.depth = 8, .nodes = 100, .bytes = 100'000});
+  fuzz::promise(twice && twice->text() == parsed->text());
+  return 0;
+}
