@@ -1,6 +1,5 @@
 #include <catch2_any.hpp>
 #include <hotline/testing/simulation.hpp>
-#include <manager_over_memory.hpp>
 
 #include <cstdint>
 #include <cstdlib>
