@@ -114,6 +114,8 @@ class session {
     head_.reset();
     lane.start_with(response_head);
     phase_ = phase::open;
+    // Its silence begins here: while it waited to be let in there was nothing that it could have said.
+    last_heard_.store(now, std::memory_order_relaxed);
     last_ping_ = now;
   }
 

@@ -23,6 +23,8 @@ class HOTLINE_DETAIL_EXPORT tls_error_category final : public std::error_categor
   [[nodiscard]] const char* name() const noexcept override { return "hotline.tls"; }
 
   [[nodiscard]] std::string message(int value) const override {
+    // A code may be asked about before anything else of OpenSSL's was used. Once is enough, and all but the first are free.
+    (void)::OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, nullptr);
     const char* const reason = ::ERR_reason_error_string(static_cast<unsigned int>(value));
     return reason != nullptr ? reason : "unknown TLS error";
   }
