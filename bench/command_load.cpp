@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
   }
   if (given.has("--greeted")) crowd.wait(clients, 1);
 
-  const std::string message = load::masked(given.text("--message", "{}"));
+  const std::string message = client_frame(given.text("--message", "{}"));
   const auto ask = [&](load::listener& client) {
     if (send(client.fd, message.data(), message.size(), 0) != static_cast<ssize_t>(message.size())) load::fail("ask");
   };

@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
   if (given.has("--greeted")) crowd.wait(listeners, 1);
   if (groups > 0) {
     for (std::size_t i = 0; i < count; ++i) {
-      const std::string wish = load::masked(R"({"command":"subscribe","payload":{"events":["bench","group)" +
+      const std::string wish = client_frame(R"({"command":"subscribe","payload":{"events":["bench","group)" +
                                             std::to_string(i % groups) + "\"]}}");
       if (send(listeners[i].fd, wish.data(), wish.size(), 0) < 0) load::fail("subscribe");
     }
@@ -61,7 +61,7 @@ int main(int argc, char** argv) {
 
   const std::size_t bytes = given.count("--bytes", 200);
   const std::string data = given.has("--json") ? event_like(bytes) : std::string(bytes, 'x');
-  const std::string message = load::masked(R"({"command":"publish","payload":{"data":")" + data + "\"}}");
+  const std::string message = client_frame(R"({"command":"publish","payload":{"data":")" + data + "\"}}");
   std::string burst;
   for (std::size_t i = 0; i < window; ++i) burst += message;
 

@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
     for (load::listener& client : clients) greetings.push_back(load::read_message(client.fd));
   if (given.has("--subscribe")) {
     const std::string wish =
-        load::masked(R"({"command":"subscribe","id":"s1","payload":{"events":["bench","started","finished"]}})");
+        client_frame(R"({"command":"subscribe","id":"s1","payload":{"events":["bench","started","finished"]}})");
     for (load::listener& client : clients)
       if (send(client.fd, wish.data(), wish.size(), 0) < 0) load::fail("subscribe");
     for (load::listener& client : clients) load::read_message(client.fd);
@@ -58,7 +58,7 @@ int main(int argc, char** argv) {
     let_settle(pid);
     const int publisher = load::open_socket(port, 0, "/ws/bench", "");
     load::read_head(publisher);
-    const std::string message = load::masked(R"({"command":"publish","payload":{"data":"missed"}})");
+    const std::string message = client_frame(R"({"command":"publish","payload":{"data":"missed"}})");
     for (std::size_t i = 0; i < missed; ++i)
       if (send(publisher, message.data(), message.size(), 0) < 0) load::fail("publish");
     let_settle(pid);

@@ -3,6 +3,8 @@
 //
 //   instructions WORKLOAD ROUNDS
 
+#include "client_frame.hpp"
+
 #include <hotline/event_emitter.hpp>
 #include <hotline/transport/manual_environment.hpp>
 #include <hotline/transport/memory_transport.hpp>
@@ -25,21 +27,6 @@ struct add {
   int b = 0;
   static constexpr auto fields = hotline::fields(hotline::field{"a", &add::a}, hotline::field{"b", &add::b});
 };
-
-std::string masked(std::string_view payload) {
-  std::string out = "\x81";
-  if (payload.size() < 126) {
-    out.push_back(static_cast<char>(0x80 | payload.size()));
-  } else {
-    out.push_back(static_cast<char>(0xfe));
-    out.push_back(static_cast<char>(payload.size() >> 8));
-    out.push_back(static_cast<char>(payload.size() & 255));
-  }
-  out.append("\x01\x02\x03\x04");
-  for (std::size_t i = 0; i < payload.size(); ++i)
-    out.push_back(static_cast<char>(payload[i] ^ static_cast<char>(i % 4 + 1)));
-  return out;
-}
 
 class world {
  public:
@@ -101,7 +88,7 @@ workload fan_out(std::size_t window) {
 }
 
 workload ask(std::string_view message) {
-  return [frame = masked(message)](world& w, int rounds) {
+  return [frame = client_frame(message)](world& w, int rounds) {
     const auto peer = w.connect();
     for (; rounds > 0; --rounds) {
       peer->send(frame);

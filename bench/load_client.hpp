@@ -1,6 +1,8 @@
 #pragma once
 // What the load programs share: sockets that speak as much WebSocket as a load needs, one epoll thread, the server's CPU.
 
+#include "client_frame.hpp"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -86,22 +88,6 @@ class frame_counter {
   std::size_t have_ = 0;
   std::size_t payload_left_ = 0;
 };
-
-/// A text message as a client sends it.
-inline std::string masked(std::string_view payload) {
-  std::string out = "\x81";
-  if (payload.size() < 126) {
-    out.push_back(static_cast<char>(0x80 | payload.size()));
-  } else {
-    out.push_back(static_cast<char>(0xfe));
-    out.push_back(static_cast<char>(payload.size() >> 8));
-    out.push_back(static_cast<char>(payload.size() & 255));
-  }
-  out.append("\x01\x02\x03\x04");
-  for (std::size_t i = 0; i < payload.size(); ++i)
-    out.push_back(static_cast<char>(payload[i] ^ static_cast<char>(i % 4 + 1)));
-  return out;
-}
 
 /// A connected socket that has asked to upgrade. The source address rotates: one address has ports for some ten thousand.
 inline int open_socket(std::uint16_t port, std::size_t index, const std::string& target, const std::string& headers) {

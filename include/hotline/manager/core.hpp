@@ -251,8 +251,6 @@ class manager_core final : public transport_receiver<typename Transport::connect
     }
   }
 
-  // For when it is read from again.
-
   void answer_request(client_type& c, steady_time at) {
     if (state_ != state::running) return c.respond(serialize(plain_response(503)), at);
     http_request request = c.take_request();
