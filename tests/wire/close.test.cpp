@@ -77,7 +77,8 @@ TEST_CASE("a close frame without a code says so", "[wire]") {
 }
 
 TEST_CASE("a close frame's code and reason are read", "[wire]") {
-  const auto parsed = parse_close(bytes_of(4321, "so \xE2\x82\xAC"));
+  const std::string payload = bytes_of(4321, "so \xE2\x82\xAC");
+  const auto parsed = parse_close(payload);
   REQUIRE(std::holds_alternative<close_frame>(parsed));
   CHECK(static_cast<int>(std::get<close_frame>(parsed).code) == 4321);
   CHECK(std::get<close_frame>(parsed).reason == "so \xE2\x82\xAC");
@@ -113,7 +114,8 @@ TEST_CASE("a close payload is read at its bounds", "[wire]") {
 
 TEST_CASE("what close_payload writes parse_close reads", "[wire]") {
   for (const close_code code : {close_code::normal, close_code::try_again_later, close_code::too_many_messages}) {
-    const auto parsed = parse_close(close_payload(code, "why"));
+    const std::string payload = close_payload(code, "why");
+    const auto parsed = parse_close(payload);
     REQUIRE(std::holds_alternative<close_frame>(parsed));
     CHECK(std::get<close_frame>(parsed).code == code);
     CHECK(std::get<close_frame>(parsed).reason == "why");
