@@ -238,6 +238,29 @@ TEST_CASE("bad compressed messages close with a named code and harm nobody else"
   CHECK(witness->next()["text"].as_string() == text_of(500));
 }
 
+TEST_CASE("the limit on a message holds to the byte for what it inflates to, whole or in fragments", "[deflate]") {
+  world w;
+  constexpr std::size_t limit = 65'536;
+  for (const std::size_t size : {limit - 1, limit, limit + 1, limit + 2}) {
+    for (const bool in_fragments : {false, true}) {
+      INFO(size << " bytes" << (in_fragments ? ", in fragments" : ""));
+      std::string text = R"({"command":"ping"})";
+      text.insert(1, std::string(size - text.size(), ' '));
+      const std::string payload = deflated(text);
+      const auto c = w.connect();
+      if (in_fragments) {
+        c->peer->send(client_frame(0x41, payload.substr(0, 7)) + client_frame(0x00, payload.substr(7, 9)) +
+                      client_frame(0x80, payload.substr(16)));
+      } else {
+        c->peer->send(client_frame(0xC1, payload));
+      }
+      c->pump();
+      CHECK(c->next_type() == (size <= limit ? "pong" : "disconnected"));
+      CHECK(c->close_code.value_or(0) == (size <= limit ? 0 : 1009));
+    }
+  }
+}
+
 TEST_CASE("a session may be resumed with compression or without whichever it had", "[deflate]") {
   world w;
   auto c = std::make_unique<memory_client>(w.manager.transport(), "/ws/p");

@@ -152,10 +152,88 @@ TEST_CASE("frames that break the protocol end their sender by name and nobody el
       c.pump();
       CHECK(c.close_code == r.close);
       CHECK(c.peer->closed_by_server());
+      // Whatever it sends then is not read: nothing comes behind a close frame.
+      const std::size_t told = c.messages.size();
+      c.peer->send(client_frame(0x81, R"({"command":"ping"})") + r.bytes + std::string(100'000, '\x81'));
+      c.pump();
+      CHECK(c.messages.size() == told);
       c.peer->close();
       h.check_alone();
     }
   }
+}
+
+TEST_CASE("requests that break HTTP or the handshake are refused by name, and nothing of them is kept", "[hostile]") {
+  struct row {
+    std::string what, line;  // in place of the good one that begins alike, or as one more
+    int status;
+  };
+  const std::vector<row> rows{
+      {"nothing wrong", "X: y", 101},
+      {"a line folded", "X: y\r\n folded", 400},
+      {"a bare LF", "X: y\nZ: z", 400},
+      {"a bare CR", "X: y\rZ: z", 400},
+      {"a NUL", std::string("X: y\0z", 6), 400},
+      {"a control character", "X: y\x01z", 400},
+      {"a blank before the colon", "X : y", 400},
+      {"a blank before the host's colon", "Host : test", 400},
+      {"a name that is none", "X(: y", 400},
+      {"a second host", "Host: other", 400},
+      {"two hosts in one", "Host: test, other", 400},
+      {"a host that is a path", "Host: test/ws", 400},
+      {"a length that is no number", "Content-Length: abc", 400},
+      {"a negative length", "Content-Length: -1", 400},
+      {"a length and another", "Content-Length: 0\r\nContent-Length: 0", 400},
+      {"a body of 32 MB", "Content-Length: 32000000", 413},
+      {"chunks", "Transfer-Encoding: chunked", 400},
+      {"101 headers", repeated("X: y\r\n", 95) + "X: y", 431},
+      {"a header of 8 KiB", "X: " + std::string(8192, 'y'), 431},
+      {"an upgrade that only contains it", "Upgrade: notwebsocketx", 400},
+      {"a connection that only contains it", "Connection: xupgradex", 400},
+      {"a key of one byte", "Sec-WebSocket-Key: x", 400},
+      {"a second key",
+       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", 400},
+      {"a version with a tail", "Sec-WebSocket-Version: 13abc", 426},
+      {"an old version", "Sec-WebSocket-Version: 8", 426},
+  };
+  besieged h;
+  for (const row& r : rows) {
+    for (const std::size_t pieces : {std::size_t{1}, std::size_t{0}}) {
+      INFO(r.what << (pieces == 1 ? ", byte by byte" : ", in one piece"));
+      std::string head = "GET /ws/p HTTP/1.1\r\n";
+      const std::string_view name = std::string_view(r.line).substr(0, r.line.find(':') + 1);
+      for (const std::string_view good : {"Host: test", "Upgrade: websocket", "Connection: Upgrade",
+                                          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13"})
+        if (!good.starts_with(name) || name == "Host:") head.append(good).append("\r\n");
+      const auto peer = h.line().connect();
+      if (pieces != 0) peer->chop(pieces);
+      peer->send(head + r.line + "\r\n\r\n");
+      h.line().run();
+      CHECK(peer->received().substr(0, 13) == "HTTP/1.1 " + std::to_string(r.status) + " ");
+      CHECK(peer->closed_by_server() == (r.status != 101));
+      // The body that was announced, or whatever.
+      if (r.status != 101) peer->send(std::string(1'000'000, 'b'));
+      h.line().run();
+      peer->close();
+      h.check_alone();
+    }
+  }
+}
+
+TEST_CASE("a reason that no close frame has room for is cut, and the frame is sent", "[hostile]") {
+  besieged h;
+  memory_client c = h.attacker();
+  std::string reason;
+  for (int i = 0; i < 200; ++i) reason += "\xc3\xa9";
+  REQUIRE_FALSE(h.manager.disconnect(h.manager.connections("p").back().id, close_code::policy_violation, reason));
+  c.pump();
+  CHECK(c.next()["reason"].as_string() == reason);
+  CHECK(c.close_code == 1008);
+  CHECK(c.close_reason == reason.substr(0, 122));  // 123 would cut a character
+  c.peer->send(client_frame(0x88, "\x03\xf0"));
+  h.line().run();
+  c.peer->close();
+  h.check_alone();
 }
 
 TEST_CASE("limits on a message hold to the byte whether it comes whole or in fragments", "[hostile]") {
@@ -215,6 +293,7 @@ TEST_CASE("texts made to hurt a reader of JSON are refused by name and their sen
       {"8,194 values", values(8190), "error too_many_values"},
       {"30,000 empty objects", command(R"({"a":[{})" + repeated(",{}", 20'000) + "]}"), "error too_many_values"},
       {"a number of 60,000 digits", command(R"({"a":)" + std::string(60'000, '9') + "}"), "error number_out_of_range"},
+      {"a number of 30 digits", command(R"({"a":)" + std::string(30, '9') + "}"), "error number_out_of_range"},
       {"1e999", command(R"({"a":1e999})"), "error number_out_of_range"},
       {"-1e999", command(R"({"a":-1e999})"), "error number_out_of_range"},
       {"an exponent of 60,000 digits", command(R"({"a":1e)" + std::string(60'000, '9') + "}"),
@@ -255,7 +334,13 @@ TEST_CASE("texts made to hurt a reader of JSON are refused by name and their sen
 }
 
 TEST_CASE("floods are answered and bounded and nobody else waits", "[hostile]") {
-  besieged h({.session = {.subscriptions = 16, .commands_in_flight = 8}});
+  // Not by the rates: those have tests of their own.
+  besieged h({.session = {.subscriptions = 16,
+                          .commands_in_flight = 8,
+                          .messages_per_second = 1'000'000,
+                          .message_burst = 1'000'000,
+                          .control_frames_per_second = 1'000'000,
+                          .control_frame_burst = 1'000'000}});
   memory_client c = h.attacker();
   SECTION("of subscriptions, up to the limit and over it") {
     const auto subscribe = [](int from, int count) {
@@ -318,16 +403,81 @@ TEST_CASE("two thousand sockets that say nothing are turned away in time and hol
   h.line().run();
   h.check_witness();
   CHECK(h.manager.status().connections == 1);
+  // Those that were silent longest have made room.
+  CHECK(h.manager.metrics().handshakes == 1024);
+  memory_client good = h.attacker();
+  CHECK(answer_to(good, R"({"command":"ping"})") == "pong");
   for (int second = 0; second < 11; ++second) {
     for (std::size_t i = 2; i < silent.size(); i += 3) silent[i]->send("x");
     h.line().advance(1s);
     h.check_witness();
   }
+  int told = 0;
   for (const auto& peer : silent) {
     REQUIRE(peer->closed_by_server());
-    REQUIRE(peer->received().starts_with("HTTP/1.1 408 "));
+    told += peer->received().starts_with("HTTP/1.1 408 ");
   }
+  CHECK(told >= 1023);  // who knocked after them took one place for a moment
+  CHECK(h.manager.metrics().limits[limit::handshake_time] == static_cast<std::uint64_t>(told));
+  good.peer->close();
+  h.line().advance(6s);
   h.check_alone();
+}
+
+TEST_CASE("a flood of commands is refused by name and then ended", "[hostile]") {
+  besieged h;
+  int runs = 0;
+  h.manager.on_command("work", [&](const request&) {
+    ++runs;
+    return json_object{};
+  });
+  memory_client c = h.attacker();
+  std::string flood;
+  for (int i = 1; i <= 401; ++i) flood += client_frame(0x81, R"({"command":"work","id":)" + std::to_string(i) + "}");
+  c.peer->send(flood);
+  c.pump();
+  int refused = 0;
+  while (!c.messages.empty()) {
+    const json told = c.next();
+    if (told["error"]["code"].as_string() != "rate_limited") continue;
+    CHECK(told["error"]["retryable"].as_bool() == true);
+    ++refused;
+  }
+  CHECK(runs == 200);
+  CHECK(refused == 200);
+  CHECK(c.close_code == 4029);
+  c.peer->close();
+  h.check_alone();
+  CHECK(h.manager.metrics().limits[limit::message_rate] == 201);
+  CHECK(h.manager.metrics().disconnections[close_code::too_many_messages] == 1);
+}
+
+TEST_CASE("who was refused for its haste may ask the same once more", "[hostile]") {
+  besieged h({.session = {.messages_per_second = 10, .message_burst = 2}});
+  h.manager.on_command("work", [](const request&) { return json_object{{"done", true}}; });
+  memory_client c = h.attacker();
+  CHECK(answer_to(c, R"({"command":"work","id":1})") == "command_response");
+  CHECK(answer_to(c, R"({"command":"work","id":2})") == "command_response");
+  CHECK(answer_to(c, R"({"command":"work","id":3})") == "command_error rate_limited");
+  CHECK(answer_to(c, "nonsense") == "error not_json");
+  h.line().advance(1s);
+  CHECK(answer_to(c, R"({"command":"work","id":3})") == "command_response");
+}
+
+TEST_CASE("a flood of pings or pongs is ended", "[hostile]") {
+  for (const unsigned char first_byte : {std::uint8_t{0x89}, std::uint8_t{0x8a}}) {
+    besieged h;
+    memory_client c = h.attacker();
+    c.peer->send(repeated(client_frame(first_byte, "x"), 100));
+    c.pump();
+    CHECK_FALSE(c.close_code);
+    c.peer->send(client_frame(first_byte, "x"));
+    c.pump();
+    CHECK(c.close_code == 4029);
+    c.peer->close();
+    h.check_alone();
+    CHECK(h.manager.metrics().limits[limit::control_rate] == 1);
+  }
 }
 
 TEST_CASE("a project is what its id says and nothing that climbs or hides", "[hostile]") {

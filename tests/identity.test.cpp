@@ -178,7 +178,7 @@ TEST_CASE("a responder that was put aside before its hook threw still counts", "
 }
 
 TEST_CASE("what a client sends while it waits is not read, and is answered when it is let in", "[identity]") {
-  host h;
+  host h({.session = {.message_burst = 1000}});
   h.authenticate_later();
   memory_client c(h.line());
   // Some behind the head, in the same read, of another client.
@@ -372,6 +372,27 @@ TEST_CASE("who comes back hears no more what is forbidden by then, and is told w
   CHECK(back["resumed"].as_bool() == true);
   CHECK(back["events"].text() == R"(["a"])");
   CHECK(again.events() == std::vector<std::uint64_t>{2});
+}
+
+TEST_CASE("a subscription hook that takes itself away while it is asked about several types allows no more",
+          "[identity]") {
+  host h;
+  memory_client first(h.line());
+  const json hello = first.next();
+  first.send(R"({"command":"subscribe","payload":{"events":["a","b"]}})");
+  CHECK(first.next_type() == "command_response");
+  h.manager->authorize_subscriptions([&](const connection_info&, std::string_view) -> std::optional<command_error> {
+    h.manager->authorize_subscriptions(nullptr);
+    return std::nullopt;
+  });
+  first.peer->reset();
+  h.line().run();
+  memory_client again(h.line(), "/ws/p?resume=" + std::string(*hello["resume"]["token"].as_string()) +
+                                    "&epoch=" + std::string(*hello["epoch"].as_string()) + "&after=0");
+  CHECK(again.next()["resumed"].as_bool() == true);
+  REQUIRE(h.events.emit("p", "a"));
+  REQUIRE(h.events.emit("p", "b"));
+  CHECK(again.events() == std::vector<std::uint64_t>{1});
 }
 
 TEST_CASE("a subscription hook may disconnect, and stop the manager, from inside", "[identity]") {

@@ -418,7 +418,7 @@ TEST_CASE("a session whose old socket still lives is taken over: that socket is 
   old.peer->close();
   h.line().run();
   CHECK(h.manager.status().connections == 1);
-  CHECK(h.told == std::vector<std::string>{"connect " + id, "resumed " + id});
+  CHECK(h.told == std::vector<std::string>{"connect " + id, "lost " + id, "resumed " + id});
   CHECK_FALSE(h.manager.send_to(id, {{"type", "note"}}));
   CHECK(t.socket->next_type() == "note");
 }
@@ -536,6 +536,92 @@ TEST_CASE("whom the host forbids does not come back", "[resume]") {
   CHECK(t.refusal() == "unknown_token");
 }
 
+TEST_CASE("whom the host forbids does not come back while its old socket lingers either", "[resume]") {
+  host h;
+  traveller t(h);
+  SECTION("the host") { CHECK_FALSE(h.manager.disconnect(t.id, close_code::forbidden)); }
+  SECTION("its own goodbye") { t.socket->peer->send(client_frame(0x88, std::string("\x03\xe8", 2))); }
+  h.line().run();
+  const std::string id = t.id;
+  memory_client old = std::move(*t.socket);
+  t.resume();
+  CHECK(t.refusal() == "unknown_token");
+  old.peer->close();
+  h.line().run();
+  CHECK(h.told == std::vector<std::string>{"connect " + id, "connect " + t.id, "gone " + id});
+}
+
+TEST_CASE("connections that are counted by the hooks come out even", "[resume]") {
+  host h;
+  int there = 0;
+  std::vector<std::string> codes;
+  h.manager.on_connect([&](const connection_info&) { ++there; });
+  h.manager.on_resumed([&](const connection_info&) { ++there; });
+  h.manager.on_disconnect([&](const connection_info& c, const disconnection& how) {
+    --there;
+    codes.push_back((how.may_resume ? "" : "gone ") + std::to_string(static_cast<int>(how.code)) + " " +
+                    std::string(how.reason));
+    CHECK(c.project == "p");
+  });
+  traveller t(h);
+  std::vector<memory_client> old;
+  const auto taken_over = [&] {
+    old.push_back(std::move(*t.socket));
+    t.resume();
+    CHECK(t.resumed());
+    CHECK(there == 1);
+    CHECK(h.manager.status().connections == 1);
+  };
+  taken_over();
+  CHECK(codes.back() == "4009 the session goes on over a newer connection");
+  taken_over();
+  t.lose();
+  CHECK(there == 0);
+  CHECK(codes.size() == 3);
+  t.resume();
+  CHECK(there == 1);
+  // Closed already when it is taken over, and the peer has not answered.
+  CHECK_FALSE(h.manager.disconnect(t.id, close_code::try_again_later, "full"));
+  taken_over();
+  CHECK(codes.back() == "1013 full");
+  // It cannot go on: the old one ends, the new one begins.
+  old.push_back(std::move(*t.socket));
+  t.epoch = "other";
+  t.at = 0;
+  t.resume();
+  CHECK_FALSE(t.resumed());
+  for (memory_client& c : old) c.peer->reset();
+  h.line().run();
+  CHECK(there == 1);
+  CHECK(codes.size() == 5);
+  CHECK(codes.back() == "gone 4009 the session goes on over a newer connection");
+}
+
+TEST_CASE("who is told that a socket is taken over may do to the session what it likes", "[resume]") {
+  host h;
+  traveller t(h);
+  const std::string id = t.id;
+  bool stopped = false;
+  std::string expected;
+  h.manager.on_disconnect([&](const connection_info& c, const disconnection& how) {
+    h.told.push_back("lost " + c.id);
+    if (how.code != close_code::taken_over) return;
+    if (expected == "4003") CHECK_FALSE(h.manager.disconnect(c.id, close_code::forbidden));
+    if (expected == "1001") h.manager.stop([&] { stopped = true; });
+  });
+  SECTION("disconnect it") { expected = "4003"; }
+  SECTION("stop the manager") { expected = "1001"; }
+  memory_client old = std::move(*t.socket);
+  t.resume();
+  CHECK(t.resumed());
+  CHECK(std::to_string(t.socket->close_code.value_or(0)) == expected);
+  t.socket->peer->close();
+  old.peer->close();
+  h.line().run();
+  CHECK(h.told == std::vector<std::string>{"connect " + id, "lost " + id, "resumed " + id, "lost " + id});
+  CHECK(stopped == (expected == "1001"));
+}
+
 TEST_CASE("only so many sessions wait: the one that has waited longest goes first", "[resume]") {
   host h({.resume = {.sessions = 2}});
   traveller a(h), b(h), c(h);
@@ -596,6 +682,43 @@ TEST_CASE("a laggard that the log overtakes may be closed instead of told of a g
   h.line().run();
   t.socket->pump();
   CHECK(t.socket->close_code == 4008);
+}
+
+TEST_CASE("a laggard whose session is taken over is closed, and its heir is not", "[resume]") {
+  host h({.laggards = laggard_policy::close}, {.events = 10});
+  traveller t(h);
+  t.socket->peer->stall(true);
+  h.emit(5);
+  h.line().run();
+  h.emit(30);
+  h.line().run();
+  std::vector<admission_responder> asked;
+  h.manager.authenticate(
+      [&](const http_request&, std::string_view, admission_responder r) { asked.push_back(std::move(r)); });
+  memory_client heir(h.line(), "/ws/p?resume=" + t.token + "&epoch=" + t.epoch + "&after=35");
+  REQUIRE(asked.size() == 1);
+  // In one turn: it is found to lag when its socket takes more, and then it is taken over.
+  t.socket->peer->stall(false);
+  std::move(asked.front()).answer({});
+  heir.pump();
+  CHECK(heir.next()["resumed"].as_bool() == true);
+  CHECK_FALSE(heir.close_code);
+  t.socket->pump();
+  CHECK(t.socket->close_code == 4008);
+  h.emit(1);
+  CHECK(heir.events() == seqs{36});
+}
+
+TEST_CASE("who agrees to a gap when it comes back is told of it, also where laggards are closed", "[resume]") {
+  host h({.laggards = laggard_policy::close}, {.events = 10});
+  traveller t(h);
+  t.lose();
+  h.emit(30);
+  t.resume("&on_gap=continue");
+  CHECK(t.resumed());
+  CHECK(t.socket->next_type() == "gap");
+  CHECK(t.socket->events().size() == 10);
+  CHECK_FALSE(t.socket->close_code);
 }
 
 TEST_CASE("stop does not wait for sessions without a client", "[resume]") {

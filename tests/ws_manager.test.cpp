@@ -118,6 +118,28 @@ TEST_CASE("subscribe replaces the default, adds after that, and unsubscribe take
   CHECK(c.events().empty());
 }
 
+TEST_CASE("metrics tell of the log, of projects, and of how long events took", "[manager]") {
+  host h;
+  memory_client a = h.connect("/ws/a"), b = h.connect("/ws/b");
+  REQUIRE(h.events.emit("a", "e"));
+  REQUIRE(h.events.emit("a", "e"));
+  h.env->advance(3ms);
+  CHECK(a.events() == seqs{1, 2});
+  CHECK_FALSE(h.events.emit("a", "no type"));
+  manager_metrics m = h.manager->metrics();
+  CHECK(m.projects == 2);
+  CHECK(m.log_projects == 2);
+  CHECK(m.log_appended == 2);
+  CHECK(m.log_bytes > 0);
+  // Both were sent in one turn, the first of them three milliseconds old.
+  CHECK(m.fan_out_latency.nanoseconds == 3'000'000);
+  CHECK(m.fan_out_latency.within[5] == 1);
+  CHECK(m.new_sessions == 2);
+  b.peer->close();
+  h.line().run();
+  CHECK(h.manager->metrics().projects == 1);
+}
+
 TEST_CASE("the host may choose that a new connection hears nothing", "[manager]") {
   host h({.hears_all = false});
   memory_client c = h.connect();
@@ -487,7 +509,7 @@ TEST_CASE("a client that does not read its answers is closed as too slow, and ho
 }
 
 TEST_CASE("a client that floods commands and does not read is not read from either", "[manager]") {
-  host h({.session = {.control_lane_bytes = 64 * 1024}});
+  host h({.session = {.control_lane_bytes = 64 * 1024, .message_burst = 10'000}});
   memory_client c = h.connect();
   c.peer->stall(true);
   std::string burst;
@@ -1067,6 +1089,43 @@ TEST_CASE("a handler and each hook may stop the manager, and clients still get w
   CHECK(stopped);
 }
 
+TEST_CASE("a page that stops the manager is sent, and so is the refusal of an authentication that does", "[manager]") {
+  host h;
+  int stopped = 0;
+  const auto stop = [&] { h.manager->stop([&] { ++stopped; }); };
+  h.manager->on_http([&](const http_request&) {
+    stop();
+    return http_response{.body = "goodbye"};
+  });
+  h.manager->authenticate([&](const http_request&, std::string_view) {
+    stop();
+    return admission{};
+  });
+  const auto unfinished = h.line().connect();
+  unfinished->send("GET / HTTP/1.1\r\n");
+  const auto peer = h.line().connect();
+  std::string answer;
+  SECTION("a page") {
+    peer->send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    answer = "HTTP/1.1 200 ";
+  }
+  SECTION("an authentication") {
+    peer->send(
+        "GET /ws/p HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+    answer = "HTTP/1.1 503 ";
+  }
+  h.line().run();
+  CHECK(peer->received().starts_with(answer));
+  CHECK(peer->closed_by_server());
+  CHECK_FALSE(peer->was_reset());
+  CHECK(unfinished->was_reset());
+  CHECK(stopped == 0);
+  peer->close();
+  h.line().run();
+  CHECK(stopped == 1);
+}
+
 TEST_CASE("what the completion of stop throws goes to the error hook", "[manager]") {
   host h;
   std::string told;
@@ -1117,4 +1176,44 @@ TEST_CASE("a listener may disconnect, and destroy the manager whose handler emit
     CHECK(h.manager == nullptr);
     CHECK(c.peer->closed_by_server());
   }
+}
+
+TEST_CASE("a slow client is told what went when its project had to give room to others", "[manager]") {
+  host h({}, {.event_bytes = 4096, .total_bytes = 32 * 1024});
+  memory_client c = h.connect();
+  c.peer->stall(true);
+  const json_object fields{{"data", std::string(200, 'x')}};
+  for (int i = 0; i < 60; ++i) REQUIRE(h.events.emit("p", "tick", fields));
+  h.line().run();
+  for (int i = 0; i < 1000; ++i) REQUIRE(h.events.emit("q" + std::to_string(i % 40), "tick", fields));
+  const log_bounds left = h.events.log()->open("p")->bounds();
+  REQUIRE(left.oldest > 2);
+  REQUIRE(h.events.log()->status().bytes <= 32 * 1024);
+
+  c.peer->stall(false);
+  seqs heard;
+  std::uint64_t missed_to = 0;
+  c.pump();
+  for (const json& message : c.messages) {
+    if (message["type"].as_string() == "gap") {
+      CHECK(message["from"].as_uint64() == heard.size() + 1);
+      CHECK(message["reason"].as_string() == "evicted");
+      missed_to = *message["to"].as_uint64();
+    } else {
+      heard.push_back(*message["seq"].as_uint64());
+    }
+  }
+  CHECK(missed_to == left.oldest - 1);
+  CHECK(heard.size() <= 60 - missed_to + 1);
+  if (missed_to < 60) CHECK(heard.back() == 60);
+}
+
+TEST_CASE("who asks a manager to stop that has stopped is told at once", "[manager]") {
+  host h;
+  int told = 0;
+  h.manager->stop([&] { ++told; });
+  h.line().run();
+  CHECK(told == 1);
+  h.manager->stop([&] { ++told; });
+  CHECK(told == 2);
 }

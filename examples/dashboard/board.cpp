@@ -2,6 +2,8 @@
 
 #include "dashboard_page.hpp"
 
+#include <hotline/prometheus.hpp>
+
 #include <string>
 #include <utility>
 
@@ -66,13 +68,16 @@ void board::stop_serving() {
 }
 
 void board::serve_page() {
-  manager_.on_http([](const hotline::http_request& q) -> std::optional<hotline::http_response> {
+  manager_.on_http([this](const hotline::http_request& q) -> std::optional<hotline::http_response> {
     if (q.path == "/") {
       return hotline::http_response{.content_type = "text/html; charset=utf-8",
                                     .body = std::string(dashboard_page),
                                     .headers = {{"Cache-Control", "no-cache"}, {"X-Content-Type-Options", "nosniff"}}};
     }
     if (q.path == "/health") return hotline::http_response{.body = "ok\n"};
+    if (q.path == "/metrics")
+      return hotline::http_response{.content_type = std::string(hotline::prometheus_content_type),
+                                    .body = to_prometheus(manager_.metrics())};
     return std::nullopt;
   });
   const auto tell = [this](std::string_view type, const hotline::connection_info& c) {

@@ -231,13 +231,13 @@ class log_rendition;
 ///
 /// | expression          | result             | meaning |
 /// |---------------------|--------------------|---------|
-/// | `s.append(r)`       | `result<sequence>` | number it, frame it, keep it, tell the watchers; `event_too_big`, `key_too_long`, `invalid_event_type` (over 255 bytes) |
+/// | `s.append(r)`       | `result<sequence>` | number it, frame it, keep it, tell the watchers; or, with nothing of it kept and nobody told, `event_too_big`, `key_too_long`, `invalid_event_type` (over 255 bytes), `log_full` (only while others append: what is under way takes all the room there is), `out_of_memory`. Older entries that made room for it are gone either way |
 /// | `s.bounds()`        | `log_bounds`       | as of now |
 /// | `s.epoch()`         | `std::string_view` | changes whenever numbering starts anew |
-/// | `s.read(a, z, n, b)` |                   | fill `b` with entries after `a` up to `z`, at least one if there is one, else until `n` bytes; it begins later than `a + 1` only when what is between was evicted |
+/// | `s.read(a, z, n, b)` |                   | fill `b` with entries after `a` up to `z`, at least one if there is one, else until `n` bytes; it begins later than `a + 1` only when what is between was evicted. Throws `std::bad_alloc`, with `b` empty |
 /// | `s.tail(n)`         | `sequence`         | the oldest number behind which no more than `n` bytes of frames follow; never before what is kept |
 /// | `s.rendition()`     | `log_rendition&`   | a member of the stream's: its entries as those get them who take them compressed |
-/// | `s.attach(w)`       |                    | `w` is told of every append from here on |
+/// | `s.attach(w)`       |                    | `w` is told of every append from here on; or it throws `std::bad_alloc` |
 /// | `s.detach(w)`       |                    | it is not, and no call to it is under way |
 template <class S>
 concept event_stream = requires(S& s, const log_record& r, log_batch& b, sequence a, sequence z, std::size_t n,
@@ -252,23 +252,35 @@ concept event_stream = requires(S& s, const log_record& r, log_batch& b, sequenc
   s.detach(w);
 };
 
+/// A log at one moment. The counts are since it was made: `appended - evicted` events are kept.
+struct log_status {
+  std::size_t projects = 0;       ///< that have a stream now
+  std::size_t bytes = 0;          ///< held now, or reserved for what is being appended
+  std::uint64_t appended = 0;     ///< events
+  std::uint64_t evicted = 0;      ///< events that went for their age or for others' room, or with their project
+  std::uint64_t crowded_out = 0;  ///< those of them for which all projects together left no room
+  std::uint64_t refused = 0;      ///< events that were not appended, whatever the error
+};
+
 /// All projects' streams. Shared by emitters and managers, on as many threads as they are.
 ///
-/// Notation: `l` a log, `p` a `std::string_view`.
+/// Notation: `l` a log, `c` a const one, `p` a `std::string_view`.
 ///
 /// | expression  | result                            | meaning |
 /// |-------------|-----------------------------------|---------|
 /// | `l.open(p)` | `std::shared_ptr<L::stream_type>` | the project's stream, made when it is not there |
 /// | `l.sweep()` |                                   | let go of what is too old, and of idle projects that nobody holds; cheap when called often |
 /// | `l.for_each(f)` |                               | `f(std::string_view project, stream&)` for every project that has a stream now |
+/// | `c.status()` | `log_status`                     | as of now; cheap, whatever it holds |
 /// | `l.env()`   | `environment&`                    | its clocks |
 ///
 /// Model: `memory_event_log`.
 template <class L>
-concept event_log = event_stream<typename L::stream_type> && requires(L& l, std::string_view p) {
+concept event_log = event_stream<typename L::stream_type> && requires(L& l, const L& c, std::string_view p) {
   { l.open(p) } -> std::same_as<std::shared_ptr<typename L::stream_type>>;
   l.sweep();
   l.for_each([](std::string_view, typename L::stream_type&) {});
+  { c.status() } -> std::same_as<log_status>;
   { l.env() } -> std::same_as<environment&>;
 };
 

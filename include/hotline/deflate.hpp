@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <limits>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -108,7 +109,9 @@ class permessage_deflate final : public message_compression {
   [[nodiscard]] bool start_inflating() {
     if (inflating_) return ::inflateReset(inflating_.get()) == Z_OK;
     auto z = std::make_unique<z_stream>();
-    if (::inflateInit2(z.get(), raw) != Z_OK) return false;
+    const int begun = ::inflateInit2(z.get(), raw);
+    if (begun == Z_MEM_ERROR) throw std::bad_alloc();  // no fault of the message's
+    if (begun != Z_OK) return false;
     inflating_.reset(z.release());
     return true;
   }
@@ -122,6 +125,7 @@ class permessage_deflate final : public message_compression {
       z.next_out = reinterpret_cast<Bytef*>(piece.data());
       z.avail_out = static_cast<uInt>(piece.size());
       const int step = ::inflate(&z, Z_SYNC_FLUSH);
+      if (step == Z_MEM_ERROR) throw std::bad_alloc();
       const std::size_t made = piece.size() - z.avail_out;
       if (made > most - inflated_.size()) return outcome::too_big;
       inflated_.append(piece.data(), made);

@@ -27,6 +27,8 @@ enum class errc {
   json_number_too_big,     ///< an integer over 64 bits, or a number over the range of double
   key_too_long,            ///< a conflation key of more than 256 bytes
   invalid_payload,         ///< JSON of another shape than asked for; the message names the field
+  log_full,                ///< what others append just now takes all the room that the log has; it may be tried again
+  out_of_memory,           ///< the system gave none; nothing has happened
 };
 
 namespace detail {
@@ -63,6 +65,8 @@ class HOTLINE_DETAIL_EXPORT error_category final : public std::error_category {
       case errc::json_number_too_big: return "JSON number out of range";
       case errc::key_too_long: return "conflation key too long";
       case errc::invalid_payload: return "invalid payload";
+      case errc::log_full: return "log full";
+      case errc::out_of_memory: return "out of memory";
     }
     return "unknown hotline error";
   }

@@ -17,6 +17,7 @@
 #include <concepts>
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -74,27 +75,36 @@ class basic_event_emitter {
 
   /// Emits an event. Answers its number in the project's log, or why it is refused, and then nothing has happened:
   /// `invalid_event_type`, `invalid_project` (empty), `reserved_field`, `invalid_json` (text that is not UTF-8, a number that is not
-  /// finite), `event_too_big`, `key_too_long`. What `broadcast` sends reaches no listener; what this sends reaches all.
+  /// finite), `event_too_big`, `key_too_long`, `log_full` (other threads' events fill it just now), `out_of_memory`.
+  /// What `broadcast` sends reaches no listener; what this sends reaches all.
   result<sequence> emit(std::string_view project, std::string_view type, const json_object& fields = {},
                         const emit_options& options = {}) {
-    if (project.empty()) return errc::invalid_project;
-    detail::split_text& text = scratch();
-    if (const std::error_code refused = detail::split_event(text, type, project, fields, log_->env().wall_now()))
-      return failure{refused, refused.message()};
-    return append(project, type, text, fields, options.key);
+    try {
+      if (project.empty()) return errc::invalid_project;
+      detail::split_text& text = scratch();
+      if (const std::error_code refused = detail::split_event(text, type, project, fields, log_->env().wall_now()))
+        return failure{refused, refused.message()};
+      return append(project, type, text, fields, options.key);
+    } catch (const std::bad_alloc&) {
+      return errc::out_of_memory;
+    }
   }
 
   /// Emits a typed event; with the key that it names, unless the options name another.
   template <typed_event E>
   result<sequence> emit(std::string_view project, const E& typed, emit_options options = {}) {
-    if constexpr (keyed_event<E>) {
-      if (options.key.empty()) {
-        // Held here: it may be a string made for the purpose.
-        const auto& key = typed.conflation_key();
-        return emit(project, E::event_type, encode(typed), emit_options{key});
+    try {
+      if constexpr (keyed_event<E>) {
+        if (options.key.empty()) {
+          // Held here: it may be a string made for the purpose.
+          const auto& key = typed.conflation_key();
+          return emit(project, E::event_type, encode(typed), emit_options{key});
+        }
       }
+      return emit(project, E::event_type, encode(typed), options);
+    } catch (const std::bad_alloc&) {
+      return errc::out_of_memory;
     }
-    return emit(project, E::event_type, encode(typed), options);
   }
 
   /// Calls `listener(const event&)` for events of one type. Dropping the subscription ends it.
@@ -134,6 +144,7 @@ class basic_event_emitter {
     return text;
   }
 
+  // Listeners throw nothing back: once it is in the log there is no failure.
   result<sequence> append(std::string_view project, std::string_view type, const detail::split_text& text,
                           const json_object& fields, std::string_view key) {
     result<sequence> seq = log_->open(project)->append({text.head, text.tail, detail::type_in(text), key});

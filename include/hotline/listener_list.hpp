@@ -7,9 +7,9 @@
 
 #include <atomic>
 #include <cstddef>
-#include <deque>
 #include <exception>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -67,12 +67,10 @@ class listener_list {
   }
 
   /// A listener that emits is heard by all listeners after the event that it was called for: on every thread, events
-  /// are heard in the order in which that thread emitted them.
-  void call(const event& e) {
+  /// are heard in the order in which that thread emitted them. What cannot wait for lack of memory goes to the hook.
+  void call(const event& e) noexcept {
     for (turn* outer = innermost_turn(); outer != nullptr; outer = outer->outer) {
-      if (outer->list != shared_.get()) continue;
-      outer->waiting.push_back({std::string(e.project), std::string(e.type), e.seq, e.fields});
-      return;
+      if (outer->list == shared_.get()) return wait(*outer, e);
     }
     turn mine{shared_.get(), innermost_turn(), {}};
     innermost_turn() = &mine;
@@ -122,12 +120,25 @@ class listener_list {
   struct turn {
     const void* list;
     turn* outer;
-    std::deque<kept> waiting;
+    std::list<kept> waiting;  // takes no memory while it is empty
   };
 
   static turn*& innermost_turn() noexcept {
     thread_local turn* innermost = nullptr;
     return innermost;
+  }
+
+  void wait(turn& outer, const event& e) const noexcept {
+    try {
+      outer.waiting.push_back({std::string(e.project), std::string(e.type), e.seq, e.fields});
+    } catch (...) {
+      report(hook_of(*shared_), e.type, std::current_exception());
+    }
+  }
+
+  static std::shared_ptr<const listener_error_hook> hook_of(state& s) noexcept {
+    const std::lock_guard lock(s.mutex);
+    return s.hook;
   }
 
   static void dispatch(state& s, const event& e) noexcept {

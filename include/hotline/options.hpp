@@ -9,7 +9,31 @@
 #include <string_view>
 #include <vector>
 
+/// \file
+/// Times may be as long as `milliseconds::max()`, sizes and counts as large as there are numbers, but for what is said
+/// here. A negative time counts as zero: what waits for it is over at the next tick (`close_timeout`, `drain_timeout`), or
+/// there is none of it where that is said. A count of zero allows none. With some values nobody could be served; then the
+/// constructor that takes the options throws `std::invalid_argument`:
+///
+///     session.message_fragments, session.json_depth, catch_up_bytes, log_options::events, log_options::event_bytes   < 1
+///     session.json_nodes < 2       session.control_lane_bytes < 256       handshake.head_bytes < 256
+///     connections.*, session.messages_per_second, message_burst, control_frames_per_second, control_frame_burst   < 1
+///     handshake.headers < 5        handshake.timeout <= 0                 log_options::age <= 0
+///     log_options::event_bytes over half of log_options::bytes or of log_options::total_bytes, or over 1 GiB
+
 namespace hotline {
+
+/// How many may be here at once. Who is too many is told so before the upgrade, with `Retry-After`.
+struct connection_limits {
+  std::size_t all = 50'000;          ///< upgraded; over it: 503. Descriptors are the process's own limit
+  std::size_t per_project = 50'000;  ///< upgraded; over it: 503
+  /// Upgraded, from one IPv4 address or one IPv6 network of 64 bits; over it: 429. Behind a proxy say which addresses
+  /// count (`ws_manager::client_address`), or allow as many as `all`. Unix sockets have none and are not counted.
+  std::size_t per_address = 1'024;
+  /// Not upgraded yet, in all: over it the one whose head is awaited longest is cut off, and where all have sent theirs,
+  /// who comes gets 503.
+  std::size_t handshakes = 1'024;
+};
 
 /// What a client may ask of one connection. Going over a limit has a named outcome, given with each.
 struct session_limits {
@@ -22,6 +46,12 @@ struct session_limits {
   std::size_t remembered_answers = 64;          ///< terminal answers kept for repeated ids; the oldest goes first
   std::size_t remembered_bytes = 16 * 1024;     ///< their texts together; longer ones become `answer_forgotten`
   std::size_t control_lane_bytes = 256 * 1024;  ///< answers that the socket has not taken; over it: close 4008
+  /// Messages from the client, commands or not, as a token bucket: so many a second, and `message_burst` at once. Over
+  /// it they are not run but answered `rate_limited`; who sends another burst regardless is closed with 4029.
+  std::size_t messages_per_second = 100;
+  std::size_t message_burst = 200;
+  std::size_t control_frames_per_second = 10;  ///< pings and pongs, the same way; over it: close 4029
+  std::size_t control_frame_burst = 100;
 };
 
 /// What is read before a connection has upgraded.
@@ -32,18 +62,22 @@ struct handshake_limits {
   std::chrono::milliseconds timeout{10'000};
 };
 
-/// What one project's log keeps. The log is also the queue of every slow client: older than this is a `gap` for it.
+/// What a log keeps of each project, and of all together. It is also the queue of every slow client: what is gone is a
+/// `gap` for it. Bytes are those of the log's memory: frames with their headers, their index, conflation keys. What is
+/// compressed for those who take it so comes on top, at most as much again.
 struct log_options {
   std::size_t events = 16 * 1024;           ///< kept per project
-  std::size_t bytes = 8 * 1024 * 1024;      ///< kept per project, frame headers included
+  std::size_t bytes = 8 * 1024 * 1024;      ///< kept per project
   std::chrono::milliseconds age{600'000};   ///< older events go
   std::size_t event_bytes = 1024 * 1024;    ///< one finished frame; over it emit() answers errc::event_too_big
   std::chrono::milliseconds idle{600'000};  ///< a project without clients and without new events is forgotten then
+  /// Kept of all projects together, whatever each may keep. Beyond it the project that holds the most gives its oldest.
+  std::size_t total_bytes = 256 * 1024 * 1024;
 };
 
 /// What is kept of a session whose socket went, so that its client can come back to it.
 struct resume_options {
-  std::chrono::milliseconds window{60'000};  ///< how long; zero: sessions end with their sockets
+  std::chrono::milliseconds window{60'000};  ///< how long; zero, as with no `sessions`: they end with their sockets
   std::size_t sessions = 10'000;             ///< waiting at once; the one that has waited longest goes first
 };
 
@@ -57,7 +91,7 @@ enum class laggard_policy {
 enum class pace { caught_up, behind };
 
 /// When listeners count as behind. In bytes of the log that they were not sent yet; keep `behind` well below
-/// `log_options::bytes`, or a gap comes before the pause.
+/// `log_options::bytes`, or a gap comes before the pause. As `caught_up` at most `behind` counts.
 struct pace_marks {
   std::size_t behind = 1024 * 1024;           ///< further back than this: behind
   std::size_t caught_up = 256 * 1024;         ///< no further back than this any more: caught up
@@ -79,15 +113,18 @@ struct manager_options {
   /// Where the browser client is served, `import {connect} from "/hotline.js"`; empty: nowhere.
   std::string client_module_path = "/hotline.js";
   bool hears_all = true;  ///< a new connection hears every event until it first subscribes
+  connection_limits connections{};
   session_limits session{};
   handshake_limits handshake{};
   resume_options resume{};
   laggard_policy laggards = laggard_policy::gap;
-  std::size_t http_response_bytes = 8 * 1024 * 1024;    ///< what the host's on_http may answer at most; over it: 500
-  std::chrono::milliseconds command_timeout{30'000};    ///< for a deferred answer, then it is `timeout`; zero: none
-  std::chrono::milliseconds close_timeout{5'000};       ///< for a peer to answer our close frame, or to read on
-  std::chrono::milliseconds drain_timeout{5'000};       ///< how long stop() lets clients read what was accepted
-  std::chrono::milliseconds restart_spread{5'000};      ///< stop() tells each client to stay away for up to this long
+  std::size_t http_response_bytes = 8 * 1024 * 1024;  ///< what the host's on_http may answer at most; over it: 500
+  std::chrono::milliseconds command_timeout{30'000};  ///< for a deferred answer, then it is `timeout`; zero: none
+  std::chrono::milliseconds close_timeout{5'000};     ///< for a peer to answer our close frame, or to read on
+  std::chrono::milliseconds drain_timeout{5'000};     ///< how long stop() lets clients read what was accepted
+  std::chrono::milliseconds restart_spread{
+      5'000};  ///< stop() tells each client to stay away for up to this, a day at most
+  std::chrono::milliseconds retry_after{5'000};         ///< what 429 and 503 name, to the full second; zero: nothing
   std::chrono::milliseconds position_interval{15'000};  ///< how often `position` tells who hears little; zero: never
   std::size_t catch_up_bytes = 256 * 1024;              ///< what one lagging client is given per turn of the loop
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +19,20 @@ using wall_time = std::chrono::system_clock::time_point;
 using sequence = std::uint64_t;
 
 namespace detail {
+
+/// `span` after `at`, or the end of time where that comes first; a negative span is none. All deadlines are made here: what
+/// a host sets may be as long as there are numbers.
+[[nodiscard]] constexpr steady_time later(steady_time at, std::chrono::milliseconds span) noexcept {
+  constexpr auto longest = std::chrono::duration_cast<std::chrono::milliseconds>(steady_time::duration::max());
+  if (span >= longest) return steady_time::max();
+  if (span <= span.zero()) return at;
+  return span >= steady_time::max() - std::max(at, steady_time()) ? steady_time::max() : at + span;
+}
+
+/// Whether by `now` it is `later(since, span)`. The way to ask it for every connection at every tick.
+[[nodiscard]] constexpr bool have_passed(std::chrono::milliseconds span, steady_time since, steady_time now) noexcept {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now - since) >= span;
+}
 
 // Lets maps with string keys be asked with a view.
 struct string_hash {

@@ -39,7 +39,7 @@ namespace hotline::detail {
     }
     // Then byte by byte up to the next chance.
     for (int i = 0; i < 8 && at < text.size(); ++i) {
-      const std::size_t length = utf8_sequence(text.substr(at));
+      const std::size_t length = static_cast<unsigned char>(text[at]) < 0x80 ? 1 : utf8_sequence(text.substr(at));
       if (length == 0) return at;
       at += length;
     }

@@ -9,9 +9,11 @@
 #include <hotline/event_emitter.hpp>
 #include <hotline/fwd.hpp>
 #include <hotline/log/memory_event_log.hpp>
+#include <hotline/manager/checked_options.hpp>
 #include <hotline/manager/core.hpp>
 #include <hotline/manager/hooks.hpp>
 #include <hotline/manager/status.hpp>
+#include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
 #include <hotline/protocol/event_message.hpp>
 #include <hotline/protocol/json_object.hpp>
@@ -26,6 +28,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,14 +60,15 @@ class ws_manager {
  public:
   using transport_type = Transport;
 
-  /// Sends what `emitter`, and whoever else writes to its log, emits. Throws `std::invalid_argument` when the route's
-  /// prefix does not begin and end with '/'.
+  /// Sends what `emitter`, and whoever else writes to its log, emits. Throws `std::invalid_argument` for options with
+  /// which nobody could be served: those that are below the least that options.hpp names.
   ws_manager(Transport transport, basic_event_emitter<Log>& emitter, manager_options options = {},
              Heartbeat heartbeat = {})
       : ws_manager(std::move(transport), emitter.log(), std::move(options), std::move(heartbeat)) {}
 
   ws_manager(Transport transport, std::shared_ptr<Log> log, manager_options options = {}, Heartbeat heartbeat = {})
-      : core_(new core_type(std::move(transport), std::move(log), checked(std::move(options)), std::move(heartbeat))) {}
+      : core_(new core_type(std::move(transport), std::move(log), detail::checked(std::move(options)),
+                            std::move(heartbeat))) {}
 
   ws_manager(const ws_manager&) = delete;
   ws_manager& operator=(const ws_manager&) = delete;
@@ -125,7 +129,9 @@ class ws_manager {
   /// A client has connected; what is sent to it from here comes behind its `connected`.
   void on_connect(std::function<void(const connection_info&)> f) { core_->calls.on_connect = std::move(f); }
 
-  /// A client's socket has ended; `disconnection::may_resume` tells whether its session waits for it.
+  /// A client's socket has ended, or its session goes on over a newer one (4009, then `on_resumed` follows at once, whatever
+  /// still becomes of the old socket). Each call stands against one of `on_connect` or `on_resumed` before it.
+  /// `disconnection::may_resume` tells whether the session is still there.
   void on_disconnect(std::function<void(const connection_info&, const disconnection&)> f) {
     core_->calls.on_disconnect = std::move(f);
   }
@@ -143,6 +149,11 @@ class ws_manager {
   void on_http(std::function<std::optional<http_response>(const http_request&)> f) {
     core_->calls.on_http = std::move(f);
   }
+
+  /// Whom a client stands for, from its request, when it comes through a proxy: the address that the proxy names
+  /// (`X-Forwarded-For`, which anybody can send to who has no proxy). It is what `connection_limits::per_address` counts by
+  /// and what `connection_info::remote_address` tells. Without it, and when it names none, that is the peer's own.
+  void client_address(std::function<std::string(const http_request&)> f) { core_->calls.client_address = std::move(f); }
 
   /// Decides who may connect, from the request (its headers, its query) and the project's id, before the upgrade and at
   /// every connect anew, resumes included: a session goes on only for the principal that it began with. `f(request,
@@ -175,7 +186,8 @@ class ws_manager {
     core_->desk.reauthenticate = detail::as_admitter<const connection_info&, std::string_view>(std::move(f));
   }
 
-  /// Told of what handlers and hooks throw, with the name of the command or hook.
+  /// Told of what handlers and hooks throw, with the name of the command or hook, and of memory that was short
+  /// ("connection": one was ended for it).
   void on_error(std::function<void(std::string_view where, std::exception_ptr)> f) {
     core_->calls.on_error = std::move(f);
   }
@@ -187,24 +199,33 @@ class ws_manager {
 
   /// Any thread. Sends an object with a `type` of its own to every connection of the project that hears that type; it
   /// is logged and numbered like an event. Answers its number, or: `invalid_project`, `not_an_object` or
-  /// `invalid_event_type` (no proper `type`), `reserved_type`, `reserved_field`, `invalid_json`, `event_too_big`.
+  /// `invalid_event_type` (no proper `type`), `reserved_type`, `reserved_field`, `invalid_json`, `event_too_big`, `log_full`,
+  /// `out_of_memory`.
   result<sequence> broadcast_to_project(std::string_view project, const json_object& message) {
     if (project.empty()) return errc::invalid_project;
-    return append(*core_->log().open(project), project, message);
+    try {
+      return append(*core_->log().open(project), project, message);
+    } catch (const std::bad_alloc&) {
+      return errc::out_of_memory;
+    }
   }
 
   /// Any thread. As `broadcast_to_project`, for every project that has a log now. Answers how many those were.
   result<std::size_t> broadcast_to_all(const json_object& message) {
     std::size_t projects = 0;
     std::optional<failure> refused;
-    core_->log().for_each([&](std::string_view project, typename Log::stream_type& stream) {
-      if (refused) return;
-      const result<sequence> sent = append(stream, project, message);
-      if (sent)
-        ++projects;
-      else
-        refused = sent.error();
-    });
+    try {
+      core_->log().for_each([&](std::string_view project, typename Log::stream_type& stream) {
+        if (refused) return;
+        const result<sequence> sent = append(stream, project, message);
+        if (sent)
+          ++projects;
+        else
+          refused = sent.error();
+      });
+    } catch (const std::bad_alloc&) {
+      return errc::out_of_memory;
+    }
     if (refused) return *refused;
     return projects;
   }
@@ -213,16 +234,20 @@ class ws_manager {
   std::error_code send_to(std::string_view connection_id, const json_object& message) {
     auto* const c = core_->outbound.clients.find(connection_id);
     if (c == nullptr) return errc::no_such_connection;
-    std::string text;
-    const auto now = core_->log().env().wall_now();
-    if (const std::error_code refused = detail::direct_message(text, c->origin()->project, message, now))
-      return refused;
-    core_->outbound.send(*c, text);
+    try {
+      std::string text;
+      const auto now = core_->log().env().wall_now();
+      if (const std::error_code refused = detail::direct_message(text, c->origin()->project, message, now))
+        return refused;
+      core_->outbound.send(*c, text);
+    } catch (const std::bad_alloc&) {
+      return errc::out_of_memory;
+    }
     return c->is_open() ? std::error_code() : errc::control_lane_full;
   }
 
   /// Closes a connection with a `disconnected` message and the close handshake. `on_disconnect` comes when its socket
-  /// has ended.
+  /// has ended. With a code by which clients may not come back (`may_reconnect`) its session is over at once.
   std::error_code disconnect(std::string_view connection_id, close_code code = close_code::normal,
                              std::string_view reason = {}) {
     auto* const c = core_->outbound.clients.find(connection_id);
@@ -255,6 +280,9 @@ class ws_manager {
     return told;
   }
 
+  /// Any thread. What it has counted; `to_prometheus` of <hotline/prometheus.hpp> makes a page of it.
+  [[nodiscard]] manager_metrics metrics() const { return core_->metrics(); }
+
   /// Any thread. The connections of a project, the oldest first; of all projects when it is empty.
   [[nodiscard]] std::vector<connection_info> connections(std::string_view project = {}) const {
     std::vector<connection_info> found;
@@ -273,13 +301,6 @@ class ws_manager {
   }
 
  private:
-  static manager_options checked(manager_options options) {
-    const std::string& prefix = options.route_prefix;
-    if (prefix.empty() || prefix.front() != '/' || prefix.back() != '/')
-      throw std::invalid_argument("hotline: manager_options::route_prefix must begin and end with '/'");
-    return options;
-  }
-
   result<sequence> append(typename Log::stream_type& stream, std::string_view project, const json_object& message) {
     detail::split_text text;
     const auto now = core_->log().env().wall_now();

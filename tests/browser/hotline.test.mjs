@@ -714,6 +714,36 @@ describe('calls', () => {
     assert.deepEqual(list.value, [1, 2]);
   });
 
+  test('what was too much at once goes again after a rest, and what comes meanwhile waits', async () => {
+    const stage = await live();
+    const hasty = {code: 'rate_limited', message: 'too many', retryable: true};
+    const first = outcome(stage.client.call('a'));
+    outcome(stage.client.call('b'));
+    stage.socket.take();
+    refuse(stage.socket, 1, hasty);
+    refuse(stage.socket, 2, hasty);
+    outcome(stage.client.call('c'));
+    await stage.clock.advance(999);
+    assert.deepEqual(stage.socket.take(), []);
+    await stage.clock.advance(1);
+    assert.deepEqual(stage.socket.take().map(({command, id}) => [command, id]), [['a', 1], ['b', 2], ['c', 3]]);
+    reply(stage.socket, 1, 'done');
+    await settle();
+    assert.equal(first.value, 'done');
+  });
+
+  test('what was refused for its haste has not run: another session may have it', async () => {
+    const stage = await live();
+    const call = outcome(stage.client.call('a'));
+    stage.socket.take();
+    refuse(stage.socket, 1, {code: 'rate_limited', message: 'too many', retryable: true});
+    await stage.drop();
+    await stage.greet({reason: 'expired'});
+    await stage.clock.advance(1000);
+    assert.equal(call.error, undefined);
+    assert.deepEqual(stage.socket.take().map(({command}) => command), ['a']);
+  });
+
   test('the session is lost on the second way back', async () => {
     const stage = await live();
     const call = outcome(stage.client.call('a'));

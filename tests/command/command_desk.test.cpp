@@ -255,3 +255,23 @@ TEST_CASE("what is no command is told as error, or as command_error where the co
   s.send(R"({"command":"now","id":"x"})");
   CHECK(s.next_code() == "command_response");
 }
+
+TEST_CASE("a command that is refused for its sender's haste is not run, and one under way keeps its one answer",
+          "[command]") {
+  stage s;
+  std::vector<responder> kept;
+  int runs = 0;
+  s.on("later", [&](const request&, responder r) { kept.push_back(std::move(r)); });
+  s.on("now", [&](const request&) { ++runs; });
+  s.send(R"({"command":"later","id":7})");
+  s.desk.receive(s.c, R"({"command":"later","id":7})", s.now, wall, limit::message_rate);
+  CHECK(s.silent());
+  s.desk.receive(s.c, R"({"command":"now","id":8})", s.now, wall, limit::message_rate);
+  CHECK(s.next_code() == "rate_limited");
+  CHECK(runs == 0);
+  std::move(kept.front()).answer(json_object{{"done", true}});
+  s.run();
+  CHECK(s.next()["id"].as_int64() == 7);
+  s.send(R"({"command":"now","id":8})");
+  CHECK(runs == 1);
+}

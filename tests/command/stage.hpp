@@ -71,6 +71,8 @@ class client final : public detail::command_client {
   }
   detail::command_table& commands() override { return commands_; }
   void answer(std::string_view text) override { answers.emplace_back(text); }
+  void give_up() noexcept override { given_up = true; }
+  bool given_up = false;
   void renew(std::optional<wall_time> until) override { expires_at = until; }
   const filter& hears() const noexcept override { return wanted; }
   bool has_subscribed() const noexcept override { return subscribed; }
@@ -93,7 +95,7 @@ class client final : public detail::command_client {
 
 struct stage {
   explicit stage(manager_options o = {})
-      : options(std::move(o)), mail(std::make_shared<sink>()), desk(options, mail), c(options.session) {
+      : options(std::move(o)), mail(std::make_shared<sink>()), desk(options, mail, counted), c(options.session) {
     desk.find_client = [this](std::uint64_t number) { return number == c.number() ? &c : nullptr; };
     desk.on_error = [this](std::string_view where, std::exception_ptr thrown) {
       try {
@@ -150,6 +152,7 @@ struct stage {
   [[nodiscard]] bool silent() const { return c.answers.empty(); }
 
   manager_options options;
+  detail::live_metrics counted;
   std::shared_ptr<sink> mail;
   detail::command_desk desk;
   client c;

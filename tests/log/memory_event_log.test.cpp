@@ -2,6 +2,9 @@
 #include <hotline/log/memory_event_log.hpp>
 #include <hotline/transport/manual_environment.hpp>
 
+#include <algorithm>
+#include <atomic>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -10,6 +13,8 @@
 
 using namespace hotline;
 using namespace std::chrono_literals;
+
+static_assert(event_log<memory_event_log>);
 
 namespace {
 
@@ -133,6 +138,30 @@ TEST_CASE("what is older than the age goes, by append and by sweep", "[log]") {
   CHECK(*stream->append(sample("a").record()) == 4);
 }
 
+TEST_CASE("a log may keep everything for as long as there is time", "[log]") {
+  auto env = std::make_shared<manual_environment>();
+  constexpr auto most = std::numeric_limits<std::size_t>::max();
+  constexpr auto longest = std::chrono::milliseconds::max();
+  memory_event_log log(env, {.events = most, .bytes = most, .age = longest, .idle = longest, .total_bytes = most});
+  REQUIRE(log.open("p")->append(sample("a").record()));
+  for (int i = 0; i < 3; ++i) {
+    env->advance(24h);
+    log.sweep();
+  }
+  CHECK(*log.open("p")->append(sample("a").record()) == 2);
+  CHECK(log.open("p")->bounds().oldest == 1);
+}
+
+TEST_CASE("without a time to idle a project is forgotten when nobody holds it", "[log]") {
+  auto env = std::make_shared<manual_environment>();
+  const auto idle = GENERATE(std::chrono::milliseconds(0), std::chrono::milliseconds::min());
+  memory_event_log log(env, {.idle = idle});
+  REQUIRE(log.open("p")->append(sample("a").record()));
+  env->advance(2s);
+  log.sweep();
+  CHECK(log.size() == 0);
+}
+
 TEST_CASE("a batch keeps its bytes although the log evicts them meanwhile", "[log]") {
   memory_event_log log(std::make_shared<manual_environment>(), {.events = 2});
   const auto stream = log.open("p");
@@ -182,6 +211,12 @@ TEST_CASE("limits that contradict each other are refused at once", "[log]") {
   auto env = std::make_shared<manual_environment>();
   CHECK_THROWS_AS(memory_event_log(env, {.events = 0}), std::invalid_argument);
   CHECK_THROWS_AS(memory_event_log(env, {.bytes = 1000, .event_bytes = 501}), std::invalid_argument);
+  CHECK_THROWS_AS(memory_event_log(env, {.event_bytes = 0}), std::invalid_argument);
+  CHECK_THROWS_AS(memory_event_log(env, {.event_bytes = 501, .total_bytes = 1001}), std::invalid_argument);
+  CHECK_NOTHROW(memory_event_log(env, {.event_bytes = 500, .total_bytes = 1000}));
+  CHECK_THROWS_AS(memory_event_log(env, {.bytes = 3UL << 30, .event_bytes = (1UL << 30) + 1}), std::invalid_argument);
+  CHECK_THROWS_AS(memory_event_log(env, {.age = 0ms}), std::invalid_argument);
+  CHECK_THROWS_AS(memory_event_log(env, {.age = -1ms}), std::invalid_argument);
 }
 
 TEST_CASE("threads append while others read: every number once, every frame whole", "[log][threads]") {
@@ -267,4 +302,164 @@ TEST_CASE("the tail of so many bytes begins where no more follow", "[log]") {
     if (behind > 0) REQUIRE(stream->tail(behind - 1) == seq + 1);
   }
   CHECK(stream->tail(std::size_t(1) << 40) == 300);
+}
+
+namespace {
+
+std::size_t sum_of_footprints(memory_event_log& log) {
+  std::size_t sum = 0;
+  log.for_each([&](std::string_view, memory_stream& stream) { sum += stream.footprint(); });
+  return sum;
+}
+
+std::size_t kept(memory_event_log& log) {
+  std::size_t sum = 0;
+  log.for_each([&](std::string_view, memory_stream& stream) {
+    const auto [oldest, end] = stream.bounds();
+    sum += end + 1 - oldest;
+  });
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("all projects together stay within the total, index and keys included", "[log]") {
+  constexpr std::size_t total = 256 * 1024;
+  memory_event_log log(std::make_shared<manual_environment>(), {.event_bytes = 32 * 1024, .total_bytes = total});
+  std::size_t most = 0;
+  for (std::size_t i = 0; i < 20000; ++i) {
+    const std::string project = "p" + std::to_string(i * 7919 % 101);
+    const std::string key = i % 3 == 0 ? std::to_string(i % 50) : std::string();
+    REQUIRE(log.open(project)->append(sample("a", i % 200 == 0 ? 20000 : i % 300).record(key)));
+    if (i % 100 != 0) continue;
+    const std::size_t held = sum_of_footprints(log);
+    REQUIRE(held <= total);
+    REQUIRE(log.status().bytes == held);
+    most = std::max(most, held);
+  }
+  CHECK(most > total * 3 / 4);
+  const log_status told = log.status();
+  CHECK(told.projects == 101);
+  CHECK(told.appended == 20000);
+  CHECK(told.appended - told.evicted == kept(log));
+  CHECK(told.crowded_out > 0);
+  CHECK(told.crowded_out <= told.evicted);
+  CHECK(told.refused == 0);
+}
+
+TEST_CASE("a busy project makes room at its own cost, not at that of quiet ones", "[log]") {
+  memory_event_log log(std::make_shared<manual_environment>(), {.event_bytes = 1024, .total_bytes = 256 * 1024});
+  std::vector<std::shared_ptr<memory_stream>> quiet;
+  for (int i = 0; i < 10; ++i) {
+    quiet.push_back(log.open("quiet " + std::to_string(i)));
+    REQUIRE(quiet.back()->append(sample("a").record()));
+  }
+  const auto busy = log.open("busy");
+  for (int i = 0; i < 10000; ++i) REQUIRE(busy->append(sample("a", 200).record()));
+  CHECK(busy->bounds().oldest > 1);
+  for (const auto& stream : quiet) CHECK(stream->bounds().oldest == 1);
+}
+
+TEST_CASE("one project alone may fill the total, and then goes on", "[log]") {
+  constexpr std::size_t total = 64 * 1024;
+  memory_event_log log(std::make_shared<manual_environment>(), {.event_bytes = total / 2, .total_bytes = total});
+  const auto stream = log.open("p");
+  for (std::size_t i = 0; i < 3000; ++i) {
+    REQUIRE(stream->append(sample("a", i * 7919 % 30000).record(std::to_string(i % 7))));
+    REQUIRE(stream->footprint() <= total);
+    REQUIRE(stream->bounds().oldest <= stream->bounds().end);
+  }
+}
+
+TEST_CASE("however little a log may hold, an event that may be in it finds room", "[log]") {
+  const std::size_t bytes = GENERATE(std::size_t(100'000), std::size_t(900));
+  for (std::size_t total = 200; total < 2000; total += 7) {
+    memory_event_log log(std::make_shared<manual_environment>(),
+                         {.bytes = bytes, .event_bytes = std::min(bytes, total) / 2, .total_bytes = total});
+    for (int i = 0; i < 20; ++i) {
+      const std::string key(static_cast<std::size_t>(i % 3 * 100), 'k');
+      const auto seq = log.open(i % 2 == 0 ? "p" : "q")->append(sample("a").record(key));
+      if (!seq) REQUIRE(seq.error().code == errc::event_too_big);
+      REQUIRE(sum_of_footprints(log) <= total);
+      REQUIRE(log.open("p")->footprint() <= bytes);
+    }
+  }
+}
+
+TEST_CASE("what is evicted for its age, or with its project, is free for others", "[log]") {
+  auto env = std::make_shared<manual_environment>();
+  memory_event_log log(env, {.events = 100, .age = 10s, .idle = 60s});
+  for (int i = 0; i < 1000; ++i) REQUIRE(log.open("p")->append(sample("a", 500).record(std::to_string(i))));
+  CHECK(log.status().bytes == log.open("p")->footprint());
+  CHECK(log.status().evicted == 900);
+  env->advance(11s);
+  log.sweep();
+  CHECK(log.status().bytes == 0);
+  CHECK(log.status().evicted == 1000);
+
+  REQUIRE(log.open("p")->append(sample("a").record("k")));
+  memory_event_log patient(env, {.age = 1h, .idle = 60s});
+  REQUIRE(patient.open("p")->append(sample("a").record("k")));
+  CHECK(patient.status().bytes > 0);
+  env->advance(61s);
+  patient.sweep();
+  const log_status told = patient.status();
+  CHECK(told.projects == 0);
+  CHECK(told.bytes == 0);
+  CHECK(told.evicted == 1);
+  CHECK(told.crowded_out == 0);
+}
+
+TEST_CASE("a log counts what it refuses", "[log]") {
+  memory_event_log log(std::make_shared<manual_environment>(), {.event_bytes = 1000});
+  const auto stream = log.open("p");
+  CHECK_FALSE(stream->append(sample("a", 1000).record()));
+  CHECK_FALSE(stream->append(sample("a").record(std::string(257, 'k'))));
+  CHECK_FALSE(stream->append(sample(std::string(256, 't')).record()));
+  CHECK(stream->append(sample("a").record()));
+  CHECK(log.status().refused == 3);
+  CHECK(log.status().appended == 1);
+}
+
+TEST_CASE("a stream may outlive its log", "[log]") {
+  auto env = std::make_shared<manual_environment>();
+  auto log = std::make_unique<memory_event_log>(env);
+  const auto stream = log->open("p");
+  log.reset();
+  CHECK(stream->append(sample("a").record()));
+}
+
+TEST_CASE("threads that append to many projects stay within the total at every moment", "[log][threads]") {
+  constexpr std::size_t total = 128 * 1024;
+  memory_event_log log(std::make_shared<manual_environment>(), {.event_bytes = 8 * 1024, .total_bytes = total});
+  constexpr int each = 4000;
+  std::atomic<int> writing{3};
+  std::atomic<int> full{0};
+  const auto write = [&](unsigned who) {
+    for (unsigned i = 0; i < each; ++i) {
+      const std::string project = "p" + std::to_string((i * 31 + who * 7) % 17);
+      const auto seq =
+          log.open(project)->append(sample("t", i * 37 % 4000).record(i % 2 == 0 ? std::to_string(i % 9) : ""));
+      if (!seq && seq.error().code == errc::log_full) ++full;
+    }
+    --writing;
+  };
+  std::thread one(write, 0), two(write, 1), three(write, 2);
+  bool within = true, counted = true;
+  while (writing > 0) {
+    const log_status told = log.status();
+    within = within && told.bytes <= total;
+    counted = counted && told.evicted <= told.appended && told.crowded_out <= told.evicted;
+    std::this_thread::yield();
+  }
+  one.join();
+  two.join();
+  three.join();
+  CHECK(within);
+  CHECK(counted);
+  const log_status told = log.status();
+  CHECK(told.appended + told.refused == 3 * each);
+  CHECK(told.refused == static_cast<std::size_t>(full.load()));
+  CHECK(told.bytes == sum_of_footprints(log));
+  CHECK(told.appended - told.evicted == kept(log));
 }

@@ -14,7 +14,8 @@ namespace {
 
 struct host {
   manager_options options{};
-  hooks calls{};
+  detail::live_metrics counted;
+  hooks calls{counted};
   std::vector<std::pair<std::string, std::string>> headers{{"Host", "x"}};
 
   [[nodiscard]] std::string ask(std::string_view method, std::string_view path) {

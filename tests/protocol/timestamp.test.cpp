@@ -31,4 +31,6 @@ TEST_CASE("a duration in seconds has the decimals that it needs", "[protocol]") 
   CHECK(seconds_text(1500ms) == "1.5");
   CHECK(seconds_text(10ms) == "0.01");
   CHECK(seconds_text(1ms) == "0.001");
+  CHECK(seconds_text(-1ms) == "0");
+  CHECK(seconds_text(std::chrono::milliseconds::max()) == "9223372036854775.807");
 }

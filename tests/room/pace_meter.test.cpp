@@ -84,6 +84,25 @@ TEST_CASE("who stays behind for longer than patience is not waited for until it 
   CHECK(s.measure(63s) == pace::behind);
 }
 
+TEST_CASE("patience may have no end, and there may be none", "[room]") {
+  stage endless(1, {.behind = 5 * entry, .caught_up = 2 * entry, .patience = std::chrono::milliseconds::max()});
+  endless.emit(9);
+  CHECK(endless.measure(0s) == pace::behind);
+  CHECK_FALSE(endless.measure(std::chrono::hours(24)));
+  const auto nothing = GENERATE(std::chrono::milliseconds(0), std::chrono::milliseconds::min());
+  stage none(1, {.behind = 5 * entry, .caught_up = 2 * entry, .patience = nothing});
+  none.emit(9);
+  CHECK_FALSE(none.measure(0s));
+}
+
+TEST_CASE("who has caught up is not behind, whatever the marks say", "[room]") {
+  stage s(1, {.behind = 5 * entry, .caught_up = 50 * entry});
+  s.emit(9);
+  CHECK(s.measure() == pace::behind);
+  s.lagging[0]->cursor = 4;
+  CHECK(s.measure() == pace::caught_up);
+}
+
 TEST_CASE("when the last listener goes, its producer need not wait", "[room]") {
   stage s(1, {.behind = 5 * entry, .caught_up = 2 * entry});
   CHECK_FALSE(s.meter.measure_nobody());

@@ -23,7 +23,7 @@ struct sockets final : detail::room_output {
   };
   std::map<session*, socket> of;
 
-  std::size_t write(session& s, std::span<const std::string_view> bytes) override {
+  std::size_t write(session& s, std::span<const std::string_view> bytes) noexcept override {
     socket& to = of[&s];
     ++to.writes;
     std::size_t taken = 0;
@@ -37,6 +37,8 @@ struct sockets final : detail::room_output {
     return taken;
   }
   bool allows_gap(session&) override { return true; }
+  void give_up(session&) noexcept override { ++given_up; }
+  int given_up = 0;
   message_compression* compression() noexcept override { return &halves; }
 
   // Keeps the first half, and tells how often it was asked.

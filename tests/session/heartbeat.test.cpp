@@ -33,6 +33,18 @@ std::chrono::milliseconds wait(const jittered_heartbeat& policy, std::uint64_t s
 
 }  // namespace
 
+TEST_CASE("a heartbeat may be as patient as there is time", "[session]") {
+  constexpr auto longest = std::chrono::milliseconds::max();
+  const interval_heartbeat policy(100ms, longest);
+  CHECK(ask(policy, 99ms, 0ms, 0ms) == nothing);
+  CHECK(ask(policy, 24h, 0ms, 0ms) == ping);
+  CHECK(ask(interval_heartbeat(longest - 1ms, longest), 24h, 0ms, 0ms) == nothing);
+  CHECK(ask(jittered_heartbeat(longest - 1ms, longest), 24h, 0ms, 0ms, 7) == nothing);
+  connection_info info;
+  info.timeout = longest;
+  CHECK(info.is_healthy(steady_time(24h)));
+}
+
 TEST_CASE("a peer is pinged once it was silent for the interval, and once per interval after that", "[session]") {
   const interval_heartbeat policy(100ms, 300ms);
   CHECK(ask(policy, 99ms, 0ms, 0ms) == nothing);

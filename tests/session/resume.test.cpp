@@ -9,7 +9,7 @@
 
 using namespace hotline;
 using detail::check_position;
-using detail::resume_refusal;
+using detail::reason_of;
 using detail::resume_request;
 using detail::resume_token;
 
@@ -58,26 +58,26 @@ TEST_CASE("a position is good when the next event is there, or will be the first
   const auto check = [](sequence after, log_bounds log, std::string_view epoch = "e", bool go_on = false) {
     return check_position({.token = "t", .epoch = "e", .after = after, .continue_on_gap = go_on}, epoch, log);
   };
-  CHECK(check(0, {1, 0}) == resume_refusal::none);  // an empty log
-  CHECK(check(0, {1, 9}) == resume_refusal::none);
-  CHECK(check(9, {1, 9}) == resume_refusal::none);
-  CHECK(check(10, {1, 9}) == resume_refusal::epoch_changed);
-  CHECK(check(~sequence{0}, {1, 9}) == resume_refusal::epoch_changed);
-  CHECK(check(4, {5, 9}) == resume_refusal::none);
-  CHECK(check(3, {5, 9}) == resume_refusal::evicted);
-  CHECK(check(3, {5, 9}, "e", true) == resume_refusal::none);
-  CHECK(check(9, {10, 9}) == resume_refusal::none);  // all evicted, and nothing missed
-  CHECK(check(8, {10, 9}) == resume_refusal::evicted);
-  CHECK(check(4, {1, 9}, "another") == resume_refusal::epoch_changed);
-  CHECK(check(4, {1, 9}, "another", true) == resume_refusal::epoch_changed);
+  CHECK(check(0, {1, 0}) == resume_outcome::resumed);  // an empty log
+  CHECK(check(0, {1, 9}) == resume_outcome::resumed);
+  CHECK(check(9, {1, 9}) == resume_outcome::resumed);
+  CHECK(check(10, {1, 9}) == resume_outcome::epoch_changed);
+  CHECK(check(~sequence{0}, {1, 9}) == resume_outcome::epoch_changed);
+  CHECK(check(4, {5, 9}) == resume_outcome::resumed);
+  CHECK(check(3, {5, 9}) == resume_outcome::evicted);
+  CHECK(check(3, {5, 9}, "e", true) == resume_outcome::resumed);
+  CHECK(check(9, {10, 9}) == resume_outcome::resumed);  // all evicted, and nothing missed
+  CHECK(check(8, {10, 9}) == resume_outcome::evicted);
+  CHECK(check(4, {1, 9}, "another") == resume_outcome::epoch_changed);
+  CHECK(check(4, {1, 9}, "another", true) == resume_outcome::epoch_changed);
 }
 
 TEST_CASE("each refusal has a name for the client", "[session]") {
-  CHECK(to_string(resume_refusal::none).empty());
-  CHECK(to_string(resume_refusal::unknown_token) == "unknown_token");
-  CHECK(to_string(resume_refusal::expired) == "expired");
-  CHECK(to_string(resume_refusal::epoch_changed) == "epoch_changed");
-  CHECK(to_string(resume_refusal::evicted) == "evicted");
+  CHECK(reason_of(resume_outcome::resumed).empty());
+  CHECK(reason_of(resume_outcome::unknown_token) == "unknown_token");
+  CHECK(reason_of(resume_outcome::expired) == "expired");
+  CHECK(reason_of(resume_outcome::epoch_changed) == "epoch_changed");
+  CHECK(reason_of(resume_outcome::evicted) == "evicted");
 }
 
 TEST_CASE("a token is a session's number and a secret, and is read back as it was made", "[session]") {

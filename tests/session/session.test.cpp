@@ -4,6 +4,7 @@
 #include <memory_client.hpp>
 
 #include <chrono>
+#include <optional>
 #include <ostream>
 #include <span>
 #include <string>
@@ -96,7 +97,7 @@ TEST_CASE("bytes become a request once, however they come", "[session]") {
   CHECK(s.s.at() == phase::head);
   for (const char c : whole_request.substr(0, whole_request.size() - 1)) CHECK(s.hear({&c, 1}).empty());
   CHECK(s.hear("\n") == list{"request /ws/p"});
-  CHECK(s.s.at() == phase::head);
+  CHECK(s.s.at() == phase::asked);
 }
 
 TEST_CASE("what comes behind the head in one read is the first message", "[session]") {
@@ -227,6 +228,29 @@ TEST_CASE("nobody holds a decoder once the peer's bytes no longer matter", "[ses
   broken.s.close(close_code::protocol_error, "", "", broken.now);
   CHECK(broken.hear("x").empty());
   CHECK(broken.decoders.spare() == 1);
+}
+
+TEST_CASE("messages over the rate are not to be run, and twice over it end the session", "[session]") {
+  stage s({.session = {.messages_per_second = 10, .message_burst = 2}});
+  s.open();
+  std::string flood;
+  for (int i = 0; i < 5; ++i) flood += text_frame("m");
+  std::span<char> rest(flood);
+  std::vector<std::optional<limit>> over;
+  session::received got = s.s.receive(rest, s.now, s.decoders);
+  for (; got.what == inbound::message; got = s.s.receive(rest, s.now, s.decoders)) over.push_back(got.over);
+  CHECK(over == std::vector<std::optional<limit>>{{}, {}, limit::message_rate, limit::message_rate});
+  CHECK(got.what == inbound::failed);
+  CHECK(got.code == close_code::too_many_messages);
+  CHECK(got.over == limit::message_rate);
+}
+
+TEST_CASE("pings and pongs are counted together and apart from messages", "[session]") {
+  stage s({.session = {.message_burst = 1, .control_frames_per_second = 1, .control_frame_burst = 2}});
+  s.open();
+  CHECK(s.hear(client_frame(0x8a, "") + client_frame(0x89, "")).empty());
+  CHECK(s.hear(text_frame("m")) == list{"message m"});
+  CHECK(s.hear(client_frame(0x8a, "")) == list{"failed 4029 too many pings or pongs"});
 }
 
 TEST_CASE("any byte is a sign of life", "[session]") {

@@ -297,9 +297,14 @@ TEST_CASE("who still shakes hands when nobody is let in any more is not let in",
   const auto peer = v.stranger();
   peer->send("\x16\x03\x01\x02");
   REQUIRE(v.s.drive([&] { return v.transport().handshakes().begun == 1; }));
-  v.s.stop_accepting();
+  CHECK(v.transport().handshakes().under_way() == 1);
+  SECTION("when accepting stops") { v.s.stop_accepting(); }
+  SECTION("when all stops") { v.s.stop(); }
   CHECK(v.s.drive([&] { return peer->closed_by_server(); }));
   CHECK(v.s.seen.empty());
+  CHECK(v.refused.empty());
+  CHECK(v.transport().handshakes().dropped == 1);
+  CHECK(v.transport().handshakes().under_way() == 0);
 }
 
 TEST_CASE("who is told of a refusal may stop the transport", "[tls]") {

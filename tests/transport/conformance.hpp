@@ -475,18 +475,22 @@ inline void any_thread_may_post(const factory& fresh) {
 }
 
 inline void posting_goes_on_while_it_stops(const factory& fresh) {
-  std::atomic<bool> done = false;
-  std::atomic<int> posted = 0;
-  int ran = 0;
+  std::atomic<bool> done = false, stopped = false;
+  std::atomic<int> posted = 0, ran = 0;
   const auto s = fresh();
   std::thread thread([&] {
     while (!done) {
+      if (!stopped && posted - ran > 100) {
+        std::this_thread::yield();  // or a loop that is slower than this would never be done
+        continue;
+      }
       s->do_post([&] { ++ran; });
       ++posted;
     }
   });
   CHECK(s->drive([&] { return ran > 10; }));
   s->stop();
+  stopped = true;
   const int after_stop = ran;
   const int so_far = posted;
   CHECK(s->drive([&] { return posted > so_far + 10; }));

@@ -3,17 +3,22 @@
 
 #include <initializer_list>
 #include <string>
+#include <string_view>
 
 using hotline::http_request;
-using hotline::detail::offers_deflate;
+using hotline::detail::answer_to_deflate_offers;
+using hotline::detail::deflate_answer;
+using hotline::detail::deflate_answer_with_window;
 
 namespace {
 
-bool taken(std::initializer_list<std::string> headers) {
+std::string_view answer(std::initializer_list<std::string> headers) {
   http_request request;
   for (const std::string& text : headers) request.headers.emplace_back("Sec-WebSocket-Extensions", text);
-  return offers_deflate(request);
+  return answer_to_deflate_offers(request);
 }
+
+bool taken(std::initializer_list<std::string> headers) { return !answer(headers).empty(); }
 
 }  // namespace
 
@@ -52,6 +57,15 @@ TEST_CASE("the first offer that can be kept is taken wherever it stands", "[wire
   CHECK(taken({"permessage-deflate; client_no_context_takeover=x, permessage-deflate; client_no_context_takeover"}));
 }
 
+TEST_CASE("the answer names the server's window exactly when the offer that is taken does", "[wire]") {
+  CHECK(answer({"permessage-deflate"}) == deflate_answer);
+  CHECK(answer({"permessage-deflate; client_max_window_bits=9"}) == deflate_answer);
+  CHECK(answer({"permessage-deflate; server_max_window_bits=15"}) == deflate_answer_with_window);
+  CHECK(answer({"permessage-deflate, permessage-deflate; server_max_window_bits=15"}) == deflate_answer);
+  CHECK(answer({"permessage-deflate; server_max_window_bits=15, permessage-deflate"}) == deflate_answer_with_window);
+  CHECK(answer({"permessage-deflate; server_max_window_bits=10, permessage-deflate"}) == deflate_answer);
+}
+
 TEST_CASE("a list of extensions that breaks the grammar offers nothing", "[wire]") {
   CHECK_FALSE(taken({"permessage-deflate;"}));
   CHECK_FALSE(taken({"permessage-deflate,"}));
@@ -61,6 +75,9 @@ TEST_CASE("a list of extensions that breaks the grammar offers nothing", "[wire]
   CHECK_FALSE(taken({"permessage-deflate; client_max_window_bits="}));
   CHECK_FALSE(taken({"permessage-deflate; client_max_window_bits=\"8"}));
   CHECK_FALSE(taken({"permessage-deflate; client_max_window_bits=\"\""}));
+  CHECK_FALSE(taken({"permessage-deflate; client_max_window_bits=\" 15\""}));
+  CHECK_FALSE(taken({"permessage-deflate; client_max_window_bits=\"15 \""}));
+  CHECK_FALSE(taken({"permessage-deflate; client_max_window_bits=\"1\\5\""}));
   CHECK_FALSE(taken({"permessage-deflate x"}));
   CHECK_FALSE(taken({"permessage-deflate", "a b"}));
 }

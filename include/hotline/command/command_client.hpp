@@ -23,6 +23,8 @@ class command_client {
   virtual command_table& commands() = 0;
   /// Queues a message for this client alone.
   virtual void answer(std::string_view text) = 0;
+  /// There was no memory to answer it: its connection ends.
+  virtual void give_up() noexcept = 0;
   /// The host has said anew who it is, and until when that holds; nothing: for ever.
   virtual void renew(std::optional<wall_time> until) = 0;
 

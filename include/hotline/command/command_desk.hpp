@@ -8,6 +8,7 @@
 #include <hotline/command/request.hpp>
 #include <hotline/command/responder.hpp>
 #include <hotline/command/subscriptions.hpp>
+#include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
 #include <hotline/protocol/answers.hpp>
 #include <hotline/protocol/envelope.hpp>
@@ -37,8 +38,8 @@ class command_desk {
   /// Told of what handlers throw.
   using error_hook = std::function<void(std::string_view where, std::exception_ptr)>;
 
-  command_desk(const manager_options& options, std::shared_ptr<command_sink> sink)
-      : filters(options.session), options_(options), sink_(std::move(sink)) {}
+  command_desk(const manager_options& options, std::shared_ptr<command_sink> sink, live_metrics& counted)
+      : filters(options.session, counted), options_(options), sink_(std::move(sink)), counted_(counted) {}
 
   registry handlers;
   error_hook on_error;
@@ -51,17 +52,21 @@ class command_desk {
   /// Who is asked before each command that is not built in; null: nobody. It may be replaced while it runs.
   void authorize(authorizer f) { authorize_ = f ? std::make_shared<authorizer>(std::move(f)) : nullptr; }
 
-  /// One message from a client. Everything it comes to is an answer of that client.
-  void receive(command_client& client, std::string_view text, steady_time now, wall_time wall) {
+  /// One message from a client. Everything it comes to is an answer of that client. `over`: it is not to be run, for the
+  /// client sends too many.
+  void receive(command_client& client, std::string_view text, steady_time now, wall_time wall,
+               std::optional<limit> over = {}) {
+    counted_.messages.add();
     auto read = read_envelope(text, options_.session);
-    if (const auto* const failure = std::get_if<protocol_failure>(&read)) {
-      client.answer(failure->command.empty() ? error_text(failure->code, failure->message, wall)
-                                             : command_error_text(failure->command, failure->id, failure->code,
-                                                                  failure->message, false, wall));
-      return;
-    }
+    if (const auto* const failure = std::get_if<protocol_failure>(&read)) return refuse(client, *failure, wall);
     client_command& command = std::get<client_command>(read);
-    if (command.command == "ping") {
+    if (over) {
+      // Whose answer is still to come gets that one and no other.
+      if (client.commands().admit(command.id).what == command_table::admission::under_way) return;
+      return fail(client, command, {"rate_limited", "too many messages in a short time", true}, wall);
+    }
+    const std::string_view name = command.command;  // whose comparisons look at the length first
+    if (name == "ping") {
       client.answer(pong_text(command.id, client.log_end(), wall));
       return;
     }
@@ -71,33 +76,39 @@ class command_desk {
       case command_table::admission::under_way: return;
       case command_table::admission::answered:
         if (!verdict.remembered.empty()) return client.answer(verdict.remembered);
-        return client.answer(command_error_text(command.command, command.id, "answer_forgotten",
-                                                "the command was answered, with more than is remembered", false, wall));
+        return fail(client, command,
+                    {"answer_forgotten", "the command was answered, with more than is remembered", false}, wall);
       case command_table::admission::too_many:
         // Answered at once, so they add nothing; and `cancel` is what helps now.
         if (is_built_in(command.command)) break;
-        return client.answer(command_error_text(command.command, command.id, "too_many_commands",
-                                                "too many commands are under way", true, wall));
+        counted_.limits[limit::commands_in_flight].add();
+        return fail(client, command, {"too_many_commands", "too many commands are under way", true}, wall);
     }
     run(client, std::move(command), now, wall);
   }
 
   /// What a responder sent, now on the loop.
-  static void deliver(command_client& client, const command_message& message) {
-    const bool heard = message.terminal ? client.commands().complete(message.serial, message.text)
-                                        : client.commands().is_under_way(message.serial);
-    if (heard) client.answer(message.text);
+  void deliver(command_client& client, const command_message& message) {
+    using kind = command_message::kind;
+    const bool terminal = message.what != kind::progress;
+    if (!(terminal ? complete(client, message.serial, message.text) : client.commands().is_under_way(message.serial)))
+      return;
+    if (terminal) count(message.what == kind::error);
+    client.answer(message.text);
   }
 
   /// Commands whose deadline has passed get `timeout`; what they still answer is not heard.
-  static void expire(command_client& client, steady_time now, wall_time wall) {
+  void expire(command_client& client, steady_time now, wall_time wall) {
     for (const auto& late : client.commands().overdue(now)) {
-      if (!late->claim()) continue;
       const std::string text =
           command_error_text(late->command, late->id, "timeout", "the command was not answered in time", true, wall);
-      client.commands().complete(late->serial, text);
-      client.answer(text);
+      if (!late->claim()) continue;
+      complete(client, late->serial, text);
+      counted_.limits[limit::command_time].add();
+      count(true);
+      // What its stop callbacks answer comes behind this, and nobody hears it.
       late->stop.request_stop();
+      client.answer(text);
     }
   }
 
@@ -149,32 +160,63 @@ class command_desk {
     bool made_ = false;
   };
 
-  void run(command_client& client, client_command command, steady_time now, wall_time wall) {
+  void run(command_client& client, client_command&& command, steady_time now, wall_time wall) {
     const request q(client.origin(), std::move(command.command), std::move(command.id), std::move(command.payload));
     source make(*this, client, q, deadline(now));
+    // Before it runs: whatever becomes of its answer, it must not run again.
+    run_mark ran(client.commands(), q.id());
     try {
-      if (const auto answered = answer(client, q, make, wall)) finish(client, q, *answered, wall);
+      if (const auto answered = answer(client, q, make, wall)) finish(client, q, ran, *answered, wall);
+      if (make.made()) ran.leave_open();
     } catch (...) {
-      // With a responder, its destructor has answered, or whoever has it now will.
-      if (!make.made()) finish(client, q, command_error{"internal_error", "the command's handler failed", false}, wall);
       if (on_error) on_error(q.command(), std::current_exception());
+      // With a responder, its destructor has answered, or whoever has it now will.
+      if (make.made()) return ran.leave_open();
+      if (ran.is_closed()) throw;  // it has its answer, which could not be sent
+      finish(client, q, ran, command_error{"internal_error", "the command's handler failed", false}, wall);
     }
   }
+
+  // Notes that an id has run, with its answer, or without when there was no memory for one.
+  class run_mark {
+   public:
+    run_mark(command_table& table, const std::optional<command_id>& id) : table_(table) {
+      if (id) kept_ = table.prepare(*id);
+    }
+    run_mark(const run_mark&) = delete;
+    run_mark& operator=(const run_mark&) = delete;
+    ~run_mark() { close({}); }
+
+    void close(std::string_view text) noexcept {
+      if (kept_) table_.remember(*std::move(kept_), text);
+      kept_.reset();
+      closed_ = true;
+    }
+    [[nodiscard]] bool is_closed() const noexcept { return closed_; }
+    /// It is answered later.
+    void leave_open() noexcept { kept_.reset(); }
+
+   private:
+    command_table& table_;
+    std::optional<command_table::answer> kept_;
+    bool closed_ = false;
+  };
 
   // Nothing when the answer comes later.
   [[nodiscard]] std::optional<command_result> answer(command_client& client, const request& q, source& make,
                                                      wall_time wall) {
-    if (q.command() == "subscribe") return filters.subscribe(client, q.payload());
-    if (q.command() == "unsubscribe") return filters.unsubscribe(client, q.payload());
-    if (q.command() == "cancel") return cancel(client, q.payload());
-    if (q.command() == "refresh" && reauthenticate) return refresh(client, q, make, wall);
-    auto handler = handlers.find(q.command());
+    const std::string_view name = q.command();
+    if (name == "subscribe") return filters.subscribe(client, q.payload());
+    if (name == "unsubscribe") return filters.unsubscribe(client, q.payload());
+    if (name == "cancel") return cancel(client, q.payload());
+    if (name == "refresh" && reauthenticate) return refresh(client, q, make, wall);
+    auto handler = handlers.find(name);
     if (const auto asked = handler ? authorize_ : nullptr) {
       if (auto refused = (*asked)(client.info(), q)) {
         if (refused->code.empty()) refused->code = "forbidden";
         return *std::move(refused);
       }
-      handler = handlers.find(q.command());  // there may be another by now, or none
+      handler = handlers.find(name);  // there may be another by now, or none
     }
     if (!handler) return command_error{"unknown_command", "no such command", false};
     return (*handler)(q, make);
@@ -217,8 +259,14 @@ class command_desk {
     } catch (...) {
       if (on_error) on_error(pending.command, std::current_exception());
     }
-    const std::string text = answer_text(pending.command, pending.id, result, wall);
-    if (client->commands().complete(pending.serial, text)) client->answer(text);
+    try {
+      const std::string text = answer_text(pending.command, pending.id, result, wall);
+      if (!complete(*client, pending.serial, text)) return;
+      count(result.failed());
+      client->answer(text);
+    } catch (...) {
+      client->give_up();
+    }
   }
 
   [[nodiscard]] command_result renewed(command_client& client, const admission& told, wall_time wall) {
@@ -237,9 +285,7 @@ class command_desk {
 
   [[nodiscard]] steady_time deadline(steady_time now) const noexcept {
     const auto allowed = options_.command_timeout;
-    const auto most = std::chrono::duration_cast<std::chrono::milliseconds>(steady_time::max() - now);
-    const bool never = allowed <= allowed.zero() || allowed >= most;
-    return never ? steady_time::max() : now + allowed;
+    return allowed > allowed.zero() ? detail::later(now, allowed) : steady_time::max();
   }
 
   // Those that come to `run`: `ping` never does.
@@ -256,14 +302,45 @@ class command_desk {
     return json_object{{"cancelled", pending != nullptr}};
   }
 
-  static void finish(command_client& client, const request& q, const command_result& result, wall_time wall) {
+  static bool complete(command_client& client, std::uint64_t serial, std::string_view text) {
+    try {
+      return client.commands().complete(serial, text);
+    } catch (...) {
+      client.commands().reopen(serial);  // no memory for the answer: the deadline will give one
+      throw;
+    }
+  }
+
+  // What was never a command that could run.
+  void refuse(command_client& client, const protocol_failure& why, wall_time wall) {
+    if (why.code == "too_deep") counted_.limits[limit::json_depth].add();
+    if (why.code == "too_many_values") counted_.limits[limit::json_nodes].add();
+    if (!why.command.empty()) {
+      count(true);
+      return client.answer(command_error_text(why.command, why.id, why.code, why.message, false, wall));
+    }
+    counted_.bad_messages.add();
+    client.answer(error_text(why.code, why.message, wall));
+  }
+
+  // Answered, and not run: the same id may be tried again.
+  void fail(command_client& client, const client_command& command, const command_error& why, wall_time wall) {
+    count(true);
+    client.answer(command_error_text(command.command, command.id, why.code, why.message, why.retryable, wall));
+  }
+
+  void count(bool failed) noexcept { (failed ? counted_.commands_failed : counted_.commands_answered).add(); }
+
+  void finish(command_client& client, const request& q, run_mark& ran, const command_result& result, wall_time wall) {
     const std::string text = answer_text(q.command(), q.id(), result, wall);
-    if (q.id()) client.commands().remember(*q.id(), text);
+    count(result.failed());
+    ran.close(text);
     client.answer(text);
   }
 
   const manager_options& options_;
   const std::shared_ptr<command_sink> sink_;
+  live_metrics& counted_;
   std::shared_ptr<authorizer> authorize_;
   std::uint64_t last_serial_ = 0;
 };

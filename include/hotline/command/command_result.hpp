@@ -28,6 +28,12 @@ class command_result {
     else
       state_ = command_error{"internal_error", "the answer is not JSON", false};
   }
+  command_result(json_object&& object) {
+    if (object.valid())
+      state_ = std::move(object).text();
+    else
+      state_ = command_error{"internal_error", "the answer is not JSON", false};
+  }
   command_result(const json& value) : state_(value.is_missing() ? std::string("null") : std::string(value.text())) {}
   command_result(command_error error) : state_(std::move(error)) {}
   template <described T>

@@ -6,6 +6,8 @@
 #include <hotline/protocol/command_id.hpp>
 #include <hotline/types.hpp>
 
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,7 +18,8 @@
 
 namespace hotline::detail {
 
-/// Sees to it that an id runs once and is answered once. Small: linear searches over bounded lists.
+/// Sees to it that an id runs once and is answered once. Small: linear searches over bounded lists. What throws, for want
+/// of memory, has changed nothing.
 class command_table {
  public:
   explicit command_table(const session_limits& limits) : limits_(limits) {}
@@ -49,12 +52,18 @@ class command_table {
   bool complete(std::uint64_t serial, std::string_view text) {
     for (auto it = under_way_.begin(); it != under_way_.end(); ++it) {
       if ((*it)->serial != serial) continue;
+      if ((*it)->id) remember(*(*it)->id, text);
       const std::shared_ptr<pending_command> done = std::move(*it);
       under_way_.erase(it);
-      if (done->id) remember(*done->id, text);
       return true;
     }
     return false;
+  }
+
+  /// The answer to it was lost.
+  void reopen(std::uint64_t serial) noexcept {
+    for (const auto& pending : under_way_)
+      if (pending->serial == serial) pending->answered.store(false, std::memory_order_release);
   }
 
   [[nodiscard]] bool is_under_way(std::uint64_t serial) const noexcept {
@@ -63,11 +72,28 @@ class command_table {
     return false;
   }
 
+  /// An answer that is kept for its id's next coming.
+  struct answer {
+    command_id id;
+    std::string text{};  ///< empty: forgotten
+  };
+
+  /// All the memory that it takes to remember that `id` has run; to be had before it runs.
+  [[nodiscard]] answer prepare(const command_id& id) {
+    if (answers_.size() == answers_.capacity() && answers_.size() < limits_.remembered_answers)
+      answers_.reserve(std::min(limits_.remembered_answers, 2 * answers_.size() + 1));
+    return {id};
+  }
+
   /// Keeps an answer for the id's next coming. When they are too long together the oldest texts are forgotten, and when
-  /// they are too many the oldest ids.
-  void remember(const command_id& id, std::string_view text) {
+  /// they are too many the oldest ids. Where there is no memory for the text it is forgotten at once.
+  void remember(answer latest, std::string_view text) noexcept {
     if (limits_.remembered_answers == 0) return;
-    answer latest{id, text.size() <= limits_.remembered_bytes ? std::string(text) : std::string()};
+    try {
+      if (text.size() <= limits_.remembered_bytes) latest.text = text;
+    } catch (...) {
+      latest.text.clear();
+    }
     remembered_bytes_ += latest.text.size();
     if (answers_.size() < limits_.remembered_answers) {
       answers_.push_back(std::move(latest));
@@ -79,6 +105,7 @@ class command_table {
     for (std::size_t i = oldest_; remembered_bytes_ > limits_.remembered_bytes; i = (i + 1) % answers_.size())
       remembered_bytes_ -= std::exchange(answers_[i].text, {}).size();
   }
+  void remember(const command_id& id, std::string_view text) { remember(prepare(id), text); }
 
   /// The command with this id, if it is under way.
   [[nodiscard]] std::shared_ptr<pending_command> find(const command_id& id) const {
@@ -100,11 +127,6 @@ class command_table {
   [[nodiscard]] std::size_t under_way() const noexcept { return under_way_.size(); }
 
  private:
-  struct answer {
-    command_id id;
-    std::string text;
-  };
-
   const session_limits& limits_;
   std::vector<std::shared_ptr<pending_command>> under_way_;
   std::vector<answer> answers_;  // a ring once it is full

@@ -17,9 +17,11 @@ namespace hotline::detail {
 
 /// A text for the client who sent a command, on its way to that client's loop.
 struct command_message {
+  enum class kind : std::uint8_t { progress, response, error };
+
   std::uint64_t session = 0;  ///< the session's number in its manager
   std::uint64_t serial = 0;   ///< the command's number
-  bool terminal = true;
+  kind what = kind::response;
   std::string text;
 };
 

@@ -60,7 +60,7 @@ class responder {
   void progress(const json_object& progress) const {
     if (!pending_ || !pending_->id || !progress.valid() || pending_->answered.load(std::memory_order_acquire)) return;
     pending_->sink->deliver(
-        {pending_->session, pending_->serial, false,
+        {pending_->session, pending_->serial, detail::command_message::kind::progress,
          detail::command_progress_text(pending_->command, *pending_->id, progress.text(), pending_->sink->wall_now())});
   }
 
@@ -78,7 +78,8 @@ class responder {
   static void finish(detail::pending_command& pending, const command_result& result) {
     if (!pending.claim()) return;
     try {
-      pending.sink->deliver({pending.session, pending.serial, true,
+      using kind = detail::command_message::kind;
+      pending.sink->deliver({pending.session, pending.serial, result.failed() ? kind::error : kind::response,
                              detail::answer_text(pending.command, pending.id, result, pending.sink->wall_now())});
     } catch (...) {
       // Out of memory for the answer: the deadline will give one.

@@ -3,6 +3,7 @@
 
 #include <hotline/command/command_client.hpp>
 #include <hotline/command/command_result.hpp>
+#include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
 #include <hotline/protocol/json.hpp>
 #include <hotline/protocol/json_writer.hpp>
@@ -24,7 +25,7 @@ namespace hotline::detail {
 /// Changes what a client hears; answers with what it hears now, and from which event on that holds.
 class subscriptions {
  public:
-  explicit subscriptions(const session_limits& limits) : limits_(limits) {}
+  subscriptions(const session_limits& limits, live_metrics& counted) : limits_(limits), counted_(counted) {}
 
   /// Asked before a client hears a type that it did not hear; an error forbids it. Without it all may hear all.
   hook<std::optional<command_error>(const connection_info&, std::string_view type)> authorize;
@@ -34,8 +35,10 @@ class subscriptions {
     if (!authorize) return wanted;
     filter left;
     if (wanted.hears_all() && !authorize(who, "*")) left.add("*");
-    for (const std::string& name : wanted.names())
+    for (const std::string& name : wanted.names()) {
+      if (!authorize) break;  // not any more: what it was not asked about is not heard
       if (!authorize(who, name)) left.add(name);
+    }
     return left;
   }
 
@@ -67,9 +70,11 @@ class subscriptions {
       wanted.add(*name);
       if (wanted.names().size() == before) continue;
       // At once: a message has room for thousands of names, and each is sorted in.
-      if (wanted.names().size() > limits_.subscriptions)
+      if (wanted.names().size() > limits_.subscriptions) {
+        counted_.limits[limit::subscriptions].add();
         return command_error{"too_many_subscriptions",
                              "at most " + std::to_string(limits_.subscriptions) + " event types", false};
+      }
       if (auto refused = forbidden(who, added, name)) return *std::move(refused);
     }
     return change(client, wanted);
@@ -125,6 +130,7 @@ class subscriptions {
   }
 
   const session_limits& limits_;
+  live_metrics& counted_;
 };
 
 }  // namespace hotline::detail

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 namespace hotline::detail {
 
@@ -24,24 +25,27 @@ class conflation_index {
   }
   [[nodiscard]] std::size_t footprint() const noexcept { return footprint_; }
 
-  /// The entry `seq` has this key. Answers which entry it supersedes; that one may be gone already.
+  /// The entry `seq` has this key. Answers which entry it supersedes; that one may be gone already. When it throws
+  /// `std::bad_alloc` the key is not noted.
   [[nodiscard]] std::optional<sequence> add(sequence seq, std::string_view type, std::string_view key) {
     std::string name;
     name.reserve(type.size() + 1 + key.size());
     name.append(type).append(1, '\0').append(key);  // no type holds a NUL
-    const auto [at, is_new] = newest_.try_emplace(std::move(name), seq);
-    std::optional<sequence> superseded;
-    if (!is_new) {
-      superseded = at->second;
-      at->second = seq;
+    order_.push_back({seq, nullptr});
+    try {
+      order_.back().newest = &*newest_.try_emplace(std::move(name), 0).first;
+    } catch (...) {
+      order_.pop_back();
+      throw;
     }
-    order_.push_back({seq, &*at});
-    footprint_ += at->first.size() + entry_cost;
-    return superseded;
+    auto& [noted, newest] = *order_.back().newest;
+    footprint_ += noted.size() + entry_cost;
+    const sequence older = std::exchange(newest, seq);
+    return older == 0 ? std::nullopt : std::optional(older);
   }
 
   /// Entries before `oldest` are gone.
-  void forget_before(sequence oldest) {
+  void forget_before(sequence oldest) noexcept {
     while (!order_.empty() && order_.front().seq < oldest) {
       const auto [seq, newest] = order_.front();
       order_.pop_front();

@@ -2,6 +2,7 @@
 // Outbound 4/6: all projects' logs in memory.
 
 #include <hotline/concepts.hpp>
+#include <hotline/log/ledger.hpp>
 #include <hotline/log/memory_stream.hpp>
 #include <hotline/options.hpp>
 
@@ -24,11 +25,17 @@ class memory_event_log {
  public:
   using stream_type = memory_stream;
 
-  /// Throws `std::invalid_argument` when the limits contradict each other or name zero events.
-  memory_event_log(std::shared_ptr<environment> env, log_options limits = {}) : env_(std::move(env)), limits_(limits) {
+  /// Throws `std::invalid_argument` for limits that contradict each other, keep nothing or are out of bounds.
+  memory_event_log(std::shared_ptr<environment> env, log_options limits = {})
+      : env_(std::move(env)), limits_(limits), ledger_(std::make_shared<detail::log_ledger>(limits.total_bytes)) {
     if (limits_.events == 0) throw std::invalid_argument("hotline: log_options::events is 0");
+    if (limits_.age.count() <= 0) throw std::invalid_argument("hotline: log_options::age is not over 0");
+    if (limits_.event_bytes == 0 || limits_.event_bytes > largest_event)
+      throw std::invalid_argument("hotline: log_options::event_bytes is 0, or over 1 GiB");
     if (limits_.event_bytes > limits_.bytes / 2)
       throw std::invalid_argument("hotline: log_options::event_bytes is over half of log_options::bytes");
+    if (limits_.event_bytes > limits_.total_bytes / 2)
+      throw std::invalid_argument("hotline: log_options::event_bytes is over half of log_options::total_bytes");
   }
 
   [[nodiscard]] environment& env() noexcept { return *env_; }
@@ -38,7 +45,7 @@ class memory_event_log {
     const std::lock_guard lock(mutex_);
     auto found = streams_.find(project);
     if (found == streams_.end()) {
-      auto stream = std::make_shared<memory_stream>(limits_, *env_, detail::random_hex(*env_, 1));
+      auto stream = std::make_shared<memory_stream>(limits_, *env_, detail::random_hex(*env_, 1), ledger_);
       found = streams_.emplace(std::string(project), std::move(stream)).first;
     }
     return found->second;
@@ -60,11 +67,13 @@ class memory_event_log {
     last_sweep_ = now;
     for (auto it = streams_.begin(); it != streams_.end();) {
       it->second->sweep();
-      // Only the map holds it, and the map is locked: nobody can come by it meanwhile.
+      // Only the map holds it, and the map is locked: nobody who would append to it can come by it meanwhile.
       const bool forget = it->second.use_count() == 1 && it->second->is_idle();
       it = forget ? streams_.erase(it) : std::next(it);
     }
   }
+
+  [[nodiscard]] log_status status() const { return ledger_->status(); }
 
   /// How many projects have a log now.
   [[nodiscard]] std::size_t size() const {
@@ -73,11 +82,14 @@ class memory_event_log {
   }
 
  private:
+  static constexpr std::size_t largest_event = std::size_t{1} << 30;
+
   // Several managers may share a log, and each sweeps it at every tick.
   static constexpr std::chrono::milliseconds sweep_interval{1000};
 
   const std::shared_ptr<environment> env_;
   const log_options limits_;
+  const std::shared_ptr<detail::log_ledger> ledger_;
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::shared_ptr<memory_stream>, detail::string_hash, std::equal_to<>> streams_;
   steady_time last_sweep_{};

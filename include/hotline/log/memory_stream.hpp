@@ -4,6 +4,7 @@
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
 #include <hotline/log/conflation.hpp>
+#include <hotline/log/ledger.hpp>
 #include <hotline/log/rendition.hpp>
 #include <hotline/log/slab.hpp>
 #include <hotline/options.hpp>
@@ -14,25 +15,36 @@
 #include <array>
 #include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace hotline {
 
-/// One project's events: finished frames in slabs, numbered within an epoch, bounded by count, bytes and age.
-/// Models `event_stream`; every member may be called from any thread.
-class memory_stream {
+/// One project's events: finished frames in slabs, numbered within an epoch, bounded by count, bytes and age, and, with
+/// all other projects' of its log, by a ledger. Models `event_stream`; every member may be called from any thread.
+class memory_stream final : public detail::ledger_holder {
  public:
-  memory_stream(const log_options& limits, environment& env, std::string epoch)
-      : limits_(limits), env_(env), epoch_(std::move(epoch)), last_append_(env.now()) {}
+  memory_stream(const log_options& limits, environment& env, std::string epoch,
+                std::shared_ptr<detail::log_ledger> ledger)
+      : limits_(limits), env_(env), epoch_(std::move(epoch)), ledger_(std::move(ledger)), last_append_(env.now()) {
+    ledger_->join(*this);
+  }
 
   memory_stream(const memory_stream&) = delete;
   memory_stream& operator=(const memory_stream&) = delete;
+
+  ~memory_stream() {
+    ledger_->count_evictions(end_ + 1 - oldest_);
+    ledger_->leave(*this, held());
+  }
 
   [[nodiscard]] std::string_view epoch() const noexcept { return epoch_; }
 
@@ -48,54 +60,25 @@ class memory_stream {
   }
 
   result<sequence> append(const log_record& record) {
-    if (record.type.size() > 255) return errc::invalid_event_type;
-    if (record.key.size() > detail::conflation_index::longest_key) return errc::key_too_long;
-    const std::uint32_t hash = hash_type(record.type);
-    const auto type_in_head = static_cast<std::size_t>(record.type.data() - record.head.data());
-    const steady_time now = env_.now();
-
-    const std::lock_guard lock(mutex_);
-    const sequence seq = end_ + 1;
-    std::array<char, 20> digits;
-    const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), seq);
-    const std::string_view number(digits.data(), static_cast<std::size_t>(written.ptr - digits.data()));
-    const std::size_t payload = record.head.size() + number.size() + record.tail.size();
-    const auto header = detail::make_frame_header(detail::opcode::text, payload);
-    const std::size_t size = header.view().size() + payload;
-    const std::size_t key_cost = detail::conflation_index::cost_of(record.type, record.key);
-    if (size > limits_.event_bytes || slab_footprint(size) + key_cost > limits_.bytes) return errc::event_too_big;
-
-    make_room(size, key_cost);
-    std::optional<sequence> older;
-    if (!record.key.empty()) older = keys_.add(seq, record.type, record.key);
-    const std::array<std::string_view, 4> parts{header.view(), record.head, number, record.tail};
-    slabs_.back()->append(parts, header.view().size() + type_in_head, record.type, hash, now);
-    end_ = seq;
-    last_append_ = now;
-    while (end_ - oldest_ + 1 > limits_.events) evict_one();
-    evict_older_than(now);
-    if (older && *older >= oldest_) (*slab_of(*older))->supersede(*older);
-    for (log_watcher* const watcher : watchers_) watcher->on_append();
-    return seq;
+    try {
+      result<sequence> seq = try_append(record);
+      if (!seq) ledger_->count_refusal();
+      return seq;
+    } catch (const std::bad_alloc&) {
+      ledger_->count_refusal();
+      return errc::out_of_memory;
+    }
   }
 
   void read(sequence after, sequence up_to, std::size_t max_bytes, log_batch& batch) const {
     batch.entries.clear();
     batch.pins.clear();
-    const std::lock_guard lock(mutex_);
-    sequence seq = std::max(after + 1, oldest_);
-    const sequence last = std::min(up_to, end_);
-    if (seq > last) return;
-    std::size_t bytes = 0;
-    for (auto block = slab_of(seq); block != slabs_.end() && seq <= last; ++block) {
-      batch.pins.push_back(*block);
-      for (; seq <= last && seq < (*block)->first() + (*block)->count(); ++seq) {
-        const detail::slab::entry& e = (*block)->at(seq);
-        const std::string_view frame = (*block)->frame(e);
-        if (bytes != 0 && bytes + frame.size() > max_bytes) return;
-        bytes += frame.size();
-        batch.entries.push_back({seq, frame, frame.substr(e.type_begin, e.type_size), e.type_hash, e.superseded});
-      }
+    try {
+      fill(after, up_to, max_bytes, batch);
+    } catch (...) {
+      batch.entries.clear();
+      batch.pins.clear();
+      throw;
     }
   }
 
@@ -127,15 +110,25 @@ class memory_stream {
   void sweep() {
     const steady_time now = env_.now();
     const std::lock_guard lock(mutex_);
-    evict_older_than(now);
+    evict_beyond_limits(now);
     rendition_.forget_before(oldest_);
+  }
+
+  /// For all projects' sake: lets go of its oldest slab.
+  [[nodiscard]] std::size_t give() override {
+    const std::lock_guard lock(mutex_);
+    if (slabs_.empty()) return 0;
+    const sequence oldest = oldest_;
+    const std::size_t given = evict_front();
+    ledger_->count_crowded_out(oldest_ - oldest);
+    return given;
   }
 
   /// Whether nothing was appended for as long as the options call idle, or ever.
   [[nodiscard]] bool is_idle() const {
     const steady_time now = env_.now();
     const std::lock_guard lock(mutex_);
-    return end_ == 0 || now - last_append_ >= limits_.idle;
+    return end_ == 0 || now >= detail::later(last_append_, limits_.idle);
   }
 
  private:
@@ -146,6 +139,7 @@ class memory_stream {
     return detail::slab::footprint_of(size);
   }
 
+  [[nodiscard]] std::size_t most_bytes() const noexcept { return std::min(limits_.bytes, limits_.total_bytes); }
   [[nodiscard]] std::size_t held() const noexcept { return footprint_ + keys_.footprint(); }
 
   [[nodiscard]] std::uint64_t end_position() const noexcept {
@@ -159,46 +153,162 @@ class memory_stream {
            1;
   }
 
-  // A quiet project holds little; a busy one grows its slabs, so that a turn's events are one or two spans.
-  void make_room(std::size_t size, std::size_t key_cost) {
-    if (!slabs_.empty() && slabs_.back()->has_room(size)) {
-      while (slabs_.size() > 1 && held() + key_cost > limits_.bytes) evict_front();
-      return;
+  // What an entry that is to be kept will be, with the number that it gets.
+  struct draft {
+    draft(const log_record& r, sequence number) : record(r), seq(number) {
+      const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), seq);
+      digit_count = static_cast<std::size_t>(written.ptr - digits.data());
+      const std::size_t payload = record.head.size() + digit_count + record.tail.size();
+      header = detail::make_frame_header(detail::opcode::text, payload);
+      size = header.view().size() + payload;
     }
-    std::size_t capacity = slabs_.empty() ? first_slab : std::min(largest_slab, slabs_.back()->capacity() * 2);
-    capacity = std::max(std::min(capacity, limits_.bytes / 8), size);
-    const std::size_t cost = slab_footprint(capacity);
-    while (!slabs_.empty() && held() + cost + key_cost > limits_.bytes) evict_front();
-    slabs_.push_back(std::make_shared<detail::slab>(end_ + 1, end_position(), capacity));
-    footprint_ += cost;
+    [[nodiscard]] std::array<std::string_view, 4> parts() const noexcept {
+      return {header.view(), record.head, {digits.data(), digit_count}, record.tail};
+    }
+    [[nodiscard]] std::size_t type_begin() const noexcept {
+      return header.view().size() + static_cast<std::size_t>(record.type.data() - record.head.data());
+    }
+
+    const log_record& record;
+    sequence seq;
+    std::array<char, 20> digits;
+    std::size_t digit_count;
+    detail::frame_header header;
+    std::size_t size;
+  };
+
+  // What it takes to keep an entry: a slab of that capacity unless that is 0, and bytes that are not held yet.
+  struct demand {
+    std::size_t capacity = 0;
+    std::size_t bytes = 0;
+  };
+
+  result<sequence> try_append(const log_record& record) {
+    if (record.type.size() > 255) return errc::invalid_event_type;
+    if (record.key.size() > detail::conflation_index::longest_key) return errc::key_too_long;
+    const std::uint32_t hash = hash_type(record.type);
+    const std::size_t key_cost = detail::conflation_index::cost_of(record.type, record.key);
+    const steady_time now = env_.now();
+
+    detail::log_ledger::share room(*ledger_);
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      const draft entry(record, end_ + 1);
+      if (entry.size > limits_.event_bytes || slab_footprint(entry.size) + key_cost > most_bytes())
+        return errc::event_too_big;
+      const demand needed = make_room(entry.size, key_cost, room);
+      if (room.grow_to(needed.bytes)) {
+        std::optional<sequence> older;
+        if (needed.bytes > 0) {
+          older = take_place(entry, needed);
+          room.keep(needed.bytes);
+        }
+        slabs_.back()->append(entry.parts(), entry.type_begin(), record.type, hash, now);
+        end_ = entry.seq;
+        last_append_ = now;
+        ledger_->count_append();
+        evict_beyond_limits(now);
+        if (older && *older >= oldest_) (*slab_of(*older))->supersede(*older);
+        for (log_watcher* const watcher : watchers_) watcher->on_append();
+        return entry.seq;
+      }
+      // Others have to give, or this one: then by the same way, for no two streams may be locked at once.
+      lock.unlock();
+      if (!ledger_->collect(room)) return errc::log_full;
+      lock.lock();
+    }
   }
 
-  void evict_front() {
+  // A quiet project holds little; a busy one grows its slabs, so that a turn's events are one or two spans.
+  [[nodiscard]] demand make_room(std::size_t size, std::size_t key_cost, detail::log_ledger::share& room) {
+    demand needed{0, key_cost};
+    if (slabs_.empty() || !slabs_.back()->has_room(size)) {
+      const std::size_t grown = slabs_.empty() ? first_slab : std::min(largest_slab, slabs_.back()->capacity() * 2);
+      needed.capacity = std::max(std::min(grown, most_bytes() / 8), size);
+      if (slab_footprint(needed.capacity) + key_cost > most_bytes()) needed.capacity = size;
+      needed.bytes += slab_footprint(needed.capacity);
+    }
+    const std::size_t in_use = needed.capacity == 0 ? 1 : 0;
+    while (slabs_.size() > in_use && held() + needed.bytes > limits_.bytes) room.add(evict_front());
+    return needed;
+  }
+
+  // Does all that can throw, or nothing. Answers which entry this one supersedes.
+  [[nodiscard]] std::optional<sequence> take_place(const draft& entry, const demand& needed) {
+    const log_record& record = entry.record;
+    if (needed.capacity > 0)
+      slabs_.push_back(std::make_shared<detail::slab>(entry.seq, end_position(), needed.capacity));
+    std::optional<sequence> older;
+    try {
+      if (!record.key.empty()) older = keys_.add(entry.seq, record.type, record.key);
+    } catch (...) {
+      if (needed.capacity > 0) slabs_.pop_back();
+      throw;
+    }
+    if (needed.capacity > 0) footprint_ += slabs_.back()->footprint();
+    // Not for each key: the ledger's lock is everybody's.
+    if (needed.capacity > 0 || held() - told_ > told_ / 8) tell_ledger();
+    return older;
+  }
+
+  void fill(sequence after, sequence up_to, std::size_t max_bytes, log_batch& batch) const {
+    const std::lock_guard lock(mutex_);
+    sequence seq = std::max(after + 1, oldest_);
+    const sequence last = std::min(up_to, end_);
+    if (seq > last) return;
+    std::size_t bytes = 0;
+    for (auto block = slab_of(seq); block != slabs_.end() && seq <= last; ++block) {
+      batch.pins.push_back(*block);
+      for (; seq <= last && seq < (*block)->first() + (*block)->count(); ++seq) {
+        const detail::slab::entry& e = (*block)->at(seq);
+        const std::string_view frame = (*block)->frame(e);
+        if (bytes != 0 && bytes + frame.size() > max_bytes) return;
+        bytes += frame.size();
+        batch.entries.push_back({seq, frame, frame.substr(e.type_begin, e.type_size), e.type_hash, e.superseded});
+      }
+    }
+  }
+
+  // How many bytes that were; they stay reserved.
+  std::size_t evict_front() noexcept {
     const detail::slab& front = *slabs_.front();
-    oldest_ = front.first() + front.count();
-    drop_front();
+    const sequence oldest = std::exchange(oldest_, front.first() + front.count());
+    ledger_->count_evictions(oldest_ - oldest);
+    return drop_front();
   }
 
-  void drop_front() {
+  std::size_t drop_front() noexcept {
+    const std::size_t before = held();
     keys_.forget_before(oldest_);
     dropped_position_ = slabs_.front()->end_position();
     footprint_ -= slabs_.front()->footprint();
     slabs_.pop_front();
+    tell_ledger();
+    return before - held();
   }
 
-  void evict_one() {
+  void evict_one() noexcept {
     ++oldest_;
     const detail::slab& front = *slabs_.front();
-    if (front.first() + front.count() <= oldest_) drop_front();
+    if (front.first() + front.count() <= oldest_) ledger_->give_back(drop_front());
   }
 
-  void evict_older_than(steady_time now) {
-    while (oldest_ <= end_ && now - slabs_.front()->at(oldest_).at > limits_.age) evict_one();
+  void evict_beyond_limits(steady_time now) noexcept {
+    const sequence oldest = oldest_;
+    while (end_ - oldest_ + 1 > limits_.events) evict_one();
+    while (oldest_ <= end_ && now > detail::later(slabs_.front()->at(oldest_).at, limits_.age)) evict_one();
+    if (oldest_ != oldest) ledger_->count_evictions(oldest_ - oldest);
+  }
+
+  void tell_ledger() noexcept {
+    told_ = held();
+    ledger_->note(*this, told_);
   }
 
   const log_options limits_;
   environment& env_;
   const std::string epoch_;
+  const std::shared_ptr<detail::log_ledger> ledger_;
 
   mutable std::mutex mutex_;
   std::deque<std::shared_ptr<detail::slab>> slabs_;
@@ -206,7 +316,8 @@ class memory_stream {
   detail::conflation_index keys_;
   sequence oldest_ = 1;
   sequence end_ = 0;
-  std::size_t footprint_ = 0;
+  std::size_t footprint_ = 0;           // of slabs_; with that of keys_ it is what is reserved for this stream
+  std::size_t told_ = 0;                // what the ledger thinks that it holds
   std::uint64_t dropped_position_ = 0;  // where the last slab that is gone ended
   steady_time last_append_;
   log_rendition rendition_;

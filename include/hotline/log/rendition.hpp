@@ -22,12 +22,13 @@ namespace hotline {
 class log_rendition {
  public:
   /// Makes `out` the entries of `plain`, those that are `wanted` compressed where that is worth it. `out` may hold some
-  /// of them already, from an earlier call with the same `plain`.
+  /// of them already, from an earlier call with the same `plain`. Throws `std::bad_alloc`; what was done so far is
+  /// good, and may be gone on with.
   template <class Wanted>
   void render(const log_batch& plain, Wanted wanted, message_compression& compression, log_batch& out) {
     if (out.entries.empty()) {
-      out.entries = plain.entries;
       out.pins = plain.pins;
+      out.entries = plain.entries;  // last: they say that it was done
     }
     const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < plain.entries.size(); ++i) {
@@ -36,8 +37,8 @@ class log_rendition {
       slot& s = slot_of(entry.seq);
       if (s.what == slot::unknown) compress(entry.frame, compression, s);
       if (s.what == slot::not_worth_it) continue;
-      out.entries[i].frame = s.frame;
       if (out.pins.empty() || out.pins.back() != s.block) out.pins.push_back(s.block);
+      out.entries[i].frame = s.frame;
     }
   }
 
@@ -48,7 +49,9 @@ class log_rendition {
       slots_.pop_front();
       ++first_;
     }
-    if (slots_.empty()) block_.reset();
+    if (!slots_.empty()) return;
+    block_.reset();
+    std::string().swap(scratch_);
   }
 
   /// How many entries it has looked at and still knows.
@@ -79,15 +82,19 @@ class log_rendition {
   }
 
   void compress(std::string_view frame, message_compression& compression, slot& s) {
-    s.what = slot::not_worth_it;
     scratch_.clear();
-    if (!compression.deflate(frame.substr(detail::frame_header_size(frame)), scratch_)) return;
+    const bool is_smaller = compression.deflate(frame.substr(detail::frame_header_size(frame)), scratch_);
     const auto header = detail::make_frame_header(detail::opcode::text, scratch_.size(), detail::compressed::yes);
     const std::size_t size = header.view().size() + scratch_.size();
-    if (size >= frame.size()) return;
+    if (!is_smaller || size >= frame.size()) {
+      s.what = slot::not_worth_it;
+      if (scratch_.capacity() > largest_block) std::string().swap(scratch_);
+      return;
+    }
     if (!block_ || capacity_ - used_ < size) {
-      capacity_ = std::max(size, block_ ? std::min(largest_block, 2 * capacity_) : first_block);
-      block_ = std::make_shared_for_overwrite<char[]>(capacity_);
+      const std::size_t capacity = std::max(size, block_ ? std::min(largest_block, 2 * capacity_) : first_block);
+      block_ = std::make_shared_for_overwrite<char[]>(capacity);
+      capacity_ = capacity;
       used_ = 0;
     }
     char* const at = block_.get() + used_;

@@ -3,6 +3,7 @@
 
 #include <hotline/command/command_client.hpp>
 #include <hotline/command/command_table.hpp>
+#include <hotline/manager/census.hpp>
 #include <hotline/manager/route.hpp>
 #include <hotline/protocol/answers.hpp>
 #include <hotline/session/connection_info.hpp>
@@ -59,6 +60,7 @@ class client final : public session, public command_client {
     commands_ = std::move(old.commands_);
     wanted = std::move(old.wanted);
     subscribed = old.subscribed;
+    announced = std::exchange(old.announced, false);
   }
 
   /// Takes another number, for a number of its own is with its heir.
@@ -66,13 +68,13 @@ class client final : public session, public command_client {
 
   /// Queues `connected`, with a new token (the one before is good until the client is heard), and behind it what the session was
   /// answered while it waited. `events`: what it hears, unless nobody decides that but the client.
-  void greet(bool resumed, resume_refusal refused, std::string events, environment& env) {
+  void greet(bool resumed, resume_outcome outcome, std::string events, environment& env) {
     connected_info hello{.connection_id = origin_->connection_id,
                          .project_id = origin_->project,
                          .epoch = std::string(room->listeners.stream().epoch()),
                          .seq = room->listeners.flushed(),
                          .resumed = resumed,
-                         .resume_reason = std::string(to_string(refused)),
+                         .resume_reason = std::string(reason_of(outcome)),
                          .resume_token = {},
                          .resume_window = outbound_.options().resume.window,
                          .heartbeat_interval = outbound_.heartbeat().interval(),
@@ -88,9 +90,12 @@ class client final : public session, public command_client {
     if (const auto waited = std::exchange(inherited_frames, nullptr)) lane.append_frames(*waited);
   }
 
+  /// Whether its session outlives its socket; asked when that has ended, or is about to.
+  [[nodiscard]] bool may_come_back() const noexcept { return expired || may_reconnect(ended_with); }
+
   [[nodiscard]] bool may_be_resumed_with(const resume_token& token, std::string_view project,
                                          std::string_view principal) const {
-    return origin_ && origin_->project == project && origin_->principal == principal &&
+    return origin_ && may_come_back() && origin_->project == project && origin_->principal == principal &&
            (equal_in_constant_time(resume_secret, token.secret) ||
             (former_secret && equal_in_constant_time(*former_secret, token.secret)));
   }
@@ -135,6 +140,7 @@ class client final : public session, public command_client {
   [[nodiscard]] bool has_commands() const noexcept { return commands_ && commands_->under_way() > 0; }
 
   void answer(std::string_view text) override { outbound_.send(*this, text); }
+  void give_up() noexcept override { outbound_.give_up(*this); }
   void renew(std::optional<wall_time> until) override { outbound_.renew(*this, until); }
   const filter& hears() const noexcept override { return wanted; }
   bool has_subscribed() const noexcept override { return subscribed; }
@@ -150,21 +156,29 @@ class client final : public session, public command_client {
     return bytes ? std::move(*bytes) : std::string();
   }
 
-  connection_type* connection;  ///< null while the session waits for its client
-  const std::string remote_address;
-  room_type* room = nullptr;                      ///< while it hears events
-  filter wanted;                                  ///< as the room knows it; kept for when it has left
-  std::unique_ptr<reception> asks;                ///< while it is not decided whether it may come in
+  connection_type* connection;      ///< null while the session waits for its client
+  std::string remote_address;       ///< the peer's, or whom the host says it stands for; fixed once it has upgraded
+  room_type* room = nullptr;        ///< while it hears events
+  filter wanted;                    ///< as the room knows it; kept for when it has left
+  std::unique_ptr<reception> asks;  ///< while it is not decided whether it may come in
   std::unique_ptr<std::string> inherited_frames;  ///< answers from while the session waited; behind `connected`
   steady_time expires_at = steady_time::max();    ///< when its admission ends
   std::unique_ptr<digest> former_secret;          ///< of the token that it came with, until it has surely read the next
   digest resume_secret{};                         ///< of the token that it was given last
   close_code ended_with = close_code::abnormal;
+  census::place counted_as = census::place::nowhere;
+  census::address_share* address = nullptr;  ///< while it is counted as a connection of one
   bool subscribed = false;
-  bool paused = false;      ///< not read from, until its lane is shorter, or it is let in
-  bool touched = false;     ///< has something to send when the turn ends
-  bool overflowed = false;  ///< was answered more, while it waited, than is kept for it
-  bool expired = false;     ///< closed because its admission ended: with a new one it may come back
+  bool paused = false;               ///< not read from, until its lane is shorter, or it is let in
+  client* touched_before = nullptr;  ///< while `touched`, and while the host is to be told of its end
+  bool touched = false;              ///< has something to send when the turn ends
+  bool overflowed = false;           ///< was answered more, while it waited, than is kept for it
+  bool announced = false;            ///< the host was told of its connection, and not yet of its end
+  bool may_return = false;           ///< while the host is to be told of its end: its session goes on
+  bool given_up = false;             ///< for want of memory; ended when the turn ends
+  bool left_behind = false;          ///< the log's old end has overtaken it, and it is to be closed for that
+  bool agreed_to_gap = false;        ///< it came back for what is left of what it missed
+  bool expired = false;              ///< closed because its admission ended: with a new one it may come back
   std::string ended_because;
 
  private:

@@ -2,17 +2,14 @@
 // The driver: joins transport, sessions, commands and rooms. Decisions are theirs; the order of things is kept here.
 
 #include <hotline/command/command_desk.hpp>
-#include <hotline/command/inquiry.hpp>
-#include <hotline/command/subscriptions.hpp>
 #include <hotline/concepts.hpp>
 #include <hotline/manager/delivery.hpp>
+#include <hotline/manager/entrance.hpp>
 #include <hotline/manager/hooks.hpp>
 #include <hotline/manager/mailbox.hpp>
 #include <hotline/manager/resumption.hpp>
-#include <hotline/manager/route.hpp>
+#include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
-#include <hotline/session/admission.hpp>
-#include <hotline/session/resume.hpp>
 #include <hotline/types.hpp>
 #include <hotline/wire/decoder_pool.hpp>
 
@@ -44,14 +41,18 @@ class manager_core final : public transport_receiver<typename Transport::connect
         options_(std::move(options)),
         heartbeat_(std::move(heartbeat)),
         mailbox_(std::make_shared<mailbox<Transport, room_type>>(transport_, [this] { on_mail(); })),
-        desk(options_, mailbox_),
-        outbound(transport_, log_, options_, heartbeat_, mailbox_,
+        calls(counted_),
+        desk(options_, mailbox_, counted_),
+        outbound(transport_, log_, options_, heartbeat_, mailbox_, counted_,
                  [this](client_type& c) {
-                   std::string bytes = c.take_unread();
-                   take_in(c, bytes);
+                   protect(c, [&] {
+                     std::string bytes = c.take_unread();
+                     take_in(c, bytes);
+                   });
                  }),
         decoders_(options_.session),
-        sessions_(outbound, calls, options_.resume) {
+        sessions_(outbound, calls, options_.resume),
+        entrance_(outbound, log_, calls, desk, sessions_, mailbox_) {
     desk.on_error = [this](std::string_view where, std::exception_ptr thrown) {
       calls.report(where, std::move(thrown));
     };
@@ -87,11 +88,12 @@ class manager_core final : public transport_receiver<typename Transport::connect
     if (state_ != state::running) return finish_stop();
     const turn scope(outbound.turns);
     state_ = state::stopping;
-    drain_until_ = now() + options_.drain_timeout;
+    entrance_.close();
+    drain_until_ = later(now(), options_.drain_timeout);
     transport_.stop_accepting();
     for (auto& [number, c] : outbound.clients) {
       if (c->at() == session::phase::head) transport_.abort(*c->connection);
-      if (c->at() == session::phase::waiting) c->respond(serialize(plain_response(503)), now());
+      if (c->at() == session::phase::waiting) entrance_.respond(*c, 503);
     }
     outbound.drain();
     // Nobody can come back for the answers. Not at once: it may be one of them whose command stops us.
@@ -104,14 +106,26 @@ class manager_core final : public transport_receiver<typename Transport::connect
   static void end(manager_core* core) {
     if (core->visits_ == 0) return delete core;
     core->orphaned_ = true;
+    core->entrance_.close();  // nobody comes in without the hooks that decide it
     core->mailbox_->close();
     core->sessions_.part_all();
-    core->calls = {};
+    core->calls = hooks(core->counted_);
     core->desk.forget_host();
     core->outbound.paces.clear();
   }
 
-  hooks calls;
+  /// Any thread.
+  [[nodiscard]] manager_metrics metrics() {
+    manager_metrics told = snapshot(counted_);
+    const log_status log = log_->status();
+    told.log_projects = log.projects;
+    told.log_bytes = log.bytes;
+    told.log_appended = log.appended;
+    told.log_evicted = log.evicted;
+    told.log_crowded_out = log.crowded_out;
+    told.log_refused = log.refused;
+    return told;
+  }
 
  private:
   enum class state : std::uint8_t { idle, running, stopping, stopped };
@@ -142,20 +156,36 @@ class manager_core final : public transport_receiver<typename Transport::connect
 
   // ----------------------------------------------------------------------------------------- transport_receiver
 
+  // For want of memory a connection may end, but nothing else: what a receiver throws would end the host's loop.
+
   void on_open(connection_type& connection) override {
+    const visit scope(*this);
+    if (!calls.guard("on_open", [&] { take_up(connection); })) transport_.abort(connection);
+  }
+
+  void take_up(connection_type& connection) {
     const std::uint64_t salt = transport_.env().random();
     std::uint64_t number = transport_.env().random();
     while (outbound.clients.contains(number)) ++number;
     auto arrived = std::make_unique<client_type>(outbound, connection, number, now(), salt);
-    connection.context() = arrived.get();
+    client_type& c = *arrived;
     outbound.clients.add(std::move(arrived));
+    connection.context() = &c;
+    protect(c, [&] { entrance_.arrive(c); });
+  }
+
+  // Whatever goes wrong with a client is the end of its connection, and of nothing else.
+  template <class F>
+  void protect(client_type& c, F f) noexcept {
+    if (!calls.guard("connection", f)) outbound.give_up(c);
   }
 
   void on_data(connection_type& connection, std::span<char> bytes) override {
     client_type& c = of(connection);
     const visit scope(*this);
+    counted_.received_bytes.add(bytes.size());
     c.was_heard();
-    take_in(c, bytes);
+    protect(c, [&] { take_in(c, bytes); });
   }
 
   void on_writable(connection_type& connection) override {
@@ -166,54 +196,61 @@ class manager_core final : public transport_receiver<typename Transport::connect
   }
 
   void on_closed(connection_type& connection, std::error_code reason) override {
+    if (connection.context() == nullptr) return;  // there was no memory to take it up
     client_type& c = of(connection);
     const visit scope(*this);
     const bool was_open = c.origin() != nullptr;
-    if (was_open && c.is_open() && reason) c.ended_because = reason.message();
+    if (was_open && c.is_open() && reason) calls.guard("on_closed", [&] { c.ended_because = reason.message(); });
+    entrance_.leave(c);
     outbound.leave(c);
     c.finish();
-    const bool may_resume = was_open && state_ == state::running && options_.resume.window.count() > 0 &&
-                            (c.expired || may_reconnect(c.ended_with));
+    const bool may_resume =
+        was_open && state_ == state::running && options_.resume.window.count() > 0 && c.may_come_back();
     if (!may_resume) sessions_.part(c);
-    if (was_open)
-      calls.tell("on_disconnect", calls.on_disconnect, c.info(),
-                 disconnection{c.ended_with, c.ended_because, may_resume});
+    if (was_open) counted_.disconnections[c.ended_with].add();
+    const bool told = !was_open || sessions_.tell_end(c, may_resume);
     outbound.turns.forget(c);
     std::unique_ptr<client_type> gone = outbound.clients.take(c);
-    if (may_resume) sessions_.park(std::move(gone), now());
+    if (!told)
+      sessions_.tell_later(std::move(gone), may_resume);
+    else if (may_resume)
+      sessions_.park(std::move(gone), now());
     if (state_ == state::stopping && outbound.clients.empty()) finish_stop_later();
   }
 
   void on_tick() override {
     const visit scope(*this);
-    log_->sweep();
+    calls.guard("log", [&] { log_->sweep(); });
     const steady_time at = now();
-    for (auto& [number, c] : outbound.clients) {
-      switch (c->tick(at, heartbeat_)) {
-        case session::due::nothing: break;
-        case session::due::ping_queued: outbound.turns.touch(*c); break;
-        case session::due::head_timeout:
-          c->respond(serialize(plain_response(408)), at);
-          outbound.turns.touch(*c);
-          break;
-        case session::due::admission_timeout:
-          c->respond(serialize(plain_response(503)), at);
-          outbound.turns.touch(*c);
-          break;
-        case session::due::heartbeat_lost:
-          outbound.close(*c, close_code::heartbeat_timeout, "nothing was heard");
-          break;
-        case session::due::close_timeout: transport_.abort(*c->connection); break;
-      }
-      if (c->position_is_due(at)) outbound.tell_position(*c);
-      if (c->has_commands()) desk.expire(*c, at, wall());
-      if (at >= c->expires_at) outbound.expire(*c);
-      if (state_ == state::stopping && at >= drain_until_) transport_.abort(*c->connection);
-    }
-    outbound.measure_paces();
+    for (auto& [number, c] : outbound.clients) protect(*c, [&, &c = *c] { grow_older(c, at); });
+    calls.guard("on_pace", [&] { outbound.measure_paces(); });
     for (auto& waiting : sessions_)
-      if (waiting.session->has_commands()) desk.expire(*waiting.session, at, wall());
+      if (waiting.session->has_commands())
+        calls.guard("connection", [&] { desk.expire(*waiting.session, at, wall()); });
     sessions_.expire_late(at);
+    sessions_.tell_late(at);
+    mailbox_->open_unannounced();
+    if (state_ != state::stopping) return;
+    for (auto& [number, c] : outbound.clients) outbound.turns.touch(*c);
+    if (outbound.clients.empty()) finish_stop_later();
+  }
+
+  void grow_older(client_type& c, steady_time at) {
+    switch (c.tick(at, heartbeat_)) {
+      case session::due::nothing: break;
+      case session::due::ping_queued: outbound.turns.touch(c); break;
+      case session::due::head_timeout: entrance_.refuse(c, 408, limit::handshake_time); break;
+      case session::due::admission_timeout: entrance_.refuse(c, 503, limit::handshake_time); break;
+      case session::due::heartbeat_lost: outbound.close(c, close_code::heartbeat_timeout, "nothing was heard"); break;
+      case session::due::close_timeout:
+        counted_.limits[limit::close_time].add();
+        transport_.abort(*c.connection);
+        break;
+    }
+    if (c.position_is_due(at)) outbound.tell_position(c);
+    if (c.has_commands()) desk.expire(c, at, wall());
+    if (at >= c.expires_at) outbound.expire(c);
+    if (state_ == state::stopping && at >= drain_until_) transport_.abort(*c.connection);
   }
 
   // ------------------------------------------------------------------------------------------------- what comes in
@@ -222,17 +259,23 @@ class manager_core final : public transport_receiver<typename Transport::connect
     const steady_time at = now();
     while (!orphaned_) {
       const session::received got = c.receive(bytes, at, decoders_, outbound.compression());
+      if (got.over) counted_.limits[*got.over].add();
       switch (got.what) {
         case session::inbound::need_more: return outbound.turns.touch(c);
         case session::inbound::request:
-          answer_request(c, at);
+          entrance_.ask(c);
           if (c.at() != session::phase::waiting) break;
           c.paused = true;
           c.set_aside({bytes.data(), bytes.size()});
           return transport_.pause_reading(*c.connection);
-        case session::inbound::refused: c.respond(serialize(plain_response(got.status)), at); break;
+        case session::inbound::refused:
+          if (got.status == 431)
+            entrance_.refuse(c, got.status, limit::head);
+          else
+            entrance_.respond(c, got.status);
+          break;
         case session::inbound::message:
-          desk.receive(c, got.text, at, wall());
+          desk.receive(c, got.text, at, wall(), got.over);
           if (!c.lane_is_full()) break;
           // A burst of commands must not fill the lane of a client that reads.
           outbound.settle(c);
@@ -251,82 +294,9 @@ class manager_core final : public transport_receiver<typename Transport::connect
     }
   }
 
-  void answer_request(client_type& c, steady_time at) {
-    if (state_ != state::running) return c.respond(serialize(plain_response(503)), at);
-    http_request request = c.take_request();
-    request.remote_address = c.remote_address;
-    reception answer{serialize(plain_response(500))};
-    calls.guard("a rule of the options",
-                [&] { answer = receive_request(request, options_, calls, outbound.compression() != nullptr); });
-    if (!answer.upgraded) return c.respond(answer.response, at);
-    c.asks = std::make_unique<reception>(std::move(answer));
-    if (!calls.authenticate) return admit(c, admission());
-    // What answers later runs while the manager is there, or never.
-    inquiry asked(mailbox_,
-                  [this, number = c.number()](std::optional<admission> told) { admit(number, std::move(told)); });
-    std::optional<admission> told;
-    calls.guard("authenticate", [&] { told = calls.authenticate(request, c.asks->project, asked); });
-    if (!told && asked.made()) return c.wait();
-    admit(c, std::move(told));
-  }
-
-  // It may be gone by now, or have been turned away.
-  void admit(std::uint64_t number, std::optional<admission> told) {
-    client_type* const c = outbound.clients.find_connected(number);
-    if (c == nullptr || c->at() != session::phase::waiting) return;
-    const visit scope(*this);
-    admit(*c, std::move(told));
-    outbound.turns.touch(*c);
-  }
-
-  // Nothing: the host has failed to say.
-  void admit(client_type& c, std::optional<admission> told) {
-    const std::unique_ptr<reception> asks = std::move(c.asks);
-    int refusal = told ? told->refusal : 500;
-    if (refusal == 0 && has_expired(*told, wall())) refusal = 401;
-    if (state_ != state::running) refusal = 503;
-    if (refusal != 0) return c.respond(serialize(plain_response(refusal)), now());
-    welcome(c, *asks, *told);
-  }
-
-  void welcome(client_type& c, const reception& let_in, const admission& who) {
-    const entry_request& entry = let_in.entry;
-    resume_refusal refused = resume_refusal::none;
-    if (entry.resume) {
-      // Held: the session that is taken over may be the last in its room.
-      const auto stream = log_->open(let_in.project);
-      refused = sessions_.take_over(c, *stream, let_in.project, who.principal, *entry.resume);
-    }
-    const bool resumed = entry.resume && refused == resume_refusal::none;
-    outbound.clients.change([&] {
-      c.introduce(client_book<client_type>::id_of(c.number()), let_in.project, who.principal);
-      if (!resumed) c.wanted = options_.hears_all ? filter::everything() : filter();
-    });
-    c.renew(who.expires_at);
-    if (desk.filters.authorize) restrict(c);
-    c.upgrade(let_in.response, now());
-    c.takes_deflate = let_in.deflate;
-    room_type& room = outbound.rooms.open(let_in.project);
-    outbound.clients.change([&] { c.welcome(room, log_->open(let_in.project), wall()); });
-    if (resumed)
-      room.listeners.rejoin(c, c.wanted, entry.resume->after);
-    else
-      room.listeners.join(c, c.wanted, entry.last);
-    c.greet(resumed, refused, desk.filters.authorize ? std::string(subscriptions::names_of(c.wanted).text()) : "",
-            transport_.env());
-    calls.tell(resumed ? "on_resumed" : "on_connect", resumed ? calls.on_resumed : calls.on_connect, c.info());
-  }
-
-  // Before it is open: what the host does from in there is not done to it.
-  void restrict(client_type& c) {
-    filter allowed;
-    calls.guard("authorize_subscriptions", [&] { allowed = desk.filters.allowed(c.info(), c.wanted); });
-    outbound.clients.change([&] { c.wanted = std::move(allowed); });
-  }
-
   void on_mail() {
     const visit scope(*this);
-    const mail<room_type> mail = mailbox_->take();
+    const auto mail = mailbox_->take();
     deliver(mail);
     for (const auto& task : mail.tasks) {
       calls.guard("post", task);
@@ -334,10 +304,10 @@ class manager_core final : public transport_receiver<typename Transport::connect
     }
   }
 
-  void deliver(const mail<room_type>& mail) {
-    for (room_type* const room : mail.rooms) outbound.flush(*room);
+  void deliver(const mail& mail) {
+    while (room_type* const room = mailbox_->next_room()) calls.guard("log", [&] { outbound.flush(*room); });
     for (const command_message& message : mail.messages) {
-      if (client_type* const c = sessions_.find(message.session)) command_desk::deliver(*c, message);
+      if (client_type* const c = sessions_.find(message.session)) protect(*c, [&] { desk.deliver(*c, message); });
     }
     if (state_ == state::stopping) {
       for (auto& [number, c] : outbound.clients) outbound.turns.touch(*c);
@@ -346,11 +316,13 @@ class manager_core final : public transport_receiver<typename Transport::connect
 
   // Not from inside the transport's last `on_closed`, which has more to do with the connection.
   void finish_stop_later() {
-    transport_.post([this] { finish_stop(); });
+    calls.guard("stop", [&] { transport_.post([this] { finish_stop(); }); });  // else at the next tick
   }
 
   void finish_stop() {
     const visit scope(*this);
+    sessions_.tell_late(now());
+    sessions_.expire_all();
     state_ = state::stopped;
     mailbox_->close();
     transport_.stop();
@@ -362,14 +334,17 @@ class manager_core final : public transport_receiver<typename Transport::connect
   const manager_options options_;
   const Heartbeat heartbeat_;
   const std::shared_ptr<mailbox<Transport, room_type>> mailbox_;
+  live_metrics counted_;
 
  public:
+  hooks calls;
   command_desk desk;
   delivery_type outbound;
 
  private:
   decoder_pool decoders_;
   resumption<delivery_type> sessions_;
+  entrance<delivery_type, Log> entrance_;
   std::vector<std::function<void()>> when_stopped_;
   steady_time drain_until_{};
   state state_ = state::idle;

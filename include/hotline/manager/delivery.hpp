@@ -8,6 +8,7 @@
 #include <hotline/manager/pacing.hpp>
 #include <hotline/manager/room_list.hpp>
 #include <hotline/manager/turn_list.hpp>
+#include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
 #include <hotline/protocol/answers.hpp>
 #include <hotline/types.hpp>
@@ -39,24 +40,27 @@ class delivery final : public room_output {
 
   /// `go_on` is called, in a turn of its own, for a client that was not read from and may be again.
   delivery(Transport& carrier, std::shared_ptr<Log> log, const manager_options& options, const Heartbeat& heartbeat,
-           std::shared_ptr<mailbox_type> mail, std::function<void(client_type&)> go_on)
-      : rooms(std::move(log), *this, options.catch_up_bytes, mail),
+           std::shared_ptr<mailbox_type> mail, live_metrics& counted, std::function<void(client_type&)> go_on)
+      : rooms(std::move(log), *this, options.catch_up_bytes, mail, counted),
         paces([mail](std::function<void()> f) { mail->post(std::move(f)); }),
         carrier_(carrier),
         options_(options),
         heartbeat_(heartbeat),
         mail_(std::move(mail)),
+        counted_(counted),
         go_on_(std::move(go_on)) {}
 
   [[nodiscard]] const manager_options& options() const noexcept { return options_; }
   [[nodiscard]] const Heartbeat& heartbeat() const noexcept { return heartbeat_; }
+  [[nodiscard]] environment& env() { return carrier_.env(); }
   [[nodiscard]] steady_time now() { return carrier_.env().now(); }
   [[nodiscard]] wall_time wall() { return carrier_.env().wall_now(); }
+  [[nodiscard]] live_metrics& counted() noexcept { return counted_; }
 
   /// Queues a message; a client that does not read what it is told is closed.
   void send(client_type& c, std::string_view text) {
     if (c.connection == nullptr) {
-      c.overflowed = c.overflowed || !c.queue(text);
+      if (!std::exchange(c.overflowed, true)) c.overflowed = !c.queue(text);  // also when that throws
       return;
     }
     if (!c.is_open()) return;
@@ -64,7 +68,10 @@ class delivery final : public room_output {
     if (!c.queue(text)) {
       settle(c);  // the socket may take what the turn has brought so far
       if (!c.is_open()) return;
-      if (!c.queue(text)) return close(c, close_code::too_slow, "answers are not read");
+      if (!c.queue(text)) {
+        counted_.limits[limit::control_lane_bytes].add();
+        return close(c, close_code::too_slow, "answers are not read");
+      }
     }
     turns.touch(c);
   }
@@ -97,12 +104,18 @@ class delivery final : public room_output {
     if (!c.is_open()) return;
     const turn scope(turns);
     c.ended_with = code;
-    c.ended_because = reason;
-    leave(c);
-    const bool may_return = c.expired || may_reconnect(code);
-    c.close(code, reason, disconnected_text(code, reason, may_return, retry_after, wall()), now());
+    try {
+      c.ended_because = reason;
+      leave(c);
+      c.close(code, reason, disconnected_text(code, reason, c.may_come_back(), retry_after, wall()), now());
+    } catch (...) {
+      give_up(c);  // without being told why
+    }
     turns.touch(c);
   }
+
+  /// Its socket ends at once.
+  void abort(client_type& c) { carrier_.abort(*c.connection); }
 
   /// Its admission has ended. With a new one it may come back, and to its session.
   void expire(client_type& c) {
@@ -112,9 +125,14 @@ class delivery final : public room_output {
   }
 
   /// The client hears no more events.
-  void leave(client_type& c) {
+  void leave(client_type& c) noexcept {
     if (c.room == nullptr || paces.empty()) return rooms.leave(c);
-    const std::string project = c.room->project;
+    std::string project;
+    try {
+      project = c.room->project;
+    } catch (...) {
+      return rooms.leave(c);  // no memory: whoever paces this project learns it at the next tick
+    }
     rooms.leave(c);
     if (room_type* const room = rooms.find(project))
       paces.measure_relief(*room, now());
@@ -130,8 +148,12 @@ class delivery final : public room_output {
 
   /// Patience ends.
   void measure_paces() {
-    for (const auto& [project, watched] : paces)
-      if (room_type* const room = rooms.find(project)) paces.measure(*room, now());
+    for (const auto& [project, watched] : paces) {
+      if (room_type* const room = rooms.find(project))
+        paces.measure(*room, now());
+      else
+        paces.measure_nobody(project);
+    }
   }
 
   /// From here on, who has got everything is closed.
@@ -143,6 +165,8 @@ class delivery final : public room_output {
 
   /// Sends what the client is owed, as far as its socket takes it.
   void settle(client_type& c) {
+    if (c.given_up) return end_at_once(c);
+    if (c.left_behind) close(c, close_code::too_slow, "the log went by");
     if (c.room != nullptr) {
       c.room->listeners.resume(c);
       if (c.room->listeners.has_busy()) c.room->wake();
@@ -171,20 +195,47 @@ class delivery final : public room_output {
 
   // ------------------------------------------------------------------------------------------------ room_output
 
-  std::size_t write(session& s, std::span<const std::string_view> bytes) override {
-    return carrier_.write(*static_cast<client_type&>(s).connection, bytes);
+  std::size_t write(session& s, std::span<const std::string_view> bytes) noexcept override {
+    try {
+      const std::size_t taken = carrier_.write(*static_cast<client_type&>(s).connection, bytes);
+      counted_.writes.add();
+      counted_.sent_bytes.add(taken);
+      return taken;
+    } catch (...) {
+      give_up(s);
+      return 0;
+    }
+  }
+
+  /// There is no memory for what it is owed, or for what it asks: it is ended, with 1011, when the turn ends. Its session
+  /// goes on like one whose socket was lost.
+  void give_up(session& s) noexcept override {
+    client_type& c = static_cast<client_type&>(s);
+    if (c.connection == nullptr || c.given_up) return;
+    counted_.out_of_memory.add();
+    c.given_up = true;
+    if (c.ended_with == close_code::abnormal) {
+      c.ended_with = close_code::internal_error;
+      c.ended_because = "out of memory";  // so short that it needs none
+    }
+    turns.touch(c);
   }
 
   bool allows_gap(session& s) override {
-    if (options_.laggards == laggard_policy::gap) return true;
-    // Not from inside the room: it is in the middle of something.
-    mail_->post([this, number = static_cast<client_type&>(s).number()] {
-      if (client_type* const c = clients.find(number)) close(*c, close_code::too_slow, "the log went by");
-    });
+    client_type& c = static_cast<client_type&>(s);
+    if (options_.laggards == laggard_policy::gap || std::exchange(c.agreed_to_gap, false)) return true;
+    // Closed when the turn ends, for the room is in the middle of something.
+    c.left_behind = true;
+    turns.touch(c);
     return false;
   }
 
-  std::string gap_message(sequence from, sequence to) override { return gap_text(from, to, "evicted", wall()); }
+  std::string gap_message(sequence from, sequence to) override {
+    std::string text = gap_text(from, to, "evicted", wall());
+    counted_.gaps.add();
+    counted_.missed_events.add(to - from + 1);
+    return text;
+  }
 
   message_compression* compression() noexcept override { return compression_.get(); }
   void compress_with(std::unique_ptr<message_compression> compression) { compression_ = std::move(compression); }
@@ -192,13 +243,26 @@ class delivery final : public room_output {
   client_book<client_type> clients;
   room_list<Transport, Log> rooms;
   pacing<room_type> paces;
-  turns_type turns{[this](client_type& c) { settle(c); }};
+  turns_type turns{[this](client_type& c) noexcept {
+    try {
+      settle(c);
+    } catch (...) {
+      give_up(c);
+    }
+  }};
 
  private:
   // Not the same for all: a restart should not bring everybody back at once.
   [[nodiscard]] std::chrono::milliseconds some_time() {
-    const auto most = std::max<std::int64_t>(options_.restart_spread.count(), 0);
-    return std::chrono::milliseconds(carrier_.env().random() % static_cast<std::uint64_t>(most + 1));
+    const auto most = static_cast<std::uint64_t>(std::max<std::int64_t>(options_.restart_spread.count(), 0));
+    return std::chrono::milliseconds(carrier_.env().random() % (most + 1));
+  }
+
+  void end_at_once(client_type& c) {
+    leave(c);
+    c.lane.clear();
+    c.finish();
+    carrier_.abort(*c.connection);
   }
 
   // What was read and set aside goes first. It may fill the lane again.
@@ -214,6 +278,7 @@ class delivery final : public room_output {
   const manager_options& options_;
   const Heartbeat& heartbeat_;
   const std::shared_ptr<mailbox_type> mail_;
+  live_metrics& counted_;
   const std::function<void(client_type&)> go_on_;
   std::unique_ptr<message_compression> compression_;
   bool draining_ = false;

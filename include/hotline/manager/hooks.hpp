@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hotline/metrics.hpp>
 #include <hotline/session/admission.hpp>
 #include <hotline/session/connection_info.hpp>
 #include <hotline/session/hook.hpp>
@@ -9,6 +10,7 @@
 #include <cstddef>
 #include <exception>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -20,6 +22,14 @@ enum class log_level { debug, info, warning };
 
 namespace detail {
 
+/// `text` on one line of a log, whoever wrote it.
+[[nodiscard]] inline std::string printable(std::string_view text) {
+  std::string line(text);
+  for (char& c : line)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  return line;
+}
+
 /// What a host may hang into a manager. All are called on the manager's loop; what they throw goes to `on_error`.
 struct hooks {
   hook<void(const connection_info&)> on_connect;
@@ -27,11 +37,15 @@ struct hooks {
   hook<void(const connection_info&)> on_session_expired;
   hook<void(const connection_info&, const disconnection&)> on_disconnect;
   hook<std::optional<http_response>(const http_request&)> on_http;
+  hook<std::string(const http_request&)> client_address;
   hook<std::optional<admission>(const http_request&, std::string_view project, admission_source&)> authenticate;
   hook<void(std::string_view where, std::exception_ptr)> on_error;
   hook<void(log_level, std::string_view)> on_log;
 
+  explicit hooks(live_metrics& c) noexcept : counted(&c) {}
+
   void report(std::string_view where, std::exception_ptr thrown) noexcept {
+    counted->host_failures.add();
     if (!on_error) return;
     try {
       on_error(where, std::move(thrown));
@@ -70,9 +84,12 @@ struct hooks {
     if (!guard("on_http", [&] { page = on_http(request); })) return plain_response(500);
     if (!page) return plain_response(404);
     if (page->body.size() <= most_bytes) return std::move(*page);
+    counted->limits[limit::http_response_bytes].add();
     log(log_level::warning, "a page is over http_response_bytes");
     return plain_response(500);
   }
+
+  live_metrics* counted;
 };
 
 }  // namespace detail

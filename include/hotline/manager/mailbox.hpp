@@ -3,8 +3,8 @@
 
 #include <hotline/command/pending_command.hpp>
 #include <hotline/concepts.hpp>
+#include <hotline/manager/room_queue.hpp>
 
-#include <algorithm>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -13,15 +13,15 @@
 
 namespace hotline::detail {
 
-/// What a loop finds when it looks into its mailbox.
-template <class Room>
+/// What a loop finds when it looks into its mailbox, beside the rooms.
 struct mail {
-  std::vector<Room*> rooms;  ///< those whose log has grown
   std::vector<command_message> messages;
   std::vector<std::function<void()>> tasks;
 };
 
-/// Any thread may put something in, for as long as it likes: after `close()` it is dropped.
+/// Any thread may put something in, for as long as it likes: after `close()` it is dropped. What cannot be put in for
+/// lack of memory is not in, and `std::bad_alloc` is thrown; but there is always place for a room. What is in stays
+/// when the loop cannot be woken: the next who puts something in tries again, and the loop looks at its ticks.
 template <transport Transport, class Room>
 class mailbox final : public command_sink, public std::enable_shared_from_this<mailbox<Transport, Room>> {
  public:
@@ -29,37 +29,63 @@ class mailbox final : public command_sink, public std::enable_shared_from_this<m
   mailbox(Transport& transport, std::function<void()> open) : transport_(&transport), open_(std::move(open)) {}
 
   void post(std::function<void()> task) override {
-    put([&](mail<Room>& waiting) { waiting.tasks.push_back(std::move(task)); });
+    put([&] { waiting_.tasks.push_back(std::move(task)); });
   }
 
   void deliver(command_message message) override {
-    put([&](mail<Room>& waiting) { waiting.messages.push_back(std::move(message)); });
+    put([&] { waiting_.messages.push_back(std::move(message)); });
   }
 
-  void wake(Room& room) {
-    put([&](mail<Room>& waiting) { waiting.rooms.push_back(&room); });
+  /// The room's log has grown. False: the loop could not be told, and it would be good to call this again.
+  bool wake(Room& room) noexcept {
+    return put([&]() noexcept { rooms_.push(room); });
+  }
+
+  /// The room waits, but nobody is woken for it.
+  void keep(Room& room) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (transport_ != nullptr) rooms_.push(room);
   }
 
   /// The room is going, and nothing wakes it any more.
-  void forget(Room& room) {
+  void forget(Room& room) noexcept {
     const std::lock_guard lock(mutex_);
-    std::erase(waiting_.rooms, &room);
+    room_queue<Room>::remove(room);
   }
 
-  [[nodiscard]] mail<Room> take() {
+  /// On the loop: what is here now, beside the rooms, whose turn has come then: see `next_room`.
+  [[nodiscard]] mail take() noexcept {
     const std::lock_guard lock(mutex_);
     woken_ = false;
+    due_.take_over(rooms_);
     return std::exchange(waiting_, {});
+  }
+
+  /// One of the rooms that were here at the last `take`, until each had its turn; then null.
+  [[nodiscard]] Room* next_room() noexcept {
+    const std::lock_guard lock(mutex_);
+    return due_.pop();
+  }
+
+  /// On the loop, at every tick: looks at what is here although the loop was not woken for it.
+  void open_unannounced() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (woken_ || (rooms_.empty() && due_.empty() && waiting_.messages.empty() && waiting_.tasks.empty())) return;
+    }
+    look();
   }
 
   /// On the loop, or when it does not run.
   void close() {
     // Destroyed behind the lock: a task may own a responder, which then has something to deliver.
-    mail<Room> dropped;
+    mail dropped;
     std::function<void()> open;
     const std::lock_guard lock(mutex_);
     transport_ = nullptr;
-    dropped.rooms.swap(waiting_.rooms);
+    due_.take_over(rooms_);
+    while (due_.pop() != nullptr) {
+    }
     dropped.messages.swap(waiting_.messages);
     dropped.tasks.swap(waiting_.tasks);
     open.swap(open_);
@@ -78,22 +104,37 @@ class mailbox final : public command_sink, public std::enable_shared_from_this<m
  private:
   // Once closed, what was to be put in is destroyed by whoever had it, not here under the lock.
   template <class F>
-  void put(F add) {
+  bool put(F add) noexcept(noexcept(add())) {
     const std::lock_guard lock(mutex_);
-    if (transport_ == nullptr) return;
-    add(waiting_);
-    if (std::exchange(woken_, true)) return;
-    transport_->post([self = this->shared_from_this()] {
-      // Only the loop closes, so reading it here needs no lock; a copy, because what it does may be to close.
-      const auto open = self->open_;
-      if (open) open();
-    });
+    if (transport_ == nullptr) return true;
+    add();
+    return announce();
+  }
+
+  // Whether the loop knows, or soon will.
+  bool announce() noexcept {
+    if (woken_) return true;
+    try {
+      transport_->post([self = this->shared_from_this()] { self->look(); });
+      woken_ = true;
+    } catch (...) {
+      // Out of memory, but what was put in is in.
+    }
+    return woken_;
+  }
+
+  void look() const {
+    // Only the loop closes, so reading it here needs no lock; a copy, because what it does may be to close.
+    const auto open = open_;
+    if (open) open();
   }
 
   mutable std::mutex mutex_;
   Transport* transport_;
   std::function<void()> open_;
-  mail<Room> waiting_;
+  mail waiting_;
+  room_queue<Room> rooms_;  // those whose log has grown
+  room_queue<Room> due_;    // those of them who are next
   bool woken_ = false;
 };
 

@@ -66,11 +66,15 @@ class pacing {
     tell(of, of.meter.measure(room.listeners.lagging(), room.listeners.stream(), now));
   }
 
-  void tell(const watch_entry& whom, std::optional<pace> changed) {
+  void tell(watch_entry& whom, std::optional<pace> changed) noexcept {
     if (!changed) return;
-    post_([whom = std::weak_ptr(whom.told), to = *changed] {
-      if (const auto told = whom.lock()) (*told)(to);  // it may not be asked for any more
-    });
+    try {
+      post_([told = std::weak_ptr(whom.told), to = *changed] {
+        if (const auto f = told.lock()) (*f)(to);  // it may not be asked for any more
+      });
+    } catch (...) {
+      whom.meter.take_back();  // for want of memory: measured again at the next tick
+    }
   }
 
   const std::function<void(std::function<void()>)> post_;

@@ -12,7 +12,6 @@
 #include <memory>
 #include <unordered_map>
 #include <utility>
-#include <vector>
 
 namespace hotline::detail {
 
@@ -26,11 +25,17 @@ class parked_sessions {
   [[nodiscard]] auto begin() const noexcept { return waiting_.begin(); }
   [[nodiscard]] auto end() const noexcept { return waiting_.end(); }
 
-  /// Who had to go for it, if somebody had.
-  [[nodiscard]] std::unique_ptr<Client> park(std::unique_ptr<Client> gone, steady_time now) {
-    const std::uint64_t number = gone->number();
-    waiting_.push_back({std::move(gone), now + window_});
-    places_[number] = std::prev(waiting_.end());
+  /// Answers who had to go for it, if somebody had. It takes `gone` unless it throws, for want of memory.
+  [[nodiscard]] std::unique_ptr<Client> park(std::unique_ptr<Client>& gone, steady_time now) {
+    const auto found = places_.try_emplace(gone->number()).first;
+    try {
+      waiting_.push_back({nullptr, later(now, window_)});
+    } catch (...) {
+      places_.erase(found);
+      throw;
+    }
+    found->second = std::prev(waiting_.end());
+    waiting_.back().session = std::move(gone);
     return waiting_.size() > most_ ? expire_first() : nullptr;
   }
 
@@ -54,12 +59,8 @@ class parked_sessions {
     return waiting_.empty() || waiting_.front().until > now ? nullptr : expire_first();
   }
 
-  /// Everybody, the one that has waited longest first.
-  [[nodiscard]] std::vector<std::unique_ptr<Client>> take_all() {
-    std::vector<std::unique_ptr<Client>> all;
-    while (!waiting_.empty()) all.push_back(expire_first());
-    return all;
-  }
+  /// The one that has waited longest; null when nobody waits.
+  [[nodiscard]] std::unique_ptr<Client> take_first() { return waiting_.empty() ? nullptr : expire_first(); }
 
   /// Whether this token's session was here and waited too long. Remembered for the latest few.
   [[nodiscard]] bool has_expired(const resume_token& token) const {
@@ -79,8 +80,12 @@ class parked_sessions {
   [[nodiscard]] std::unique_ptr<Client> expire_first() {
     const Client& first = *waiting_.front().session;
     const std::uint64_t number = first.number();
-    if (first.former_secret) expired_.push_back({number, *first.former_secret});
-    expired_.push_back({number, first.resume_secret});
+    try {
+      if (first.former_secret) expired_.push_back({number, *first.former_secret});
+      expired_.push_back({number, first.resume_secret});
+    } catch (...) {
+      // No memory: its client will be told that its token is unknown, which it then is.
+    }
     while (expired_.size() > remembered) expired_.pop_front();
     return take(number);
   }

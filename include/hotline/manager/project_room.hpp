@@ -15,13 +15,17 @@ namespace hotline::detail {
 
 /// A room, its name, and its place on the list of those to flush. Lives while the project has connections here.
 template <transport Transport, event_log Log>
-class project_room final : public log_watcher {
+class project_room final : public log_watcher, public room_link {
  public:
   using mailbox_type = mailbox<Transport, project_room>;
 
   project_room(std::string name, std::shared_ptr<typename Log::stream_type> stream, room_output& output,
-               std::size_t catch_up_bytes, std::shared_ptr<mailbox_type> mail)
-      : project(std::move(name)), listeners(std::move(stream), output, catch_up_bytes), mail_(std::move(mail)) {
+               std::size_t catch_up_bytes, std::shared_ptr<mailbox_type> mail, environment& env, live_metrics& counted)
+      : project(std::move(name)),
+        listeners(std::move(stream), output, catch_up_bytes),
+        mail_(std::move(mail)),
+        env_(env),
+        counted_(counted) {
     listeners.stream().attach(*this);
   }
 
@@ -36,24 +40,42 @@ class project_room final : public log_watcher {
   /// Any thread: flush it at the loop's next turn.
   void wake() noexcept {
     if (woken_.exchange(true, std::memory_order_acq_rel)) return;
-    mail_->wake(*this);
+    if (!mail_->wake(*this)) woken_.store(false, std::memory_order_release);
   }
 
-  void on_append() noexcept override { wake(); }
+  void on_append() noexcept override {
+    // Appenders are one at a time; only the first since the last flush looks at the clock.
+    if (grown_at_.load(std::memory_order_relaxed) == not_grown) grown_at_.store(env_.now(), std::memory_order_relaxed);
+    wake();
+  }
 
-  /// The loop's turn has come.
+  /// The loop's turn has come. When it throws, the room goes on at the loop's next tick, or when it is woken before.
   void flush() {
     woken_.store(false, std::memory_order_release);
-    listeners.flush();
-    if (listeners.resume_busy()) wake();
+    const steady_time grown_at = grown_at_.exchange(not_grown, std::memory_order_relaxed);
+    try {
+      listeners.flush();
+      if (grown_at != not_grown) record(counted_.fan_out_latency, env_.now() - grown_at);
+      if (listeners.resume_busy()) wake();
+    } catch (...) {
+      steady_time none = not_grown;  // unless there is more by now, it has waited since then
+      grown_at_.compare_exchange_strong(none, grown_at, std::memory_order_relaxed);
+      mail_->keep(*this);
+      throw;
+    }
   }
 
   const std::string project;
   room<typename Log::stream_type> listeners;
 
  private:
+  static constexpr steady_time not_grown = steady_time::min();
+
   const std::shared_ptr<mailbox_type> mail_;
+  environment& env_;
+  live_metrics& counted_;
   std::atomic<bool> woken_{false};
+  std::atomic<steady_time> grown_at_{not_grown};  // since when there is something that nobody was sent
 };
 
 }  // namespace hotline::detail

@@ -12,10 +12,24 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
 namespace hotline::detail {
+
+/// What became of a wish to go on with a session.
+struct takeover {
+  /// A connection that the session had until now. Nobody is told when its socket ends, so it is to be told at once.
+  struct replaced_connection {
+    connection_info info;
+    close_code code;
+    std::string reason;
+  };
+
+  resume_outcome what = resume_outcome::resumed;  ///< also when there was no such wish
+  std::optional<replaced_connection> replaced{};
+};
 
 /// A manager's sessions, those with a connection and those without.
 template <class Delivery>
@@ -32,28 +46,84 @@ class resumption {
 
   /// Waiting or with a connection, open or closing; null when there is none of that number.
   [[nodiscard]] client_type* find(std::uint64_t number) const {
-    client_type* const waiting = parked_.find(number);
-    return waiting != nullptr ? waiting : outbound_.clients.find_connected(number);
+    for (client_type* c = untold_; c != nullptr; c = c->touched_before)
+      if (c->number() == number) return c;
+    return find_resumable(number);
+  }
+
+  ~resumption() {
+    while (untold_ != nullptr) take_untold();
+  }
+
+  /// Tells the host how a connection ended, as its client was told it. False: there was no memory to; `tell_later`.
+  [[nodiscard]] bool tell_end(client_type& c, bool may_resume) noexcept {
+    connection_info info;
+    try {
+      info = c.info();
+    } catch (...) {
+      return false;
+    }
+    if (calls_.on_log) calls_.guard("on_log", [&] { calls_.log(log_level::info, end_of(c)); });
+    if (std::exchange(c.announced, false))
+      calls_.tell("on_disconnect", calls_.on_disconnect, info,
+                  disconnection{c.ended_with, c.ended_because, may_resume});
+    return true;
+  }
+
+  /// Kept, without memory, until the host can be told of its end.
+  void tell_later(std::unique_ptr<client_type> gone, bool may_resume) noexcept {
+    gone->park();
+    gone->may_return = may_resume;
+    gone->touched_before = untold_;
+    untold_ = gone.release();
+  }
+
+  /// Those of `tell_later`, in the end.
+  void tell_late(steady_time now) {
+    while (untold_ != nullptr) {
+      std::unique_ptr<client_type> gone = take_untold();
+      const bool may_resume = gone->may_return;
+      if (!tell_end(*gone, may_resume)) return tell_later(std::move(gone), may_resume);
+      if (may_resume) park(std::move(gone), now);
+    }
   }
 
   /// Its socket has ended. Another one may have to go for it.
   void park(std::unique_ptr<client_type> gone, steady_time now) {
-    gone->park();
-    if (const auto crowded_out = parked_.park(std::move(gone), now)) expire(*crowded_out);
+    if (gone->connection != nullptr) gone->park();
+    std::unique_ptr<client_type> crowded_out;
+    if (!calls_.guard("on_closed", [&] { crowded_out = parked_.park(gone, now); })) crowded_out = std::move(gone);
+    if (crowded_out) {
+      outbound_.counted().limits[limit::waiting_sessions].add();
+      expire(*crowded_out);
+    }
+    count();
+  }
+
+  /// Who is connected still as the token's session; null when nobody is.
+  [[nodiscard]] client_type* connected(const resume_request& asked, std::string_view project,
+                                       std::string_view principal) const {
+    const std::optional<resume_token> token = resume_token::parse(asked.token);
+    client_type* const old = token ? outbound_.clients.find_connected(token->number) : nullptr;
+    return old != nullptr && old->may_be_resumed_with(*token, project, principal) ? old : nullptr;
   }
 
   /// Makes `c` the session that the token stands for. A right token is used up, unless `c` takes on the session: then it
   /// is good until the client is heard, for `connected` and the next token may be lost on their way.
   template <class Stream>
-  [[nodiscard]] resume_refusal take_over(client_type& c, const Stream& stream, std::string_view project,
-                                         std::string_view principal, const resume_request& asked) {
-    const resume_refusal position = check_position(asked, stream.epoch(), stream.bounds());
+  [[nodiscard]] takeover take_over(client_type& c, const Stream& stream, std::string_view project,
+                                   std::string_view principal, const resume_request& asked) {
+    const resume_outcome position = check_position(asked, stream.epoch(), stream.bounds());
     const std::optional<resume_token> token = resume_token::parse(asked.token);
-    client_type* const old = token ? find(token->number) : nullptr;
+    client_type* const old = token ? find_resumable(token->number) : nullptr;
     if (old == nullptr || !old->may_be_resumed_with(*token, project, principal)) {
-      if (position == resume_refusal::epoch_changed) return position;
-      return token && parked_.has_expired(*token) ? resume_refusal::expired : resume_refusal::unknown_token;
+      if (position == resume_outcome::epoch_changed) return {position};
+      return {token && parked_.has_expired(*token) ? resume_outcome::expired : resume_outcome::unknown_token};
     }
+    // All that takes memory, before anything has changed.
+    c.former_secret = std::make_unique<digest>(token->secret);
+    if (old->connection == nullptr) c.inherited_frames = std::make_unique<std::string>(old->lane.pending());
+    connection_info info = old->info();
     old->resume_secret = {};
     old->former_secret.reset();
     const std::unique_ptr<client_type> unparked = old->connection == nullptr ? parked_.take(token->number) : nullptr;
@@ -61,23 +131,27 @@ class resumption {
       outbound_.close(*old, close_code::taken_over, "the session goes on over a newer connection");
       outbound_.settle(*old);
     }
-    const resume_refusal refused = old->overflowed ? resume_refusal::expired : position;
-    if (refused == resume_refusal::none) {
-      c.former_secret = std::make_unique<digest>(token->secret);
-      if (unparked) c.inherited_frames = std::make_unique<std::string>(unparked->lane.pending());
+    count();
+    takeover outcome{old->overflowed ? resume_outcome::expired : position};
+    if (outcome.what == resume_outcome::resumed) {
+      if (!unparked) outcome.replaced = {std::move(info), old->ended_with, std::move(old->ended_because)};
       outbound_.clients.inherit(c, *old);
-    } else if (unparked) {
-      expire(*unparked);
+    } else {
+      c.former_secret.reset();
+      c.inherited_frames.reset();
+      if (unparked) expire(*unparked);
     }
-    return refused;
+    return outcome;
   }
 
   void expire_late(steady_time now) {
     while (const auto late = parked_.take_expired(now)) expire(*late);
+    count();
   }
 
   void expire_all() {
-    for (const auto& waiting : parked_.take_all()) expire(*waiting);
+    while (const auto waiting = parked_.take_first()) expire(*waiting);
+    count();
   }
 
   /// Commands of a client that is gone are told to stop.
@@ -89,18 +163,40 @@ class resumption {
   void part_all() {
     for (auto& [number, c] : outbound_.clients) part(*c);
     for (auto& waiting : parked_) part(*waiting.session);
+    for (client_type* c = untold_; c != nullptr; c = c->touched_before) part(*c);
   }
 
  private:
+  [[nodiscard]] client_type* find_resumable(std::uint64_t number) const {
+    client_type* const waiting = parked_.find(number);
+    return waiting != nullptr ? waiting : outbound_.clients.find_connected(number);
+  }
+
+  std::unique_ptr<client_type> take_untold() noexcept {
+    return std::unique_ptr<client_type>(std::exchange(untold_, untold_->touched_before));
+  }
+
+  [[nodiscard]] static std::string end_of(const client_type& c) {
+    std::string line = c.origin()->connection_id + " of " + c.origin()->project + " (" + c.remote_address +
+                       ") ended: " + std::to_string(static_cast<int>(c.ended_with)) + ", " +
+                       std::string(to_string(c.ended_with));
+    if (!c.ended_because.empty()) line += ": " + printable(c.ended_because);
+    return line;
+  }
+
+  void count() noexcept { outbound_.counted().waiting_sessions.set(parked_.size()); }
+
   // The session will not be resumed any more.
   void expire(client_type& c) {
+    outbound_.counted().expired_sessions.add();
     part(c);
-    calls_.tell("on_session_expired", calls_.on_session_expired, c.info());
+    if (calls_.on_session_expired) calls_.guard("on_session_expired", [&] { calls_.on_session_expired(c.info()); });
   }
 
   Delivery& outbound_;
   hooks& calls_;
   parked_sessions<client_type> parked_;
+  client_type* untold_ = nullptr;  // whose end the host could not be told, for want of memory
 };
 
 }  // namespace hotline::detail

@@ -3,6 +3,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/manager/project_room.hpp>
+#include <hotline/metrics.hpp>
 
 #include <cstddef>
 #include <memory>
@@ -18,13 +19,20 @@ class room_list {
   using room_type = project_room<Transport, Log>;
 
   room_list(std::shared_ptr<Log> log, room_output& output, std::size_t catch_up_bytes,
-            std::shared_ptr<typename room_type::mailbox_type> mail)
-      : log_(std::move(log)), output_(output), catch_up_bytes_(catch_up_bytes), mail_(std::move(mail)) {}
+            std::shared_ptr<typename room_type::mailbox_type> mail, live_metrics& counted)
+      : log_(std::move(log)),
+        output_(output),
+        catch_up_bytes_(catch_up_bytes),
+        mail_(std::move(mail)),
+        counted_(counted) {}
 
   [[nodiscard]] room_type& open(const std::string& project) {
-    auto& room = rooms_[project];
-    if (!room) room = std::make_unique<room_type>(project, log_->open(project), output_, catch_up_bytes_, mail_);
-    return *room;
+    if (room_type* const room = find(project)) return *room;
+    auto room = std::make_unique<room_type>(project, log_->open(project), output_, catch_up_bytes_, mail_, log_->env(),
+                                            counted_);
+    room_type& opened = *rooms_.emplace(project, std::move(room)).first->second;
+    counted_.projects.set(rooms_.size());
+    return opened;
   }
 
   /// Null when the project has no connections here.
@@ -39,7 +47,9 @@ class room_list {
     if (c.room == nullptr) return;
     room_type& room = *std::exchange(c.room, nullptr);
     room.listeners.leave(c);
-    if (room.listeners.size() == 0) rooms_.erase(rooms_.find(room.project));
+    if (room.listeners.size() > 0) return;
+    rooms_.erase(rooms_.find(room.project));
+    counted_.projects.set(rooms_.size());
   }
 
   void flush() {
@@ -51,6 +61,7 @@ class room_list {
   room_output& output_;
   const std::size_t catch_up_bytes_;
   const std::shared_ptr<typename room_type::mailbox_type> mail_;
+  live_metrics& counted_;
   std::unordered_map<std::string, std::unique_ptr<room_type>> rooms_;
 };
 

@@ -18,12 +18,19 @@ namespace hotline::detail {
 
 /// The answer to a request: an HTTP one and the end, or 101 and what the client wants.
 struct reception {
-  std::string response;  ///< to be sent first, as it is
-  bool upgraded = false;
+  std::string response;   ///< to be sent first, as it is
+  int status = 0;         ///< of the response; 101 when upgraded
   std::string project{};  ///< when upgraded: the decoded id
   entry_request entry{};  ///< when upgraded
   bool deflate = false;   ///< when upgraded: permessage-deflate was agreed on
+
+  [[nodiscard]] bool upgraded() const noexcept { return status == 101; }
 };
+
+/// An answer that is no upgrade.
+[[nodiscard]] inline reception as_reception(const http_response& response, bool head_only = false) {
+  return {serialize(response, head_only), response.status};
+}
 
 /// Project ids are percent-decoded once, then judged by the host's rule.
 [[nodiscard]] inline std::optional<std::string> project_in(std::string_view path, const manager_options& options) {
@@ -63,22 +70,22 @@ struct reception {
 [[nodiscard]] inline reception receive_request(const http_request& request, const manager_options& options, hooks& host,
                                                bool may_deflate = false) {
   const bool head_only = request.method == "HEAD";
-  const auto plain = [&](int status) { return reception{serialize(plain_response(status), head_only)}; };
+  const auto plain = [&](int status) { return as_reception(plain_response(status), head_only); };
   if (request.method != "GET" && !head_only) return plain(405);
   if (request.path == options.client_module_path && !request.is_upgrade())
-    return {serialize(client_module_response(request), head_only)};
+    return as_reception(client_module_response(request), head_only);
   if (!request.path.starts_with(options.route_prefix)) {
     if (request.is_upgrade()) return plain(404);
-    return {serialize(host.answer_http(request, options.http_response_bytes), head_only)};
+    return as_reception(host.answer_http(request, options.http_response_bytes), head_only);
   }
   std::optional<std::string> project = project_in(request.path, options);
   if (!project) return plain(404);
   if (!origin_may_connect(request, options)) return plain(403);
   upgrade opened = accept_upgrade(request, may_deflate);
-  if (opened.status != 101) return {std::move(opened.response_head)};
+  if (opened.status != 101) return {std::move(opened.response_head), opened.status};
   std::optional<entry_request> entry = read_entry(request);
   if (!entry) return plain(400);
-  return {std::move(opened.response_head), true, std::move(*project), std::move(*entry), opened.deflate};
+  return {std::move(opened.response_head), opened.status, std::move(*project), std::move(*entry), opened.deflate};
 }
 
 }  // namespace hotline::detail

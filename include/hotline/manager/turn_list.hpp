@@ -3,15 +3,15 @@
 
 #include <functional>
 #include <utility>
-#include <vector>
 
 namespace hotline::detail {
 
 /// Clients that have something to send. However much a turn gives one, it is settled once, when the outermost turn ends.
+/// Linked through the clients themselves, so that nothing here can fail.
 template <class Client>
 class turn_list {
  public:
-  /// `settle` sends what the client is owed; it may touch clients, but calls nothing of the host's.
+  /// `settle` sends what the client is owed; it may touch clients, but calls nothing of the host's and throws nothing.
   explicit turn_list(std::function<void(Client&)> settle) : settle_(std::move(settle)) {}
 
   class turn {
@@ -28,27 +28,31 @@ class turn_list {
     turn_list& turns_;
   };
 
-  void touch(Client& c) {
-    if (!std::exchange(c.touched, true)) touched_.push_back(&c);
+  void touch(Client& c) noexcept {
+    if (std::exchange(c.touched, true)) return;
+    c.touched_before = std::exchange(touched_, &c);
   }
 
   /// The client is going.
-  void forget(Client& c) {
-    if (std::exchange(c.touched, false)) std::erase(touched_, &c);
+  void forget(Client& c) noexcept {
+    if (!std::exchange(c.touched, false)) return;
+    Client** link = &touched_;
+    while (*link != &c) link = &(*link)->touched_before;
+    *link = c.touched_before;
   }
 
  private:
   void settle_all() {
-    while (!touched_.empty()) {
-      Client& c = *touched_.back();
-      touched_.pop_back();
+    while (touched_ != nullptr) {
+      Client& c = *touched_;
+      touched_ = c.touched_before;
       c.touched = false;
       settle_(c);
     }
   }
 
   const std::function<void(Client&)> settle_;
-  std::vector<Client*> touched_;
+  Client* touched_ = nullptr;  // the latest
   int depth_ = 0;
 };
 

@@ -38,62 +38,57 @@ struct connected_info {
 /// of what is not: an answer is always JSON.
 class answer_writer {
  public:
-  answer_writer(std::string_view type, wall_time now) : out_(text_) {
+  answer_writer(std::string_view type, wall_time now) {
     text_.reserve(256);
-    out_.begin_object();
-    member("type", type);
-    out_.key("timestamp");
-    std::string seconds;
-    append_seconds(seconds, now);
-    out_.raw(seconds);
+    text_.append(std::string_view(R"({"type":")")).append(type).append(std::string_view(R"(","timestamp":)"));
+    append_seconds(text_, now);
   }
 
   answer_writer& member(std::string_view name, std::string_view value) {
-    out_.key(name);
-    out_.replaced_value(value);
+    key(name);
+    append_replaced(text_, value);
     return *this;
   }
   answer_writer& member(std::string_view name, std::uint64_t value) {
-    out_.key(name);
-    out_.value(value);
+    key(name);
+    append_number(text_, value);
     return *this;
   }
-  answer_writer& flag(std::string_view name, bool value) {
-    out_.key(name);
-    out_.value(value);
-    return *this;
-  }
+  answer_writer& flag(std::string_view name, bool value) { return raw(name, value ? "true" : "false"); }
   answer_writer& seconds(std::string_view name, std::chrono::milliseconds value) {
     return raw(name, seconds_text(value));
   }
   answer_writer& raw(std::string_view name, std::string_view finished_json) {
-    out_.key(name);
-    out_.raw(finished_json);
+    key(name);
+    text_.append(finished_json);
     return *this;
   }
   answer_writer& id(const std::optional<command_id>& id) {
     if (!id) return *this;
-    out_.key("id");
-    id->write(out_);
+    key("id");
+    json_writer out(text_);
+    id->write(out);
     return *this;
   }
-  answer_writer& begin(std::string_view name) {
-    out_.key(name);
-    out_.begin_object();
-    return *this;
-  }
+  answer_writer& begin(std::string_view name) { return raw(name, "{"); }
   answer_writer& end() {
-    out_.end_object();
+    text_.push_back('}');
     return *this;
   }
   [[nodiscard]] std::string text() {
-    out_.end_object();
+    end();
     return std::move(text_);
   }
 
  private:
+  // The protocol's own names, which need no escapes.
+  void key(std::string_view name) {
+    if (text_.back() != '{') text_.push_back(',');
+    text_.push_back('"');
+    text_.append(name).append(std::string_view("\":"));
+  }
+
   std::string text_;
-  json_writer out_;
 };
 
 [[nodiscard]] inline std::string connected_text(const connected_info& info, wall_time now) {

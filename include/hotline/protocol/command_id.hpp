@@ -23,6 +23,14 @@ class command_id {
 
   explicit command_id(std::int64_t number) noexcept : value_(number) {}
 
+  // The string is copied before the variant is made: a variant whose copy throws half-way is not safe to destroy with
+  // every compiler.
+  command_id(const command_id& other) : value_(copy_of(other.value_)) {}
+  command_id(command_id&&) noexcept = default;
+  command_id& operator=(const command_id& other) { return *this = command_id(other); }
+  command_id& operator=(command_id&&) noexcept = default;
+  ~command_id() = default;
+
   /// Nothing when the text is empty, too long, not UTF-8 or has control characters (NUL among them).
   [[nodiscard]] static std::optional<command_id> from(std::string_view text) {
     if (text.empty() || text.size() > max_size) return std::nullopt;
@@ -49,7 +57,7 @@ class command_id {
   }
 
   void write(json_writer& out) const {
-    std::visit([&out](const auto& value) { out.value(value); }, value_);
+    std::visit([&out](const auto& held) { out.value(held); }, value_);
   }
 
   [[nodiscard]] std::size_t hash() const noexcept {
@@ -59,9 +67,17 @@ class command_id {
   [[nodiscard]] friend bool operator==(const command_id&, const command_id&) = default;
 
  private:
+  using value = std::variant<std::int64_t, std::string>;
+
   explicit command_id(std::string text) noexcept : value_(std::move(text)) {}
 
-  std::variant<std::int64_t, std::string> value_;
+  [[nodiscard]] static value copy_of(const value& other) {
+    if (const auto* const number = std::get_if<std::int64_t>(&other)) return *number;
+    std::string text = *std::get_if<std::string>(&other);
+    return value(std::in_place_type<std::string>, std::move(text));
+  }
+
+  value value_;
 };
 
 }  // namespace hotline

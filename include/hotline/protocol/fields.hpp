@@ -13,7 +13,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -30,6 +29,34 @@ struct field {
 template <class Struct, class Value>
 field(const char*, Value Struct::*) -> field<Struct, Value>;
 
+namespace detail {
+
+/// A field and where it stands, so that two of one type are two bases.
+template <std::size_t Index, class Field>
+struct field_at {
+  Field field;
+};
+
+template <class Indices, class... Field>
+struct field_list;
+
+/// A struct's fields; a std::tuple would do, at many times the cost to compile.
+template <std::size_t... Index, class... Field>
+struct field_list<std::index_sequence<Index...>, Field...> : field_at<Index, Field>... {
+  /// Calls `f` with all of them.
+  template <class F>
+  constexpr decltype(auto) apply(F&& f) const {
+    return f(static_cast<const field_at<Index, Field>&>(*this).field...);
+  }
+};
+
+template <class T>
+inline constexpr bool is_field_list = false;
+template <class Indices, class... Field>
+inline constexpr bool is_field_list<field_list<Indices, Field...>> = true;
+
+}  // namespace detail
+
 /// The description of a struct, in the order in which its members are written. Naming two alike does not compile.
 ///
 ///     struct start_task {
@@ -39,22 +66,22 @@ field(const char*, Value Struct::*) -> field<Struct, Value>;
 ///                                                      hotline::field{"priority", &start_task::priority});
 ///     };
 template <class... Struct, class... Value>
-consteval std::tuple<field<Struct, Value>...> fields(field<Struct, Value>... described) {
+consteval detail::field_list<std::index_sequence_for<Struct...>, field<Struct, Value>...> fields(
+    field<Struct, Value>... described) {
   const std::string_view names[] = {described.name..., {}};
   for (std::size_t i = 0; i < sizeof...(described); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       if (names[i] == names[j]) throw "hotline: two fields of one name";
     }
   }
-  return {described...};
+  return {{described}...};
 }
 
 /// A struct with a `fields` that describes it. Its described members may be bool, integers, float, double, std::string,
 /// `json` (any value), described structs, and std::optional and std::vector of these.
 template <class T>
-concept described = std::is_class_v<T> && std::default_initializable<T> && requires {
-  std::tuple_size<std::remove_cvref_t<decltype(T::fields)>>::value;
-};
+concept described = std::is_class_v<T> && std::default_initializable<T> &&
+    detail::is_field_list<std::remove_cvref_t<decltype(T::fields)>>;
 
 namespace detail {
 
@@ -164,7 +191,7 @@ bool read_member(const json& from, Struct& to, const field<Struct, Value>& descr
 template <described T>
 bool read_value(const json& from, T& to, misfit& wrong) {
   if (!from.is_object()) return wrong.because("expected object");
-  return std::apply([&](const auto&... each) { return (read_member(from, to, each, wrong) && ...); }, T::fields);
+  return T::fields.apply([&](const auto&... each) { return (read_member(from, to, each, wrong) && ...); });
 }
 
 inline void write_value(json_writer& out, const std::string& value) { out.value(std::string_view(value)); }
@@ -224,7 +251,7 @@ void write_value(json_writer& out, const T& value) {
     write_value(out, member);
   };
   out.begin_object();
-  std::apply([&](const auto&... each) { (write_member(each), ...); }, T::fields);
+  T::fields.apply([&](const auto&... each) { (write_member(each), ...); });
   out.end_object();
 }
 
@@ -247,17 +274,15 @@ template <described T>
 template <described T>
 [[nodiscard]] json_object encode(const T& value) {
   json_object object;
-  std::apply(
-      [&](const auto&... each) {
-        object.reserve(sizeof...(each), ((each.name.size() + 4 + detail::size_hint(value.*each.member)) + ... + 2));
-      },
-      T::fields);
+  T::fields.apply([&](const auto&... each) {
+    object.reserve(sizeof...(each), ((each.name.size() + 4 + detail::size_hint(value.*each.member)) + ... + 2));
+  });
   const auto append = [&](const auto& description) {
     const auto& member = value.*description.member;
     if (!detail::is_there(member)) return;
     object.append_with(description.name, [&member](json_writer& out) { detail::write_value(out, member); });
   };
-  std::apply([&](const auto&... each) { (append(each), ...); }, T::fields);
+  T::fields.apply([&](const auto&... each) { (append(each), ...); });
   return object;
 }
 

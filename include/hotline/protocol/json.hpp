@@ -47,13 +47,15 @@ static_assert(sizeof(json_node) <= 24);
 
 /// A whole parsed text; never changed once it is made, so it may be read from any thread.
 struct json_document {
+  explicit json_document(std::string_view whole) : text(whole) {}
+
   std::string text;
   std::string unescaped;  ///< the strings that have escapes in the text, one after the other, without them
   std::vector<json_node> nodes;
 
   [[nodiscard]] std::string_view string_of(const json_node& node) const noexcept {
     const std::string& from = node.form == json_form::unescaped ? unescaped : text;
-    return std::string_view(from).substr(node.value.string.offset, node.value.string.size);
+    return {from.data() + node.value.string.offset, node.value.string.size};
   }
 };
 
@@ -130,8 +132,10 @@ class json {
   [[nodiscard]] json operator[](std::string_view name) const noexcept {
     if (!is_object()) return {};
     const detail::json_document& document = *document_;
-    for (std::uint32_t at = index_ + 1; at != node().next; at = document.nodes[at + 1].next) {
-      if (document.string_of(document.nodes[at]) == name) return {document_, at + 1};
+    const detail::json_node* const nodes = document.nodes.data();
+    const std::uint32_t end = nodes[index_].next;
+    for (std::uint32_t at = index_ + 1; at != end; at = nodes[at + 1].next) {
+      if (document.string_of(nodes[at]) == name) return {document_, at + 1};
     }
     return {};
   }

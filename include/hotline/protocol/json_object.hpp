@@ -262,13 +262,14 @@ class json_object {
   void append_new(std::string_view name, Write&& write) {
     detail::open_text open(text_, !empty());
     member_place place{static_cast<std::uint32_t>(text_.size()), 0};
-    json_writer key(text_);
-    key.value(name);
+    const detail::string_kind kind = detail::kind_of_string(name);
+    detail::append_string(text_, name, kind);
     text_.push_back(':');
     place.value = static_cast<std::uint32_t>(text_.size());
     json_writer out(text_);
     write(out);
-    if (key.ok() && out.complete() && text_.size() < std::numeric_limits<std::uint32_t>::max()) {
+    if (kind != detail::string_kind::not_utf8 && out.complete() &&
+        text_.size() < std::numeric_limits<std::uint32_t>::max()) {
       members_.push_back(place);
       open.keep();
     } else {

@@ -5,15 +5,17 @@
 #include <hotline/protocol/json.hpp>
 #include <hotline/utf8.hpp>
 
-#include <rapidjson/memorystream.h>
+#include <rapidjson/allocators.h>
 #include <rapidjson/reader.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -52,19 +54,70 @@ namespace detail {
   return power < 0;
 }
 
-/// RapidJSON's MemoryStream under a name of our own, so that no later RapidJSON reads it through a local copy and
-/// leaves `Tell()` behind.
-struct json_stream : rapidjson::MemoryStream {
-  using rapidjson::MemoryStream::MemoryStream;
+/// What RapidJSON's reader reads as if it wrote the strings, without their escapes, over the text. In truth the text stays
+/// as it is, and what would be written is appended to `unescaped`, or dropped when that is null. The reader tells of a string
+/// where it stands in the text, and how long it is there.
+class json_stream {
+ public:
+  using Ch = char;
+
+  json_stream(const std::string& text, std::string* unescaped) noexcept
+      : begin_(text.c_str()), at_(begin_), unescaped_(unescaped) {}
+
+  // The reader takes the NUL behind the text for its end, and never takes it.
+  [[nodiscard]] Ch Peek() const noexcept { return *at_; }
+  Ch Take() noexcept { return *at_++; }
+  [[nodiscard]] std::size_t Tell() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
+
+  [[nodiscard]] Ch* PutBegin() const noexcept { return const_cast<Ch*>(at_); }  // which nobody writes to
+  void Put(Ch c) {
+    if (unescaped_ != nullptr) unescaped_->push_back(c);
+  }
+  [[nodiscard]] std::size_t PutEnd(const Ch* begin) const noexcept { return static_cast<std::size_t>(at_ - begin); }
+  void Flush() noexcept {}
+
+ private:
+  const char* begin_;
+  const char* at_;
+  std::string* unescaped_;
+};
+
+}  // namespace detail
+
+}  // namespace hotline
+
+/// Strings and numbers are read through a copy, whose members the compiler keeps in registers.
+template <>
+struct rapidjson::StreamTraits<hotline::detail::json_stream> {
+  enum { copyOptimization = 1 };
+};
+
+namespace hotline {
+
+namespace detail {
+
+/// What RapidJSON's reader asks for memory. It does not look whether there was any.
+class json_allocator : public rapidjson::CrtAllocator {
+ public:
+  void* Malloc(std::size_t size) { return had(CrtAllocator::Malloc(size), size); }
+  void* Realloc(void* p, std::size_t old_size, std::size_t size) {
+    return had(CrtAllocator::Realloc(p, old_size, size), size);
+  }
+
+ private:
+  static void* had(void* p, std::size_t size) {
+    if (p == nullptr && size > 0) throw std::bad_alloc();
+    return p;
+  }
 };
 
 /// Takes what RapidJSON's reader finds and lays it down as nodes. Answers false to stop the reader at once.
 class json_builder {
  public:
-  json_builder(std::string_view text, const json_limits& limits) : limits_(limits), stream_(text.data(), text.size()) {
-    document_->text = text;
-    // A guess that holds for most messages: a value or a name for each eight bytes.
-    document_->nodes.reserve(std::min<std::size_t>(text.size() / 8 + 1, 64));
+  json_builder(std::string_view text, const json_limits& limits)
+      : limits_(limits), document_(std::make_shared<json_document>(text)) {
+    // A guess that holds for most messages: a value or a name for each four bytes.
+    document_->nodes.reserve(std::min<std::size_t>(text.size() / 4 + 1, 64));
   }
 
   [[nodiscard]] result<json> read() {
@@ -72,18 +125,26 @@ class json_builder {
     if (const std::size_t valid = utf8_valid_front(document_->text); valid < document_->text.size())
       return refused(errc::invalid_json, valid, "text that is not UTF-8");
     // Iterative: the default one recurses, and a hundred thousand brackets end the process. Numbers as text: RapidJSON
-    // would make doubles of long integers.
-    constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag;
-    rapidjson::Reader reader;
-    const rapidjson::ParseResult parsed = reader.Parse<flags>(stream_, *this);
+    // would make doubles of long integers. In situ: else it copies each string byte by byte.
+    constexpr unsigned flags =
+        rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseInsituFlag;
+    const bool has_escapes = document_->text.find('\\') != std::string::npos;
+    json_stream stream(document_->text, has_escapes ? &document_->unescaped : nullptr);
+    // Where the reader notes in what it is; the levels of most texts need no more.
+    alignas(std::max_align_t) std::array<char, 512> memory;
+    using pool = rapidjson::MemoryPoolAllocator<json_allocator>;
+    json_allocator base;
+    pool allocator(memory.data(), memory.size(), 1024, &base);
+    rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, pool> reader(&allocator);
+    const rapidjson::ParseResult parsed = reader.Parse<flags>(stream, *this);
     if (code_ != errc{}) return refused(code_, refused_at_, why_);
     if (parsed.IsError()) {
       const bool big = parsed.Code() == rapidjson::kParseErrorNumberTooBig;
       return refused(big ? errc::json_number_too_big : errc::invalid_json, parsed.Offset(), name_of(parsed.Code()));
     }
     // The reader takes a NUL for the end of the text.
-    if (stream_.Tell() != document_->text.size()) {
-      return refused(errc::invalid_json, stream_.Tell(), "text after the value");
+    if (stream.Tell() != document_->text.size()) {
+      return refused(errc::invalid_json, stream.Tell(), "text after the value");
     }
     return json(std::move(document_), 0);
   }
@@ -104,9 +165,10 @@ class json_builder {
     const char* const first = document_->text.data() + node.begin;
     const char* const end = document_->text.data() + node.end;
     const std::string_view text(first, size);
-    if (text.find_first_of(".eE") == std::string_view::npos) {
-      node.form = json_form::int64;
-      if (std::from_chars(first, end, node.value.int64).ec == std::errc{}) return true;
+    node.form = json_form::int64;
+    const auto whole = std::from_chars(first, end, node.value.int64);
+    if (whole.ptr == end) {  // no point and no exponent: an integer
+      if (whole.ec == std::errc{}) return true;
       node.form = json_form::uint64;
       if (text.front() != '-' && std::from_chars(first, end, node.value.uint64).ec == std::errc{}) return true;
       return refuse(errc::json_number_too_big, node.begin, "integer over 64 bits");
@@ -132,7 +194,7 @@ class json_builder {
   bool StartArray() { return open(json_kind::array); }
 
   bool EndObject(rapidjson::SizeType members) {
-    const std::uint32_t object = open_.back();
+    const std::uint32_t object = inside_;
     close(members);
     return names_differ(object);
   }
@@ -154,8 +216,14 @@ class json_builder {
 
   /// Where the token begins that was just read or is about to be: after the one before and what may stand between.
   [[nodiscard]] std::uint32_t next_token() const noexcept {
-    const std::size_t at = document_->text.find_first_not_of(" \t\r\n,:", after_);
-    return static_cast<std::uint32_t>(std::min(at, document_->text.size()));
+    const std::string& text = document_->text;
+    std::uint32_t at = after_;
+    while (at < text.size() && is_between_tokens(text[at])) ++at;
+    return at;
+  }
+
+  [[nodiscard]] static bool is_between_tokens(char c) noexcept {
+    return c == ',' || c == ':' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
   }
 
   bool count_value() {
@@ -163,10 +231,11 @@ class json_builder {
     return true;
   }
 
-  void push(json_kind kind, std::uint32_t begin, std::uint32_t end) {
+  json_node& push(json_kind kind, std::uint32_t begin, std::uint32_t end) {
     auto& nodes = document_->nodes;
-    nodes.push_back({begin, end, static_cast<std::uint32_t>(nodes.size() + 1), kind, json_form::none, {}});
     after_ = end;
+    ++nodes_;
+    return nodes.emplace_back(json_node{begin, end, nodes_, kind, json_form::none, {}});
   }
 
   bool add(json_kind kind, std::uint32_t size) {
@@ -176,40 +245,48 @@ class json_builder {
     return true;
   }
 
+  /// `string` lies in the text, between its quotes.
   bool add_string(std::string_view string) {
-    const std::uint32_t begin = next_token();
-    const auto end = static_cast<std::uint32_t>(stream_.Tell());
+    const auto begin = static_cast<std::uint32_t>(string.data() - document_->text.data());
     const auto size = static_cast<std::uint32_t>(string.size());
-    push(json_kind::string, begin, end);
-    json_node& node = last();
-    if (end - begin - 2 == size) {  // every escape is longer than what it stands for
-      node.form = json_form::in_text;
-      node.value.string = {begin + 1, size};
+    json_node& node = push(json_kind::string, begin - 1, begin + size + 1);
+    node.form = json_form::in_text;
+    node.value.string = {begin, size};
+    std::string& unescaped = document_->unescaped;
+    if (unescaped.size() == unescaped_) return true;
+    unescaped.pop_back();  // the NUL that ends each
+    const std::string_view meant = std::string_view(unescaped).substr(unescaped_);
+    if (meant.size() == size) {  // every escape is longer than what it stands for
+      unescaped.resize(unescaped_);
       return true;
     }
     // RapidJSON 1.1 refuses a lone high surrogate and lets a lone low one pass, as bytes that are not UTF-8.
-    for (std::size_t i = 0; i + 1 < string.size(); ++i) {
-      if (static_cast<unsigned char>(string[i]) == 0xED && static_cast<unsigned char>(string[i + 1]) >= 0xA0) {
-        return refuse(errc::invalid_json, begin, "string with half a surrogate pair");
+    for (std::size_t i = 0; i + 1 < meant.size(); ++i) {
+      if (static_cast<unsigned char>(meant[i]) == 0xED && static_cast<unsigned char>(meant[i + 1]) >= 0xA0) {
+        return refuse(errc::invalid_json, begin - 1, "string with half a surrogate pair");
       }
     }
     node.form = json_form::unescaped;
-    node.value.string = {static_cast<std::uint32_t>(document_->unescaped.size()), size};
-    document_->unescaped.append(string);
+    node.value.string = {unescaped_, static_cast<std::uint32_t>(meant.size())};
+    unescaped_ = static_cast<std::uint32_t>(unescaped.size());
     return true;
   }
 
   bool open(json_kind kind) {
-    if (open_.size() >= limits_.depth) return refuse(errc::json_too_deep, next_token(), "nested too deep");
-    open_.push_back(static_cast<std::uint32_t>(document_->nodes.size()));
-    return add(kind, 1);
+    if (depth_ >= limits_.depth) return refuse(errc::json_too_deep, next_token(), "nested too deep");
+    if (!add(kind, 1)) return false;
+    last().next = inside_;  // until it is closed
+    inside_ = nodes_ - 1;
+    ++depth_;
+    return true;
   }
 
   void close(std::uint32_t count) {
-    json_node& node = document_->nodes[open_.back()];
-    open_.pop_back();
+    json_node& node = document_->nodes[inside_];
+    inside_ = node.next;
+    --depth_;
     node.end = next_token() + 1;
-    node.next = static_cast<std::uint32_t>(document_->nodes.size());
+    node.next = nodes_;
     node.value.count = count;
     after_ = node.end;
   }
@@ -218,18 +295,18 @@ class json_builder {
   bool names_differ(std::uint32_t object) {
     const json_document& document = *document_;
     const auto name_at = [&](std::uint32_t node) { return document.string_of(document.nodes[node]); };
-    names_.clear();
-    for (std::uint32_t at = object + 1; at != document.nodes[object].next; at = document.nodes[at + 1].next) {
-      names_.push_back(at);
-    }
-    if (names_.size() <= 12) {
-      for (std::size_t i = 1; i < names_.size(); ++i) {
-        for (std::size_t j = 0; j < i; ++j) {
-          if (name_at(names_[i]) == name_at(names_[j])) return refuse_name(names_[i]);
+    const auto after = [&](std::uint32_t name) { return document.nodes[name + 1].next; };
+    const std::uint32_t first = object + 1, end = document.nodes[object].next;
+    if (document.nodes[object].value.count <= 12) {
+      for (std::uint32_t name = first; name != end; name = after(name)) {
+        for (std::uint32_t other = first; other != name; other = after(other)) {
+          if (name_at(name) == name_at(other)) return refuse_name(name);
         }
       }
       return true;
     }
+    names_.clear();
+    for (std::uint32_t name = first; name != end; name = after(name)) names_.push_back(name);
     std::sort(names_.begin(), names_.end(), [&](std::uint32_t a, std::uint32_t b) {
       const int order = name_at(a).compare(name_at(b));
       return order != 0 ? order < 0 : a < b;
@@ -274,11 +351,13 @@ class json_builder {
   }
 
   json_limits limits_;
-  std::shared_ptr<json_document> document_ = std::make_shared<json_document>();
-  json_stream stream_;
-  std::vector<std::uint32_t> open_;   ///< the arrays and objects that we are in
+  std::shared_ptr<json_document> document_;
+  std::size_t depth_ = 0;             ///< of arrays and objects within each other
+  std::uint32_t inside_ = 0;          ///< the innermost of them
   std::vector<std::uint32_t> names_;  ///< kept for its memory
   std::uint32_t after_ = 0;           ///< the end of the last token
+  std::uint32_t nodes_ = 0;           ///< how many the document has
+  std::uint32_t unescaped_ = 0;       ///< how much of the document's `unescaped` is in use
   std::size_t values_ = 0;
   errc code_{};
   std::size_t refused_at_ = 0;

@@ -6,11 +6,14 @@
 
 #include <rapidjson/writer.h>
 
-#include <cmath>
+#include <algorithm>
+#include <array>
+#include <charconv>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -21,32 +24,41 @@ namespace detail {
 /// What a string needs before it is a JSON string.
 enum class string_kind { plain, escapes, not_utf8 };
 
-[[nodiscard]] inline string_kind kind_of_string(std::string_view text) noexcept {
+/// Whether one of eight bytes is a control, a quote, a backslash or part of a longer character.
+[[nodiscard]] constexpr bool has_special(std::uint64_t word) noexcept {
   constexpr std::uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
-  const auto zero = [](std::uint64_t word) { return (word - ones) & ~word; };  // a top bit tells where there is one
+  const auto zero = [](std::uint64_t bytes) { return (bytes - ones) & ~bytes; };  // a top bit tells where there is one
+  const std::uint64_t control = (word - ones * 0x20) & ~word;
+  const std::uint64_t special = zero(word ^ (ones * '"')) | zero(word ^ (ones * '\\'));
+  return ((control | word | special) & tops) != 0;
+}
+
+/// The first bytes of `text`, at most eight; letters in place of those that it does not have.
+[[nodiscard]] inline std::uint64_t word_of(std::string_view text) noexcept {
+  std::uint64_t word = 0x7878787878787878;
+  if (text.size() >= sizeof(word)) {
+    std::memcpy(&word, text.data(), sizeof(word));
+  } else if (text.size() >= 4) {  // its two ends, which overlap
+    std::memcpy(&word, text.data(), 4);
+    std::memcpy(reinterpret_cast<char*>(&word) + 4, text.data() + text.size() - 4, 4);
+  } else {
+    for (std::size_t i = 0; i < text.size(); ++i) std::memcpy(reinterpret_cast<char*>(&word) + i, &text[i], 1);
+  }
+  return word;
+}
+
+[[nodiscard]] inline string_kind kind_of_string(std::string_view text) noexcept {
   string_kind kind = string_kind::plain;
-  std::size_t i = 0;
-  while (i < text.size()) {
-    // Eight bytes at a time while none is a control, a quote, a backslash or part of a longer character.
-    if (text.size() - i >= sizeof(std::uint64_t)) {
-      std::uint64_t word;
-      std::memcpy(&word, text.data() + i, sizeof(word));
-      const std::uint64_t control = (word - ones * 0x20) & ~word;
-      const std::uint64_t special = zero(word ^ (ones * '"')) | zero(word ^ (ones * '\\'));
-      if (((control | word | special) & tops) == 0) {
-        i += sizeof(word);
-        continue;
-      }
-    }
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < 0x80) {
-      if (byte < 0x20 || byte == '"' || byte == '\\') kind = string_kind::escapes;
-      ++i;
+  while (!text.empty()) {
+    if (!has_special(word_of(text))) {
+      text.remove_prefix(std::min(text.size(), sizeof(std::uint64_t)));
       continue;
     }
-    const std::size_t size = utf8_sequence(text.substr(i));
+    const std::size_t size = utf8_sequence(text);
     if (size == 0) return string_kind::not_utf8;
-    i += size;
+    const auto byte = static_cast<unsigned char>(text.front());
+    if (byte < 0x20 || byte == '"' || byte == '\\') kind = string_kind::escapes;
+    text.remove_prefix(size);
   }
   return kind;
 }
@@ -72,16 +84,28 @@ struct string_stream {
   void Flush() {}
 };
 
-/// The parts of RapidJSON's writer that write one number. Its own levels are not used, because they cost an allocation
+/// The part of RapidJSON's writer that writes a double. Its own levels are not used, because they cost an allocation
 /// for every text and end the process when an object is closed as an array; nor its strings, because it copies byte by
 /// byte and reads past the end of a view that ends inside a character.
-class number_writer : rapidjson::Writer<string_stream> {
+class double_writer : rapidjson::Writer<string_stream> {
  public:
-  explicit number_writer(string_stream& stream) : Writer(stream) {}
-  void integer(std::int64_t value) { WriteInt64(value); }
-  void integer(std::uint64_t value) { WriteUint64(value); }
-  void real(double value) { WriteDouble(value); }
+  explicit double_writer(string_stream& stream) : Writer(stream) {}
+  void write(double value) { WriteDouble(value); }
 };
+
+/// Appends a finite number.
+inline void append_number(std::string& out, double value) {
+  string_stream stream{out};
+  double_writer(stream).write(value);
+}
+
+/// Appends an integer.
+template <std::integral Integer>
+void append_number(std::string& out, Integer value) {
+  std::array<char, 24> digits;
+  const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  out.append(digits.data(), static_cast<std::size_t>(end - digits.data()));
+}
 
 /// Appends `text` with its quotes, backslashes and controls escaped, in runs of what needs no escape.
 inline void append_escaped(std::string& out, std::string_view text) {
@@ -108,6 +132,27 @@ inline void append_escaped(std::string& out, std::string_view text) {
   out.append(text, begin);
 }
 
+/// Appends `text`, which is UTF-8, as a string.
+inline void append_string(std::string& out, std::string_view text, string_kind kind) {
+  out.push_back('"');
+  if (kind == string_kind::plain) {
+    out.append(text);
+  } else {
+    append_escaped(out, text);
+  }
+  out.push_back('"');
+}
+
+/// Appends `text` as a string in which each byte that is not UTF-8 is U+FFFD.
+inline void append_replaced(std::string& out, std::string_view text) {
+  const string_kind kind = kind_of_string(text);
+  if (kind == string_kind::not_utf8) {
+    append_string(out, utf8_or_replaced(text), string_kind::escapes);
+  } else {
+    append_string(out, text, kind);
+  }
+}
+
 }  // namespace detail
 
 /// An integer that is a number: no bool, no character.
@@ -125,7 +170,7 @@ concept json_integer = std::integral<T> && sizeof(T) <= 8 && !std::same_as<T, bo
 class json_writer {
  public:
   /// Appends to `out`, which must outlive the writer and is not to be changed by others meanwhile.
-  explicit json_writer(std::string& out) : stream_{out}, number_(stream_) {}
+  explicit json_writer(std::string& out) noexcept : text_(out) {}
   json_writer(const json_writer&) = delete;
   json_writer& operator=(const json_writer&) = delete;
 
@@ -137,9 +182,10 @@ class json_writer {
   /// The name of the member whose value comes next.
   void key(std::string_view name) {
     if (!ok_ || !in_object() || after_key_) return refuse();
-    if (!first_) stream_.Put(',');
+    if (!first_) text_.push_back(',');
     first_ = false;
-    string(name, "\":");
+    string(name);
+    text_.push_back(':');
     after_key_ = true;
   }
 
@@ -148,18 +194,16 @@ class json_writer {
 
   template <json_integer Integer>
   void value(Integer value) {
-    if (!before_value()) return;
-    if constexpr (std::signed_integral<Integer>) {
-      number_.integer(std::int64_t{value});
-    } else {
-      number_.integer(std::uint64_t{value});
-    }
+    if (before_value()) detail::append_number(text_, value);
   }
 
   /// The shortest text, or nearly so, that reads back as the same double.
   void value(std::floating_point auto value) {
-    if (!std::isfinite(static_cast<double>(value))) return refuse();
-    if (before_value()) number_.real(static_cast<double>(value));
+    const auto number = static_cast<double>(value);
+    const bool is_finite =
+        number >= std::numeric_limits<double>::lowest() && number <= std::numeric_limits<double>::max();
+    if (!is_finite) return refuse();
+    if (before_value()) detail::append_number(text_, number);
   }
 
   void value(std::string_view value) {
@@ -172,12 +216,7 @@ class json_writer {
 
   /// A string in which each byte that is not UTF-8 becomes U+FFFD: for texts that are for people.
   void replaced_value(std::string_view value) {
-    if (!before_value()) return;
-    if (detail::kind_of_string(value) == detail::string_kind::not_utf8) {
-      string(detail::utf8_or_replaced(value));
-    } else {
-      string(value);
-    }
+    if (before_value()) detail::append_replaced(text_, value);
   }
 
   /// A whole JSON value that is finished already. The caller vouches for it; only an empty one is refused.
@@ -200,19 +239,19 @@ class json_writer {
   bool before_value() {
     if (in_object() ? !after_key_ : depth_ == 0 && !first_) ok_ = false;
     if (!ok_) return false;
-    if (!after_key_ && !first_) stream_.Put(',');
+    if (!after_key_ && !first_) text_.push_back(',');
     first_ = after_key_ = false;
     return true;
   }
 
   void literal(std::string_view text) {
-    if (before_value()) stream_.text.append(text);
+    if (before_value()) text_.append(text);
   }
 
   void begin(char bracket, bool object) {
     if (depth_ == 64) return refuse();
     if (!before_value()) return;
-    stream_.Put(bracket);
+    text_.push_back(bracket);
     objects_ = (objects_ << 1) | (object ? 1U : 0U);
     ++depth_;
     first_ = true;
@@ -220,27 +259,19 @@ class json_writer {
 
   void end(char bracket, bool object) {
     if (!ok_ || depth_ == 0 || after_key_ || in_object() != object) return refuse();
-    stream_.Put(bracket);
+    text_.push_back(bracket);
     objects_ >>= 1;
     --depth_;
     first_ = false;
   }
 
-  // `end`: the closing quote, and what stands behind it.
-  void string(std::string_view value, std::string_view end = "\"") {
+  void string(std::string_view value) {
     const detail::string_kind kind = detail::kind_of_string(value);
     if (kind == detail::string_kind::not_utf8) return refuse();
-    stream_.Put('"');
-    if (kind == detail::string_kind::plain) {
-      stream_.text.append(value);
-    } else {
-      detail::append_escaped(stream_.text, value);
-    }
-    stream_.text.append(end);
+    detail::append_string(text_, value, kind);
   }
 
-  detail::string_stream stream_;
-  detail::number_writer number_;
+  std::string& text_;
   std::uint64_t objects_ = 0;  ///< one bit for each level, the innermost lowest: object or array
   unsigned depth_ = 0;
   bool first_ = true;  ///< nothing stands yet where we are

@@ -6,6 +6,7 @@
 #include <hotline/session/session.hpp>
 #include <hotline/types.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <utility>
@@ -15,7 +16,7 @@ namespace hotline::detail {
 /// One project's pace, as seen from one loop.
 class pace_meter {
  public:
-  explicit pace_meter(pace_marks marks) : marks_(marks) {}
+  explicit pace_meter(pace_marks marks) : marks_(marks) { marks_.caught_up = std::min(marks.caught_up, marks.behind); }
 
   [[nodiscard]] pace now() const noexcept { return pace_; }
 
@@ -30,11 +31,14 @@ class pace_meter {
         std::optional<steady_time>& since = s->place.late_since;
         if (!since && s->cursor < behind) since = at;
         if (since && s->cursor >= caught_up) since.reset();
-        wait = wait || (since && at - *since < marks_.patience);
+        wait = wait || (since && at < later(*since, marks_.patience));
       }
     }
     return change(wait ? pace::behind : pace::caught_up);
   }
+
+  /// Whoever was to be told of the last change could not be.
+  void take_back() noexcept { pace_ = pace_ == pace::behind ? pace::caught_up : pace::behind; }
 
   /// Nobody listens.
   [[nodiscard]] std::optional<pace> measure_nobody() { return change(pace::caught_up); }

@@ -4,6 +4,7 @@
 #include <hotline/concepts.hpp>
 #include <hotline/log/rendition.hpp>
 #include <hotline/options.hpp>
+#include <hotline/room/room_output.hpp>
 #include <hotline/room/spans.hpp>
 #include <hotline/session/filter.hpp>
 #include <hotline/session/session.hpp>
@@ -14,38 +15,11 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
-#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 namespace hotline::detail {
-
-/// What a room needs of the world. None of it may call back into the room.
-class room_output {
- public:
-  /// Hands bytes to the session's socket; how many were taken. Less than all: `room::resume` once more can be.
-  virtual std::size_t write(session&, std::span<const std::string_view> bytes) = 0;
-  /// The session fell off the log's old end. False: it is to be closed for that, after this turn, and gets no more.
-  virtual bool allows_gap(session&) = 0;
-  /// A `gap` message for the session's lane.
-  virtual std::string gap_message(sequence from, sequence to) = 0;
-  /// For sessions that take it. Not null while there is one.
-  virtual message_compression* compression() noexcept = 0;
-
- protected:
-  ~room_output() = default;
-};
-
-/// Sends what waits in the session's lane. False when bytes remain: then the session waits for its socket.
-[[nodiscard]] inline bool send_lane(session& s, room_output& output) {
-  const std::string_view pending = s.lane.pending();
-  const std::size_t taken = output.write(s, {&pending, 1});
-  s.blocked = taken != pending.size();
-  s.lane.consume(taken);
-  return !s.blocked;
-}
 
 /// The sessions of one room that get the same bytes.
 struct room_group {
@@ -61,6 +35,9 @@ struct room_group {
 /// All who are *current* stand at the same place in the log, `flushed()`, and a flush takes them all to its end with
 /// one write each. Whose socket takes less, or whose lane is not empty, goes on alone from its own cursor until it
 /// has caught up. Nothing is queued for anybody.
+///
+/// When memory is short nobody loses or hears twice: what throws has changed nothing but that some lag, and is to be tried
+/// again. Leaving, and what moves sessions between the lists, needs none.
 template <event_stream Stream>
 class room {
  public:
@@ -92,9 +69,10 @@ class room {
 
  private:
   void join_after(session& s, const filter& wanted, sequence after) {
+    room_group& group = prepare(s, wanted);
     s.cursor = after;
     ++members_;
-    enter(s, wanted);
+    enter(s, group);
   }
 
  public:
@@ -108,13 +86,15 @@ class room {
   /// Holds for everything after the session's cursor, so nothing is heard twice or missed between two filters.
   void set_filter(session& s, const filter& wanted) {
     if (s.place.group->wanted == wanted) return;
+    room_group& group = prepare(s, wanted);
     s.told_at = position(s);  // the answer says it
     exit(s);
-    enter(s, wanted);
+    enter(s, group);
   }
 
   /// Takes everybody who is current to the log's end.
   void flush() {
+    const cleanup at_end(*this);
     for (;;) {
       const auto [oldest, end] = stream_->bounds();
       if (end == flushed_) return;
@@ -122,18 +102,19 @@ class room {
       stream_->read(flushed_, end, flush_bytes, batch_);
       if (batch_.entries.empty() || batch_.entries.front().seq != flushed_ + 1) {
         // More was appended in one turn than the log holds. Each goes on by itself, and is told of the gap.
-        for_each_group([&](room_group& group) {
-          while (!group.current.empty()) {
-            session& s = *group.current.back();
-            lag(s);
-            make_busy(s);
-          }
-        });
+        for_each_group([&](room_group& group) { scatter(group); });
         flushed_ = end;
         release_batch();
         continue;
       }
-      for_each_group([&](room_group& group) { flush_group(group); });
+      for_each_group([&](room_group& group) {
+        try {
+          flush_group(group);
+        } catch (...) {
+          // Nobody of it was sent anything. The other groups are not held up by it.
+          scatter(group);
+        }
+      });
       flushed_ = batch_.entries.back().seq;
       release_batch();
     }
@@ -145,15 +126,20 @@ class room {
     if (s.blocked) return;
     if (!s.lane.empty() && !write_lane(s)) return;
     if (s.place.group == nullptr || s.place.current) return;
-    catch_up(s);
+    const cleanup at_end(*this);
+    try {
+      catch_up(s);
+    } catch (...) {
+      make_busy(s);
+    }
   }
 
   /// Goes on with sessions that lag, but not for their socket's sake. Whether some remain: then ask again next turn.
   bool resume_busy() {
-    std::vector<session*> turn;
-    turn.swap(busy_);
-    for (session* const s : turn) s->place.busy = false;
-    for (session* const s : turn) resume(*s);
+    turn_.swap(busy_);
+    for (session* const s : turn_) s->place.busy = false;
+    for (session* const s : turn_) resume(*s);
+    turn_.clear();
     return !busy_.empty();
   }
 
@@ -183,12 +169,28 @@ class room {
     for (auto& [wanted, group] : compressed_) f(*group);
   }
 
-  void enter(session& s, const filter& wanted) {
+  // The group of that filter, and all the memory that one more in it can need.
+  [[nodiscard]] room_group& prepare(const session& s, const filter& wanted) {
+    for (auto* const list : {&lagging_, &busy_, &turn_}) reserve(*list, members_ + 1);
     group_map& groups = s.takes_deflate ? compressed_ : plain_;
     auto found = groups.find(wanted);
     if (found == groups.end())
       found = groups.emplace(wanted, std::make_unique<room_group>(room_group{wanted, s.takes_deflate})).first;
     room_group& group = *found->second;
+    try {
+      reserve(group.current, group.members + 1);
+    } catch (...) {
+      if (group.members == 0) groups.erase(found);
+      throw;
+    }
+    return group;
+  }
+
+  static void reserve(std::vector<session*>& list, std::size_t size) {
+    if (list.capacity() < size) list.reserve(std::max(size, 2 * list.capacity()));
+  }
+
+  void enter(session& s, room_group& group) noexcept {
     ++group.members;
     s.place.group = &group;
     start_lagging(s);
@@ -198,7 +200,7 @@ class room {
       make_busy(s);
   }
 
-  void exit(session& s) {
+  void exit(session& s) noexcept {
     if (s.place.current) lag(s);
     stop_lagging(s);
     if (s.place.busy) {
@@ -239,6 +241,15 @@ class room {
     s.place.current = false;
     s.cursor = flushed_;
     start_lagging(s);
+  }
+
+  // All of a group go on by themselves.
+  void scatter(room_group& group) noexcept {
+    while (!group.current.empty()) {
+      session& s = *group.current.back();
+      lag(s);
+      make_busy(s);
+    }
   }
 
   void start_lagging(session& s) {
@@ -289,7 +300,11 @@ class room {
       if (taken == 0) return;
       s.cursor = entry.seq;
       if (taken < entry.frame.size()) {
-        s.lane.start_with(entry.frame.substr(taken));
+        try {
+          s.lane.start_with(entry.frame.substr(taken));
+        } catch (...) {
+          output_.give_up(s);  // half a frame is out, and nothing could follow it
+        }
         return;
       }
       taken -= entry.frame.size();
@@ -339,6 +354,14 @@ class room {
     return bytes;
   }
 
+  struct cleanup {
+    explicit cleanup(room& r) noexcept : of(r) {}
+    cleanup(const cleanup&) = delete;
+    cleanup& operator=(const cleanup&) = delete;
+    ~cleanup() { of.release_batch(); }
+    room& of;
+  };
+
   // What the log evicts should go, not wait here for the next turn.
   void release_batch() {
     for (log_batch* const batch : {&batch_, &rendered_}) {
@@ -355,6 +378,7 @@ class room {
   group_map compressed_;
   std::vector<session*> lagging_;  // all who are not current
   std::vector<session*> busy_;     // of those, who does not wait for its socket
+  std::vector<session*> turn_;     // those who had been busy, while they are gone on with
   log_batch batch_;
   log_batch rendered_;  // the same for who takes it compressed; empty until one does
   span_list spans_;

@@ -2,6 +2,7 @@
 
 #include <hotline/types.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <concepts>
 #include <functional>
@@ -68,11 +69,8 @@ namespace detail {
 
 /// When it will be `until` on the clock that never jumps; the maximum for never.
 [[nodiscard]] inline steady_time deadline_of(std::optional<wall_time> until, wall_time wall, steady_time now) noexcept {
-  using std::chrono::milliseconds;
   if (!until) return steady_time::max();
-  if (*until <= wall) return now;
-  const auto left = std::chrono::duration_cast<milliseconds>(*until - wall);
-  return left < std::chrono::duration_cast<milliseconds>(steady_time::max() - now) ? now + left : steady_time::max();
+  return later(now, std::chrono::duration_cast<std::chrono::milliseconds>(*until - std::min(wall, *until)));
 }
 
 template <class F, class... Args>

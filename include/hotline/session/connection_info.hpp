@@ -25,7 +25,7 @@ struct connection_info {
 
   /// Whether the client was heard within the heartbeat's timeout.
   [[nodiscard]] bool is_healthy(steady_time now) const noexcept {
-    return timeout == std::chrono::milliseconds::zero() || now - last_heard < timeout;
+    return timeout == std::chrono::milliseconds::zero() || now < detail::later(last_heard, timeout);
   }
 };
 
@@ -33,7 +33,8 @@ struct connection_info {
 struct disconnection {
   close_code code = close_code::abnormal;  ///< the one that we or the client closed with; `abnormal`: neither did
   std::string_view reason;
-  bool may_resume = false;  ///< the session waits for its client: `on_resumed` or `on_session_expired` will tell
+  /// The session waits for its client, or goes on over a newer socket: `on_resumed` or `on_session_expired` will tell.
+  bool may_resume = false;
 };
 
 }  // namespace hotline

@@ -32,9 +32,9 @@ class control_lane {
   /// The rest of a frame that the socket took a part of, or an HTTP response: bytes that count towards no limit here,
   /// their own bounds them. The lane must be empty.
   void start_with(std::string_view bytes) {
+    bytes_.assign(bytes);
     sent_ = 0;
     torn_ = bytes.size();
-    bytes_.assign(bytes);
   }
 
   /// Frames that waited in another lane, in their order behind what is here.

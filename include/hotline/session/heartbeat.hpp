@@ -27,9 +27,9 @@ class interval_heartbeat {
 
  protected:
   [[nodiscard]] heartbeat_action ask(const heartbeat_query& q, std::chrono::milliseconds interval) const noexcept {
-    if (q.now - q.last_heard >= timeout_) return heartbeat_action::drop;
+    if (detail::have_passed(timeout_, q.last_heard, q.now)) return heartbeat_action::drop;
     const steady_time since = q.last_heard < q.last_ping ? q.last_ping : q.last_heard;
-    return q.now - since >= interval ? heartbeat_action::ping : heartbeat_action::nothing;
+    return detail::have_passed(interval, since, q.now) ? heartbeat_action::ping : heartbeat_action::nothing;
   }
 
  private:

@@ -2,6 +2,7 @@
 // Inbound, at the upgrade: where a client wants to go on, and whether it can. No I/O here.
 
 #include <hotline/concepts.hpp>
+#include <hotline/metrics.hpp>
 #include <hotline/types.hpp>
 #include <hotline/wire/digest.hpp>
 #include <hotline/wire/http.hpp>
@@ -15,18 +16,9 @@
 
 namespace hotline::detail {
 
-/// Why a session is not resumed; what `connected.reason` says.
-enum class resume_refusal : std::uint8_t { none, unknown_token, expired, epoch_changed, evicted };
-
-[[nodiscard]] constexpr std::string_view to_string(resume_refusal why) noexcept {
-  switch (why) {
-    case resume_refusal::none: return "";
-    case resume_refusal::unknown_token: return "unknown_token";
-    case resume_refusal::expired: return "expired";
-    case resume_refusal::epoch_changed: return "epoch_changed";
-    case resume_refusal::evicted: return "evicted";
-  }
-  return "";
+/// Why a session is not resumed, as `connected.reason` says it; empty when it is.
+[[nodiscard]] constexpr std::string_view reason_of(resume_outcome outcome) noexcept {
+  return outcome == resume_outcome::resumed ? std::string_view() : metric_name(outcome);
 }
 
 /// `?resume=TOKEN&epoch=E&after=SEQ`, and `&on_gap=continue` from a client that would rather miss events than its
@@ -68,12 +60,12 @@ struct entry_request {
 }
 
 /// Whether what comes after `after` is all there. By numbers alone: a client that heard nothing yet can go on as well.
-[[nodiscard]] inline resume_refusal check_position(const resume_request& asked, std::string_view epoch,
+[[nodiscard]] inline resume_outcome check_position(const resume_request& asked, std::string_view epoch,
                                                    log_bounds log) {
   // Who is ahead of the log knows another one.
-  if (asked.epoch != epoch || asked.after > log.end) return resume_refusal::epoch_changed;
-  if (asked.after + 1 < log.oldest && !asked.continue_on_gap) return resume_refusal::evicted;
-  return resume_refusal::none;
+  if (asked.epoch != epoch || asked.after > log.end) return resume_outcome::epoch_changed;
+  if (asked.after + 1 < log.oldest && !asked.continue_on_gap) return resume_outcome::evicted;
+  return resume_outcome::resumed;
 }
 
 /// The right to a session, good once: its number, and a secret of which the server keeps only the digest.

@@ -2,8 +2,10 @@
 // Inbound 3/6: one client's life. Decides; time is an argument; no I/O here.
 
 #include <hotline/concepts.hpp>
+#include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
 #include <hotline/session/control_lane.hpp>
+#include <hotline/session/rate_meter.hpp>
 #include <hotline/types.hpp>
 #include <hotline/wire/close.hpp>
 #include <hotline/wire/decoder.hpp>
@@ -37,11 +39,11 @@ struct room_place {
 
 /// One client, from its first byte to its last.
 ///
-///     head --request--> [waiting] --(upgrade)--> open --close()/peer's close--> closing --> finished
-///       \------------------\--refused, or answered as plain HTTP--> responding -------------> finished
+///     head --request--> asked --> [waiting] --(upgrade)--> open --close()/peer's close--> closing --> finished
+///       \----------------\-----------\--refused, or answered as plain HTTP--> responding -------------> finished
 class session {
  public:
-  enum class phase : std::uint8_t { head, waiting, responding, open, closing, finished };
+  enum class phase : std::uint8_t { head, asked, waiting, responding, open, closing, finished };
 
   /// What the bytes came to.
   enum class inbound : std::uint8_t {
@@ -59,6 +61,8 @@ class session {
     int status = 0;
     close_code code = close_code::normal;
     std::string_view reason{};
+    /// Which limit the peer went over: a failure's, or that of a message that is not to be run for it.
+    std::optional<limit> over{};
   };
 
   /// What the passing of time came to.
@@ -96,12 +100,16 @@ class session {
     if (!bytes.empty()) last_heard_.store(now, std::memory_order_relaxed);
     if (phase_ == phase::head) return receive_head(bytes);
     if (phase_ == phase::open || phase_ == phase::closing)
-      return receive_frames(bytes, decoders, takes_deflate ? compression : nullptr);
+      return receive_frames(bytes, now, decoders, takes_deflate ? compression : nullptr);
     bytes = {};
     return {};
   }
 
-  [[nodiscard]] http_request take_request() { return head_->take_request(); }
+  /// Its answer is being made from here on.
+  [[nodiscard]] http_request take_request() {
+    phase_ = phase::asked;
+    return head_->take_request();
+  }
 
   /// The host takes its time to say whether the client may come in. Until then nothing is read.
   void wait() noexcept {
@@ -141,7 +149,7 @@ class session {
 
   /// Whether it is time to look where the client stands: at most once in `position_interval`.
   [[nodiscard]] bool position_is_due(steady_time now) noexcept {
-    if (phase_ != phase::open || now - last_position_ < options_.position_interval) return false;
+    if (phase_ != phase::open || !have_passed(options_.position_interval, last_position_, now)) return false;
     last_position_ = now;
     return options_.position_interval.count() > 0;
   }
@@ -177,12 +185,15 @@ class session {
   template <heartbeat_policy Policy>
   [[nodiscard]] due tick(steady_time now, const Policy& policy) {
     switch (phase_) {
-      case phase::head: return now - connected_at_ >= options_.handshake.timeout ? due::head_timeout : due::nothing;
+      case phase::head:
+        return have_passed(options_.handshake.timeout, connected_at_, now) ? due::head_timeout : due::nothing;
+      case phase::asked:
       case phase::waiting:
-        return now - connected_at_ >= options_.handshake.timeout ? due::admission_timeout : due::nothing;
+        return have_passed(options_.handshake.timeout, connected_at_, now) ? due::admission_timeout : due::nothing;
       case phase::responding:
       case phase::closing:
-      case phase::finished: return now - close_started_ >= options_.close_timeout ? due::close_timeout : due::nothing;
+      case phase::finished:
+        return have_passed(options_.close_timeout, close_started_, now) ? due::close_timeout : due::nothing;
       case phase::open: break;
     }
     switch (policy(heartbeat_query{now, last_heard(), last_ping_, salt_})) {
@@ -217,7 +228,7 @@ class session {
     return {.what = inbound::refused, .status = head_->status()};
   }
 
-  [[nodiscard]] received receive_frames(std::span<char>& bytes, decoder_pool& decoders,
+  [[nodiscard]] received receive_frames(std::span<char>& bytes, steady_time now, decoder_pool& decoders,
                                         message_compression* compression) {
     for (;;) {
       if (bytes.empty() || !answer_expected_) {
@@ -231,30 +242,59 @@ class session {
       bytes = bytes.subspan(step.consumed);
       const bool listening = phase_ == phase::open;
       switch (step.event) {
-        case decode_event::need_more:
-        case decode_event::pong: break;
+        case decode_event::need_more: break;
+        case decode_event::pong:
         case decode_event::ping:
-          if (listening && !lane.append(opcode::pong, step.payload, options_.session.control_lane_bytes))
-            return {.what = inbound::failed, .code = close_code::too_slow, .reason = "answers are not read"};
+          if (!listening) break;
+          if (!takes_control_frame(now))
+            return {.what = inbound::failed,
+                    .code = close_code::too_many_messages,
+                    .reason = "too many pings or pongs",
+                    .over = limit::control_rate};
+          if (step.event == decode_event::ping &&
+              !lane.append(opcode::pong, step.payload, options_.session.control_lane_bytes))
+            return {.what = inbound::failed,
+                    .code = close_code::too_slow,
+                    .reason = "answers are not read",
+                    .over = limit::control_lane_bytes};
           break;
         case decode_event::text:
-          if (listening) return {.what = inbound::message, .text = step.payload};
+          if (listening) return receive_message(step.payload, now);
           break;
         case decode_event::binary:
           if (listening)
             return {.what = inbound::failed, .code = close_code::unsupported_data, .reason = "text messages only"};
           break;
-        case decode_event::failed: return fail(step.why, listening);
+        case decode_event::failed: return fail(step.why, listening, step.over);
         case decode_event::close: return receive_close(step.payload, listening);
       }
     }
   }
 
-  [[nodiscard]] received fail(close_code why, bool listening) {
+  [[nodiscard]] bool takes_control_frame(steady_time now) noexcept {
+    const session_limits& limits = options_.session;
+    return control_frames_.take(now, limits.control_frames_per_second, limits.control_frame_burst) ==
+           rate_meter::verdict::within;
+  }
+
+  [[nodiscard]] received receive_message(std::string_view text, steady_time now) noexcept {
+    received got{.what = inbound::message, .text = text};
+    const session_limits& limits = options_.session;
+    switch (messages_.take(now, limits.messages_per_second, limits.message_burst)) {
+      case rate_meter::verdict::within: return got;
+      case rate_meter::verdict::over: break;
+      case rate_meter::verdict::far_over:
+        got = {.what = inbound::failed, .code = close_code::too_many_messages, .reason = "too many messages"};
+    }
+    got.over = limit::message_rate;
+    return got;
+  }
+
+  [[nodiscard]] received fail(close_code why, bool listening, std::optional<limit> over = {}) {
     answer_expected_ = false;
     decoder_.reset();
     if (!listening) return {.what = inbound::peer_closed, .code = why};
-    return {.what = inbound::failed, .code = why, .reason = to_string(why)};
+    return {.what = inbound::failed, .code = why, .reason = to_string(why), .over = over};
   }
 
   [[nodiscard]] received receive_close(std::string_view payload, bool listening) {
@@ -277,6 +317,8 @@ class session {
   steady_time last_ping_;
   steady_time last_position_;
   steady_time close_started_{};
+  rate_meter messages_;
+  rate_meter control_frames_;
   std::uint64_t salt_;
   phase phase_ = phase::head;
   bool answer_expected_ = true;  // false: what the peer still sends says nothing to us

@@ -4,6 +4,7 @@
 
 #include <asio/basic_stream_socket.hpp>
 #include <asio/buffer.hpp>
+#include <asio/error.hpp>
 #include <asio/generic/stream_protocol.hpp>
 #include <asio/ip/address_v4.hpp>
 #include <asio/ip/address_v6.hpp>
@@ -13,10 +14,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <new>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <netinet/in.h>
@@ -76,6 +79,23 @@ struct operation_allocator {
 
   operation_room* room;
 };
+
+/// A handler whose pending operation has a room of its own: to wait again takes no memory, and cannot fail for it.
+template <class Function>
+struct in_room {
+  using allocator_type = operation_allocator<void>;
+
+  [[nodiscard]] allocator_type get_allocator() const noexcept { return allocator_type(*room); }
+  template <class... Args>
+  void operator()(Args&&... args) {
+    f(std::forward<Args>(args)...);
+  }
+
+  operation_room* room;  // kept alive by what `f` holds
+  Function f;
+};
+template <class Function>
+in_room(operation_room*, Function) -> in_room<Function>;
 
 /// A peer's address in 20 bytes, so that it can be told after the socket is gone.
 class peer_address {
@@ -180,6 +200,12 @@ class asio_connection {
   asio_connection(std::shared_ptr<loop_type> loop, socket_type socket, detail::peer_address peer)
       : loop_(std::move(loop)), socket_(std::move(socket)), peer_(peer) {}
 
+  /// The peer's FIN is the end for us too: who sends no more will not answer a close frame either. The end is orderly
+  /// unless the peer has left something unread.
+  [[nodiscard]] std::error_code end_of_input(std::error_code failed) const noexcept {
+    return failed == asio::error::eof && (ended_ || !awaits_output_) ? std::error_code{} : failed;
+  }
+
   std::shared_ptr<loop_type> loop_;  // whoever holds a connection holds the loop; the loop lets go of all in stop()
   socket_type socket_;
   void* context_ = nullptr;
@@ -199,6 +225,7 @@ class asio_connection {
   bool ended_ = false;     // no more writes, what comes in is discarded
   bool fin_sent_ = false;  // once what was taken is out
   bool closing_ = false;   // the receiver hears no more than on_closed
+  bool untold_ = false;    // and that at the next tick: there was no memory to do it before
   detail::operation_room room_;
 };
 
@@ -248,6 +275,14 @@ class connection_list {
     (c.previous_ != nullptr ? c.previous_->next_ : first_) = c.next_;
     if (c.next_ != nullptr) c.next_->previous_ = c.previous_;
     c.previous_ = c.next_ = nullptr;
+  }
+
+  /// The first for which `holds(connection)`; null when there is none.
+  template <class Predicate>
+  [[nodiscard]] Connection* find(const Predicate& holds) const {
+    Connection* c = first_;
+    while (c != nullptr && !std::invoke(holds, *c)) c = c->next_;
+    return c;
   }
 
   /// `f` may remove the connection that it is given.

@@ -1,6 +1,8 @@
 // Inbound 1/6: connections become sockets. Nothing is read here.
 #pragma once
 
+#include <hotline/transport/asio_connection.hpp>
+#include <hotline/transport/asio_socket.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/unix_socket_file.hpp>
 
@@ -25,12 +27,17 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 namespace hotline::detail {
+
+template <class Executor>
+using asio_timer =
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
 /// A descriptor kept for the day when there are no more: closing it makes room to accept a connection and close it at
 /// once. Else the connection would stay in the kernel's queue, and the listener would be readable for ever.
@@ -66,6 +73,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
   /// Binds and listens. A failure leaves nothing behind.
   std::error_code open(const listen_options& options) {
     send_buffer_ = options.socket_send_buffer;
+    user_timeout_ = options.user_timeout;
     const std::error_code failed = options.unix_path.empty() ? bind_tcp(options) : bind_unix(options);
     if (failed) close();
     return failed;
@@ -90,6 +98,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
  private:
   static constexpr int accepts_per_turn = 64;
   static constexpr std::chrono::milliseconds pause_time{10};
+  static constexpr int turned_away_per_pause = 16;  // a storm of those who try again must not cost the others much
 
   std::error_code bind_tcp(const listen_options& options) {
     std::error_code failed;
@@ -141,9 +150,10 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
   }
 
   void await() {
-    acceptor_.async_wait(asio::socket_base::wait_read, [self = this->shared_from_this()](std::error_code) {
-      if (self->acceptor_.is_open()) self->accept_some();
-    });
+    acceptor_.async_wait(asio::socket_base::wait_read,
+                         in_room{&wait_room_, [self = this->shared_from_this()](std::error_code) {
+                                   if (self->acceptor_.is_open()) self->accept_some();
+                                 }});
   }
 
   void accept_some() {
@@ -184,12 +194,17 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
       return;
     }
     if (send_buffer_) socket.set_option(asio::socket_base::send_buffer_size(*send_buffer_), failed);
-    accepted_(std::move(socket), peer);
+    if (prepare_socket(socket, peer, user_timeout_)) return;
+    try {
+      accepted_(std::move(socket), peer);
+    } catch (...) {
+      // No memory for one more: its socket was closed.
+    }
   }
 
   void turn_away() noexcept {
     reserve_.release();
-    for (int i = 0; i < accepts_per_turn; ++i) {
+    for (int i = 0; i < turned_away_per_pause; ++i) {
       protocol::endpoint peer;
       const int descriptor = accept_one(peer);
       if (descriptor < 0) break;
@@ -200,21 +215,60 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
 
   void await_better_times() {
     pause_.expires_after(pause_time);
-    pause_.async_wait([self = this->shared_from_this()](std::error_code) {
-      if (!self->acceptor_.is_open()) return;
-      self->reserve_.acquire();
-      self->accept_some();
-    });
+    pause_.async_wait(in_room{&pause_room_, [self = this->shared_from_this()](std::error_code) {
+                                if (!self->acceptor_.is_open()) return;
+                                self->reserve_.acquire();
+                                self->accept_some();
+                              }});
   }
 
   asio::basic_socket_acceptor<protocol, Executor> acceptor_;
-  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> pause_;
+  asio_timer<Executor> pause_;
+  operation_room wait_room_, pause_room_;
   on_accept accepted_;
   unix_socket_file file_;
   reserve_descriptor reserve_;
   std::optional<int> send_buffer_;
+  std::chrono::milliseconds user_timeout_{};
   std::uint16_t port_ = 0;
   int family_ = 0;
+};
+
+/// All that one transport listens at.
+template <class Executor>
+class asio_listeners {
+ public:
+  /// All, or none.
+  std::error_code open(const Executor& executor, const std::vector<listen_options>& options) {
+    port_ = 0;
+    for (const listen_options& o : options) {
+      if (!o.listen) continue;
+      const auto listener = std::make_shared<asio_listener<Executor>>(executor);
+      if (const std::error_code failed = listener->open(o)) {
+        close();
+        return failed;
+      }
+      if (port_ == 0) port_ = listener->port();
+      open_.push_back(listener);
+    }
+    return {};
+  }
+
+  void start(const typename asio_listener<Executor>::on_accept& accepted) {
+    for (const auto& listener : open_) listener->start(accepted);
+  }
+
+  void close() noexcept {
+    for (const auto& listener : open_) listener->close();
+    open_.clear();
+  }
+
+  /// The first TCP port; 0 without one, and before `open`.
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+
+ private:
+  std::vector<std::shared_ptr<asio_listener<Executor>>> open_;
+  std::uint16_t port_ = 0;
 };
 
 }  // namespace hotline::detail

@@ -12,21 +12,19 @@
 #include <hotline/transport/listen_options.hpp>
 
 #include <asio/basic_stream_socket.hpp>
-#include <asio/basic_waitable_timer.hpp>
 #include <asio/buffer.hpp>
 #include <asio/error.hpp>
 #include <asio/generic/stream_protocol.hpp>
 #include <asio/post.hpp>
 #include <asio/socket_base.hpp>
-#include <asio/wait_traits.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -63,20 +61,17 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     std::size_t bytes = 1;
     for (const listen_options& o : options_) bytes = std::max(bytes, o.read_buffer_bytes);
     if (const std::error_code failed = layers.prepare(bytes)) return failed;
-    if (const std::error_code failed = open_listeners()) {
-      close_listeners();
-      return as_standard(failed);
-    }
+    if (const std::error_code failed = listeners_.open(*executor_, options_)) return as_standard(failed);
     receiver_ = &r;
     tick_.emplace(*executor_);
     tick_later();
-    for (const auto& listener : listeners_) listen(*listener);
+    listen();
     return {};
   }
 
   void stop_accepting() noexcept {
-    close_listeners();
-    if constexpr (Layer::shakes_hands) drop_all(arriving_);
+    listeners_.close();
+    if constexpr (Layer::shakes_hands) drop_arriving();
   }
 
   void stop() noexcept {
@@ -86,8 +81,8 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     }
     if (watch_ != nullptr) watch_->remove(*this);
     tick_.reset();
-    close_listeners();
-    drop_all(arriving_);
+    listeners_.close();
+    drop_arriving();
     drop_all(opened_);
     executor_.reset();  // a strand's executor needs its context even to be destroyed
   }
@@ -102,7 +97,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     });
   }
 
-  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  [[nodiscard]] std::uint16_t port() const noexcept { return listeners_.port(); }
 
   // ------------------------------------------------------------------------------------------- connections
 
@@ -121,13 +116,19 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     if (stopped_ || receiver_ == nullptr) return errc::not_running;
     std::error_code failed;
     const auto peer = socket.remote_endpoint(failed);
-    if (!failed) failed = prepare_socket(socket, peer);
+    const auto timeout = options_.empty() ? listen_options{}.user_timeout : options_.front().user_timeout;
+    if (!failed) failed = prepare_socket(socket, peer, timeout);
     if (failed) return as_standard(failed);
     connection& c = link(std::move(socket), peer);
-    if (!already_read.empty()) c.early_.put_back(already_read);
-    asio::post(*executor_, [c = reference(c)] {
-      if (!c->closing_) c->loop_->open(*c);
-    });
+    try {
+      if (!already_read.empty()) c.early_.put_back(already_read);
+      asio::post(*executor_, [c = reference(c)] {
+        if (!c->closing_) c->loop_->protect(*c, [&] { c->loop_->open(*c); });
+      });
+    } catch (const std::bad_alloc&) {
+      close(*unlink(c));
+      return std::make_error_code(std::errc::not_enough_memory);
+    }
     return {};
   }
 
@@ -169,46 +170,24 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
   typename Layer::shared layers;  ///< the loop's, but for what is said to be for others
 
  private:
-  using timer =
-      asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
-
   // ----------------------------------------------------------------------------------- listening and ticking
 
-  std::error_code open_listeners() {
-    port_ = 0;
-    for (const listen_options& o : options_) {
-      if (!o.listen) continue;
-      auto listener = std::make_shared<asio_listener<Executor>>(*executor_);
-      if (const std::error_code failed = listener->open(o)) return failed;
-      if (port_ == 0) port_ = listener->port();
-      listeners_.push_back(std::move(listener));
-    }
-    return {};
-  }
-
-  void close_listeners() noexcept {
-    for (const auto& listener : listeners_) listener->close();
-    listeners_.clear();
-  }
-
-  /// The listener keeps no hold of us: it is silent once it is closed, and we close it before we go.
-  void listen(asio_listener<Executor>& listener) {
-    listener.start([this](socket_type socket, const asio::generic::stream_protocol::endpoint& peer) {
-      if (prepare_socket(socket, peer)) return;
+  /// The listeners keep no hold of us: they are silent once they are closed, and we close them before we go.
+  void listen() {
+    listeners_.start([this](socket_type socket, const asio::generic::stream_protocol::endpoint& peer) {
       const reference c(link(std::move(socket), peer));
-      open(*c);
+      protect(*c, [&] { open(*c); });
     });
   }
 
   void tick_later() {
     tick_->expires_after(tick_interval);
-    tick_->async_wait([self = this->shared_from_this()](std::error_code) {
-      if (self->stopped_) return;
-      if constexpr (Layer::shakes_hands) self->drop_late();
-      if (self->stopped_) return;
-      self->receiver_->on_tick();
-      if (!self->stopped_) self->tick_later();
-    });
+    tick_->async_wait(in_room{&tick_room_, [self = this->shared_from_this()](std::error_code) {
+                                self->tell_untold();
+                                self->drop_late();
+                                if (!self->stopped_) self->receiver_->on_tick();
+                                if (!self->stopped_) self->tick_later();
+                              }});
   }
 
   void context_ends() noexcept override {
@@ -237,18 +216,19 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     }
   }
 
-  /// Those whose hands are still not shaken at the layer's deadline. First all are closed, then they are told of, for
-  /// whoever is told may do anything.
+  void drop_arriving() noexcept {
+    if constexpr (Layer::shakes_hands) arriving_.for_each([&](connection& c) { c.layer_.drop(layers); });
+    drop_all(arriving_);
+  }
+
+  /// Those whose hands are still not shaken at the layer's deadline. Whoever is told of one may do anything.
   void drop_late() {
-    layers.tick();
-    std::vector<reference> late;
-    arriving_.for_each([&](connection& c) {
-      if (!c.layer_.is_late(layers)) return;
-      close(c);
-      late.push_back(unlink(c));
-    });
-    for (const reference& c : late)
-      if (!stopped_) layers.refused(c->remote_address(), std::make_error_code(std::errc::timed_out));
+    if constexpr (Layer::shakes_hands) {
+      layers.tick();
+      const auto is_late = [this](const connection& c) { return c.layer_.is_late(layers); };
+      for (connection* c = nullptr; !stopped_ && (c = arriving_.find(is_late)) != nullptr;)
+        finish(*c, std::make_error_code(std::errc::timed_out));
+    }
   }
 
   void open(connection& c) {
@@ -276,7 +256,29 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
   /// From one of our functions: the receiver hears of it later.
   void end(connection& c, std::error_code why) {
     close(c);
-    asio::post(*executor_, [c = reference(c), why] { c->loop_->report(*c, why); });
+    try {
+      asio::post(*executor_, [c = reference(c), why] { c->loop_->report(*c, why); });
+    } catch (...) {
+      untold_ = c.untold_ = true;
+    }
+  }
+
+  void tell_untold() {
+    if (!std::exchange(untold_, false)) return;
+    for (connection* c = nullptr; !stopped_ && (c = opened_.find(&connection::untold_)) != nullptr;) {
+      c->untold_ = false;
+      report(*c, asio::error::no_memory);
+    }
+  }
+
+  /// From an operation's end: what runs out of memory there is the end of the connection, and not of the host's loop.
+  template <class Function>
+  void protect(connection& c, const Function& f) {
+    try {
+      f();
+    } catch (...) {
+      if (!c.closing_) finish(c, asio::error::no_memory);
+    }
   }
 
   /// From an operation's end: the receiver hears of it now.
@@ -300,7 +302,9 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     reference c;
 
     [[nodiscard]] allocator_type get_allocator() const noexcept { return allocator_type(c->room_); }
-    void operator()(std::error_code failed = {}) { c->loop_->take_input(*c, failed); }
+    void operator()(std::error_code failed = {}) {
+      c->loop_->protect(*c, [&] { c->loop_->take_input(*c, failed); });
+    }
   };
 
   /// Waits for what the connection may hear next: bytes, or, when it is paused, the peer's reset.
@@ -308,12 +312,13 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     if (c.closing_) return;
     if (c.paused_ && !c.ended_) {
       if (!c.awaits_input_) await_error(c);
-    } else if (!std::exchange(c.awaits_input_, true)) {
+    } else if (!c.awaits_input_) {
       if (c.early_ || c.layer_.has_input()) {
         asio::post(*executor_, input_ready{reference(c)});
       } else {
         c.socket_.async_wait(asio::socket_base::wait_read, input_ready{reference(c)});
       }
+      c.awaits_input_ = true;
     }
   }
 
@@ -328,7 +333,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
       };
       const layer_input in = c.layer_.receive(layers, c.socket_, read);
       if (in.failed && in.failed != asio::error::interrupted && !is_busy(in.failed))
-        return finish(c, end_of_input(c, in.failed));
+        return finish(c, c.end_of_input(in.failed));
       if (in.busy) await_output(c);
       if (!in.rest.empty()) c.early_.put_back(in.rest);
       if (!c.opened_ && c.layer_.is_established()) return introduce(c);
@@ -337,31 +342,27 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     await_input(c);
   }
 
-  /// The peer's FIN is the end for us too: who sends no more will not answer a close frame either. The end is orderly
-  /// unless the peer has left something unread.
-  static std::error_code end_of_input(const connection& c, std::error_code failed) noexcept {
-    return failed == asio::error::eof && (c.ended_ || !c.awaits_output_) ? std::error_code{} : failed;
-  }
-
   /// The kernel tells of a reset even when nobody reads; of a FIN it does not, that waits until reading goes on.
   void await_error(connection& c) {
-    if (c.error_told_ || std::exchange(c.awaits_error_, true)) return;
+    if (c.error_told_ || c.awaits_error_) return;
     c.socket_.async_wait(asio::socket_base::wait_error, [c = reference(c)](std::error_code) {
       c->awaits_error_ = false;
       if (c->closing_) return;
       if (const std::error_code pending = pending_error(c->socket_)) return c->loop_->finish(*c, pending);
       c->error_told_ = c->paused_;  // a hang-up: asked again, the wait would end at once, for ever
     });
+    c.awaits_error_ = true;
   }
 
   // ------------------------------------------------------------------------------------------------ output
 
   void await_output(connection& c) {
-    if (std::exchange(c.awaits_output_, true)) return;
+    if (c.awaits_output_) return;
     c.socket_.async_wait(asio::socket_base::wait_write, [c = reference(c)](std::error_code failed) {
       c->awaits_output_ = false;
-      if (!c->closing_) c->loop_->send_on(*c, failed);
+      if (!c->closing_) c->loop_->protect(*c, [&] { c->loop_->send_on(*c, failed); });
     });
+    c.awaits_output_ = true;
   }
 
   void send_on(connection& c, std::error_code failed) {
@@ -386,11 +387,12 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
   context_watch* watch_;
   std::vector<listen_options> options_;
   receiver* receiver_ = nullptr;
-  std::optional<timer> tick_;
-  std::vector<std::shared_ptr<asio_listener<Executor>>> listeners_;
+  std::optional<asio_timer<Executor>> tick_;
+  asio_listeners<Executor> listeners_;
   connection_list<connection> arriving_;  // not known to the receiver yet
   connection_list<connection> opened_;
-  std::uint16_t port_ = 0;
+  operation_room tick_room_;
+  bool untold_ = false;   // somebody's end is still to be told
   std::mutex mutex_;      // for post: guards stopped_ and executor_ against stop
   bool stopped_ = false;  // written on the loop only
 };

@@ -6,21 +6,41 @@
 #include <asio/generic/stream_protocol.hpp>
 #include <asio/ip/tcp.hpp>
 
+#include <algorithm>
+#include <chrono>
+#include <limits>
 #include <system_error>
 
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 namespace hotline::detail {
 
+/// What the peer is owed for longer than `timeout` is given up, and the peer with it; zero: when the system thinks so.
 template <class Socket>
-std::error_code prepare_socket(Socket& socket, const asio::generic::stream_protocol::endpoint& peer) {
+void give_up_after(Socket& socket, std::chrono::milliseconds timeout) noexcept {
+#if defined(TCP_USER_TIMEOUT)
+  constexpr std::chrono::milliseconds longest{std::numeric_limits<int>::max()};
+  if (timeout <= std::chrono::milliseconds::zero()) return;
+  const auto value = static_cast<int>(std::min(timeout, longest).count());
+  (void)::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value);
+#else
+  (void)socket, (void)timeout;
+#endif
+}
+
+template <class Socket>
+std::error_code prepare_socket(Socket& socket, const asio::generic::stream_protocol::endpoint& peer,
+                               std::chrono::milliseconds user_timeout) {
   std::error_code failed;
   socket.non_blocking(true, failed);
   if (failed) return failed;
-  std::error_code ignored;  // better slow than not at all
   const int family = peer.protocol().family();
-  if (family == AF_INET || family == AF_INET6) socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  if (family != AF_INET && family != AF_INET6) return {};
+  std::error_code ignored;  // better slow than not at all
+  socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  give_up_after(socket, user_timeout);
   return {};
 }
 

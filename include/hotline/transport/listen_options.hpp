@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -17,6 +18,11 @@ struct listen_options {
   bool reuse_address = true;          ///< a restarted server need not wait for old connections of its port to time out
   std::size_t read_buffer_bytes = 64 * 1024;   ///< one buffer for all connections; of several options the largest holds
   std::optional<int> socket_send_buffer = {};  ///< bytes that the kernel keeps per connection; none: it decides itself
+  /// How long a TCP peer may acknowledge nothing of what it is owed, or keep its window shut, until the system gives it up
+  /// and the connection ends with `std::errc::timed_out`; zero: as long as the system likes, a quarter of an hour mostly.
+  /// As patient as the default heartbeat, and there for peers of which the heartbeat hears. Where the system has
+  /// `TCP_USER_TIMEOUT` (Linux). For adopted sockets that of the first options holds.
+  std::chrono::milliseconds user_timeout{90'000};
 };
 
 }  // namespace hotline

@@ -3,14 +3,14 @@
 #include <hotline/concepts.hpp>
 #include <hotline/types.hpp>
 
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <random>
-#if __has_include(<sys/random.h>)
-#include <sys/random.h>
-#include <unistd.h>
-#endif
+#include <system_error>
 
 namespace hotline {
 
@@ -21,15 +21,12 @@ class system_environment final : public environment {
   [[nodiscard]] wall_time wall_now() const override { return std::chrono::system_clock::now(); }
 
   /// Straight from the kernel each time, good for tokens. A few hundred nanoseconds; in return nothing is buffered
-  /// that a fork could hand out twice, and no descriptor is needed, which a server may have run out of.
+  /// that a fork could hand out twice, and no descriptor is needed, which a server may have run out of. Throws
+  /// `std::system_error` where the kernel has no getentropy.
   [[nodiscard]] std::uint64_t random() override {
     std::uint64_t bits = 0;
-#if __has_include(<sys/random.h>)
-    if (::getentropy(&bits, sizeof bits) == 0) return bits;
-#endif
-    std::random_device device;
-    bits = device();
-    return bits << 32U ^ device();
+    if (::getentropy(&bits, sizeof bits) != 0) throw std::system_error(errno, std::generic_category(), "getentropy");
+    return bits;
   }
 };
 

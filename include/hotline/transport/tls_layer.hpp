@@ -37,11 +37,14 @@ struct tls_handshake_limits {
 
 /// What became of handshakes; counted since the transport was made.
 struct tls_handshake_counts {
-  std::uint64_t begun = 0;        ///< those under way are these without the others
+  std::uint64_t begun = 0;
   std::uint64_t done = 0;         ///< became connections
   std::uint64_t failed = 0;       ///< no common version, not TLS at all, the client went away, …
   std::uint64_t timed_out = 0;    ///< `tls_handshake_limits::timeout`
+  std::uint64_t dropped = 0;      ///< under way when the transport stopped accepting, or stopped
   std::uint64_t turned_away = 0;  ///< `tls_handshake_limits::at_once`; not among `begun`
+
+  [[nodiscard]] std::uint64_t under_way() const noexcept { return begun - done - failed - timed_out - dropped; }
 };
 
 namespace detail {
@@ -92,9 +95,7 @@ class tls_layer {
 
   /// From here on it shakes hands.
   [[nodiscard]] std::error_code begin(shared& s) {
-    const tls_handshake_counts& n = s.counts;
-    if (n.begun - n.done - n.failed - n.timed_out >= s.limits.at_once)
-      return std::make_error_code(std::errc::connection_refused);
+    if (s.counts.under_way() >= s.limits.at_once) return std::make_error_code(std::errc::connection_refused);
     ++s.counts.begun;
     ::ERR_clear_error();
     ssl_.reset(s.context.make_connection());
@@ -115,6 +116,11 @@ class tls_layer {
     return ssl_ && (s.ticks - begun_at_) * tick_interval > s.limits.timeout;
   }
   [[nodiscard]] bool has_input() const noexcept { return static_cast<bool>(input_ended_); }
+
+  /// Its connection ends before it is one, and nobody is told.
+  void drop(shared& s) const noexcept {
+    if (ssl_ && !established_) ++s.counts.dropped;
+  }
 
   /// Neighbouring spans become one record, as far as they fit: a record has its price. A record that the socket did not
   /// take as a whole counts as taken, and waits here.
@@ -255,6 +261,11 @@ class tls_layer {
   /// Gives the socket what OpenSSL has written.
   template <class Socket>
   layer_output transmit(shared& s, Socket& socket) {
+    // The loop's, and the next connection's from here on, whatever becomes of it.
+    struct emptying {
+      ~emptying() { bytes.clear(); }
+      std::string& bytes;
+    } const at_end{s.outgoing};
     layer_output out;
     std::string_view bytes = s.outgoing;
     if (unsent_.empty()) {
@@ -262,7 +273,6 @@ class tls_layer {
       bytes.remove_prefix(out.taken);
     }
     if (!out.failed) unsent_.append(bytes);
-    s.outgoing.clear();
     out.busy = !out.failed && !unsent_.empty();
     return out;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <hotline/concepts.hpp>
+#include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
 #include <hotline/types.hpp>
 #include <hotline/utf8.hpp>
@@ -35,6 +36,7 @@ struct decode_result {
   decode_event event = decode_event::need_more;
   std::size_t consumed = 0;             ///< bytes used from the front; all of them with `need_more` and `failed`
   close_code why = close_code::normal;  ///< with `failed`: 1002, 1007 or 1009
+  std::optional<limit> over{};          ///< with 1009: which limit the message went over
   std::string_view payload{};           ///< until the decoder's next use, and for as long as the bytes consumed live
 };
 
@@ -72,7 +74,7 @@ class decoder {
   /// rest. The bytes are unmasked in place, and a message that lies in them whole is not copied.
   [[nodiscard]] decode_result consume(std::span<char> bytes) {
     drop_delivered();
-    if (phase_ == phase::failed) return {decode_event::failed, bytes.size(), why_, {}};
+    if (phase_ == phase::failed) return {decode_event::failed, bytes.size(), why_};
     if (phase_ == phase::closed) return {decode_event::need_more, bytes.size()};
     std::span<char> rest = bytes;
     for (;;) {
@@ -80,7 +82,7 @@ class decoder {
         const auto header = frames_.read(rest, fragments_ > 0, compression_ != nullptr);
         if (header == frame_reader::state::partial) return {decode_event::need_more, bytes.size()};
         if (header == frame_reader::state::refused) return fail(close_code::protocol_error, bytes.size());
-        if (!begin_frame()) return fail(close_code::message_too_big, bytes.size());
+        if (const auto over = begin_frame()) return fail(close_code::message_too_big, bytes.size(), over);
       }
       const std::span<char> piece = rest.first(std::min(rest.size(), frame_size_ - frame_taken_));
       unmask(piece, key_, frame_taken_);
@@ -92,8 +94,8 @@ class decoder {
         return {decode_event::need_more, bytes.size()};
       }
       if (const auto whole = end_frame(seen)) {
-        if (whole->event == decode_event::failed) return fail(whole->why, bytes.size());
-        return {whole->event, bytes.size() - rest.size(), close_code::normal, whole->payload};
+        if (whole->event == decode_event::failed) return fail(whole->why, bytes.size(), whole->over);
+        return {.event = whole->event, .consumed = bytes.size() - rest.size(), .payload = whole->payload};
       }
     }
   }
@@ -122,13 +124,13 @@ class decoder {
 
   [[nodiscard]] bool control() const { return frames_.opcode() >= opcode::close; }
 
-  /// A header is complete: prepares for its payload. False if the message would go over a limit.
-  [[nodiscard]] bool begin_frame() {
+  /// A header is complete: prepares for its payload. Answers which limit the message would go over.
+  [[nodiscard]] std::optional<limit> begin_frame() {
     const std::uint64_t size = frames_.payload_size();
     if (!control()) {
       // What was kept is never over the limit, so this difference cannot wrap, whatever the header announces.
-      if (size > message_bytes_ - message_.size()) return false;
-      if (fragments_ >= message_fragments_) return false;
+      if (size > message_bytes_ - message_.size()) return limit::message_bytes;
+      if (fragments_ >= message_fragments_) return limit::message_fragments;
       if (fragments_++ == 0) {
         message_opcode_ = frames_.opcode();
         compressed_ = frames_.is_compressed();
@@ -139,7 +141,7 @@ class decoder {
     control_size_ = 0;
     key_ = frames_.masking_key();
     phase_ = phase::payload;
-    return true;
+    return std::nullopt;
   }
 
   /// Copies a piece of a payload that has not come whole.
@@ -174,11 +176,11 @@ class decoder {
     phase_ = phase::header;
     frames_.next();
     switch (op) {
-      case opcode::ping: return decode_result{decode_event::ping, 0, close_code::normal, payload};
-      case opcode::pong: return decode_result{decode_event::pong, 0, close_code::normal, payload};
+      case opcode::ping: return decode_result{.event = decode_event::ping, .payload = payload};
+      case opcode::pong: return decode_result{.event = decode_event::pong, .payload = payload};
       case opcode::close:
         phase_ = phase::closed;
-        return decode_result{decode_event::close, 0, close_code::normal, payload};
+        return decode_result{.event = decode_event::close, .payload = payload};
       default: break;
     }
     if (!fin) return std::nullopt;
@@ -187,22 +189,24 @@ class decoder {
     if (compressed_) {
       const auto [outcome, message] = compression_->inflate(payload, message_bytes_);
       if (outcome != message_compression::outcome::inflated) {
-        const bool too_big = outcome == message_compression::outcome::too_big;
-        return decode_result{decode_event::failed, 0,
-                             too_big ? close_code::message_too_big : close_code::invalid_payload};
+        if (outcome == message_compression::outcome::too_big)
+          return decode_result{
+              .event = decode_event::failed, .why = close_code::message_too_big, .over = limit::inflated_bytes};
+        return decode_result{.event = decode_event::failed, .why = close_code::invalid_payload};
       }
       payload = message;
     }
     const bool text = message_opcode_ == opcode::text;
-    if (text && !is_utf8(payload)) return decode_result{decode_event::failed, 0, close_code::invalid_payload, {}};
-    return decode_result{text ? decode_event::text : decode_event::binary, 0, close_code::normal, payload};
+    if (text && !is_utf8(payload))
+      return decode_result{.event = decode_event::failed, .why = close_code::invalid_payload};
+    return decode_result{.event = text ? decode_event::text : decode_event::binary, .payload = payload};
   }
 
-  [[nodiscard]] decode_result fail(close_code why, std::size_t consumed) {
+  [[nodiscard]] decode_result fail(close_code why, std::size_t consumed, std::optional<limit> over = {}) {
     drop_message();
     phase_ = phase::failed;
     why_ = why;
-    return {decode_event::failed, consumed, why, {}};
+    return {decode_event::failed, consumed, why, over};
   }
 
   void drop_delivered() {

@@ -16,6 +16,10 @@ namespace hotline::detail {
 inline constexpr std::string_view deflate_answer =
     "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
+/// The same to an offer that names the server's window: it is taken by naming the window in the answer (section 7.1.2.1).
+inline constexpr std::string_view deflate_answer_with_window =
+    "permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=15";
+
 /// Reads one value of Sec-WebSocket-Extensions (RFC 6455 section 9.1), a part at a time.
 class extension_reader {
  public:
@@ -32,17 +36,16 @@ class extension_reader {
   /// Blanks, then a token (RFC 9110 section 5.6.2); empty when there is none.
   std::string_view take_token() {
     skip_blanks();
-    const auto end = std::find_if_not(rest_.begin(), rest_.end(), is_token_char);
-    const auto token = rest_.substr(0, static_cast<std::size_t>(end - rest_.begin()));
-    rest_.remove_prefix(token.size());
-    return token;
+    return token_here();
   }
 
-  /// A token, or one in quotes; section 9.1 wants no more of a quoted string.
+  /// A token, or one in quotes and nothing else in them: section 9.1 wants no more of a quoted string.
   std::string_view take_value() {
-    if (!take('"')) return take_token();
-    const std::string_view value = take_token();
-    return !rest_.empty() && take('"') ? value : std::string_view();
+    if (!take('"')) return token_here();
+    const std::string_view value = token_here();
+    if (!rest_.starts_with('"')) return {};
+    rest_.remove_prefix(1);
+    return value;
   }
 
   [[nodiscard]] bool at_end() {
@@ -52,6 +55,13 @@ class extension_reader {
 
  private:
   void skip_blanks() { rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t"), rest_.size())); }
+
+  std::string_view token_here() {
+    const auto end = std::find_if_not(rest_.begin(), rest_.end(), is_token_char);
+    const auto token = rest_.substr(0, static_cast<std::size_t>(end - rest_.begin()));
+    rest_.remove_prefix(token.size());
+    return token;
+  }
 
   std::string_view rest_;
 };
@@ -68,13 +78,19 @@ class deflate_offer {
     if (found == names.end() || std::exchange(seen_[static_cast<std::size_t>(found - names.begin())], true))
       return false;
     switch (found - names.begin()) {
-      case 2: return value == "15";  // ours is compressed once for all, so a smaller window for one can't be had
+      case server_window: return value == "15";  // ours is compressed once for all, a smaller one for one can't be had
       case 3: return !has_value || is_window(value);
       default: return !has_value;
     }
   }
 
+  [[nodiscard]] std::string_view answer() const {
+    return seen_[server_window] ? deflate_answer_with_window : deflate_answer;
+  }
+
  private:
+  static constexpr std::size_t server_window = 2;
+
   static bool is_window(std::string_view bits) {
     if (bits.size() == 1) return bits == "8" || bits == "9";
     return bits.size() == 2 && bits[0] == '1' && bits[1] >= '0' && bits[1] <= '5';
@@ -83,29 +99,30 @@ class deflate_offer {
   std::array<bool, 4> seen_{};
 };
 
-/// Whether one of the request's offers can be taken. A header that breaks the grammar offers nothing.
-[[nodiscard]] inline bool offers_deflate(const http_request& request) {
-  bool acceptable = false;
+/// The answer to the first of the request's offers that can be taken; empty when there is none. A header that breaks the
+/// grammar offers nothing.
+[[nodiscard]] inline std::string_view answer_to_deflate_offers(const http_request& request) {
+  std::string_view answer;
   for (const auto& [name, text] : request.headers) {
     if (!equal_ignoring_case(name, "Sec-WebSocket-Extensions")) continue;
     extension_reader reader(text);
     do {
       const std::string_view extension = reader.take_token();
-      if (extension.empty()) return false;
+      if (extension.empty()) return {};
       bool ours = extension == "permessage-deflate";
       deflate_offer offer;
       while (reader.take(';')) {
         const std::string_view parameter = reader.take_token();
         const bool has_value = reader.take('=');
         const std::string_view value = has_value ? reader.take_value() : std::string_view();
-        if (parameter.empty() || (has_value && value.empty())) return false;
+        if (parameter.empty() || (has_value && value.empty())) return {};
         ours = ours && offer.add(parameter, has_value, value);
       }
-      acceptable = acceptable || ours;
+      if (ours && answer.empty()) answer = offer.answer();
     } while (reader.take(','));
-    if (!reader.at_end()) return false;
+    if (!reader.at_end()) return {};
   }
-  return acceptable;
+  return answer;
 }
 
 }  // namespace hotline::detail

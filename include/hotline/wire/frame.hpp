@@ -56,10 +56,12 @@ enum class compressed : bool { no, yes };
   return length == 127 ? 10 : length == 126 ? 4 : 2;
 }
 
-/// Appends a whole frame to `out`. A control frame's payload must be within `control_payload_bytes`.
+/// Appends a whole frame to `out`, or nothing when there is no memory for it. A control frame's payload must be within
+/// `control_payload_bytes`.
 inline void append_frame(std::string& out, opcode op, std::string_view payload) {
   const frame_header header = make_frame_header(op, payload.size());
-  if (out.empty()) out.reserve(header.size + payload.size());
+  const std::size_t size = out.size() + header.size + payload.size();
+  if (size > out.capacity()) out.reserve(out.empty() ? size : std::max(size, 2 * out.capacity()));
   out.append(header.view());
   out.append(payload);
 }

@@ -7,105 +7,107 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 
 namespace hotline::detail {
 
-/// What websocketpp's processor is built from. Extensions are none of its business.
-struct codec_config {
-  /// Only clients mask, so a server's processor never asks for a key.
-  struct no_randomness {
-    std::uint32_t operator()() const noexcept { return 0; }
-  };
-
-  using request_type = websocketpp::http::parser::request;
-  using response_type = websocketpp::http::parser::response;
-  using message_type = websocketpp::message_buffer::message<websocketpp::message_buffer::alloc::con_msg_manager>;
-  using con_msg_manager_type = websocketpp::message_buffer::alloc::con_msg_manager<message_type>;
-  using rng_type = no_randomness;
-  using permessage_deflate_type = websocketpp::extensions::permessage_deflate::disabled<codec_config>;
-  static constexpr std::size_t max_message_size = 0;  // never asked: the decoder has the limits
-  static constexpr bool enable_extensions = false;
-};
-
-/// Reads and checks the headers of a client's frames with websocketpp's hybi13 processor.
+/// Reads and checks the headers of a client's frames (RFC 6455 section 5.2) with websocketpp's frame codec.
 ///
-/// Payloads never reach the processor. It reserves what a header announces, adds sizes that wrap around, loses track
-/// of UTF-8 between fragments and goes on after an error; the decoder does these itself. What is used here, the
-/// reading of headers and their rules, it does right.
-class frame_reader : private websocketpp::processor::hybi13<codec_config> {
-  using processor = websocketpp::processor::hybi13<codec_config>;
-
+/// Not with its hybi13 processor, of which only the rules below would be used: it reserves what a header announces, adds
+/// sizes that wrap around, loses track of UTF-8 between fragments and goes on after an error, and to include it doubles
+/// what websocketpp costs to compile.
+class frame_reader {
  public:
   enum class state { partial, complete, refused };
 
-  frame_reader() : processor(false, true, nullptr, randomness()) {}
-
   /// Takes header bytes from the front of `bytes`, never a payload's. `in_message`: a fragmented message is under way,
-  /// so a data frame must continue it. `may_compress`: permessage-deflate was agreed on. After `complete`, look at the header, take the payload and call `next()`.
-  /// After `refused` (RFC 6455 section 5.2, 5.4 or 5.5 is broken) there is nothing more to read.
+  /// so a data frame must continue it. `may_compress`: permessage-deflate was agreed on. After `complete`, look at the
+  /// header, take the payload and call `next()`. After `refused` (RFC 6455 section 5.2, 5.4 or 5.5 is broken) there is
+  /// nothing more to read.
   [[nodiscard]] state read(std::span<char>& bytes, bool in_message, bool may_compress = false) {
-    if (m_state == HEADER_BASIC) {
-      take(bytes, copy_basic_header_bytes(data(bytes), bytes.size()));
-      if (m_bytes_needed > 0) return state::partial;
+    if (part_ == part::basic) {
+      std::array<std::uint8_t, websocketpp::frame::BASIC_HEADER_LENGTH> both{basic_.b0, basic_.b1};
+      const bool whole = fill(both, bytes);
+      basic_ = {both[0], both[1]};
+      if (!whole) return state::partial;
       if (breaks_rules(in_message, may_compress)) return refuse();
-      m_state = HEADER_EXTENDED;
-      m_cursor = 0;
-      m_bytes_needed = websocketpp::frame::get_header_len(m_basic_header) - websocketpp::frame::BASIC_HEADER_LENGTH;
+      part_ = part::extended;
+      taken_ = 0;
     }
-    if (m_state == HEADER_EXTENDED) {
-      take(bytes, copy_extended_header_bytes(data(bytes), bytes.size()));
-      if (m_bytes_needed > 0) return state::partial;
-      // The length's top bit must be 0 (section 5.2); the processor does not look.
-      if ((payload_size() >> 63U) != 0) return refuse();
-      if (validate_incoming_extended_header(m_basic_header, m_extended_header)) return refuse();
-      m_state = APPLICATION;
+    if (part_ == part::extended) {
+      const std::size_t size = websocketpp::frame::get_header_len(basic_) - websocketpp::frame::BASIC_HEADER_LENGTH;
+      if (!fill(std::span(extended_.bytes).first(size), bytes)) return state::partial;
+      if (!has_shortest_length()) return refuse();
+      part_ = part::payload;
     }
-    return m_state == APPLICATION ? state::complete : state::refused;
+    return part_ == part::payload ? state::complete : state::refused;
   }
 
-  [[nodiscard]] bool fin() const { return websocketpp::frame::get_fin(m_basic_header); }
+  [[nodiscard]] bool fin() const { return websocketpp::frame::get_fin(basic_); }
   /// The message that this frame begins is compressed (RFC 7692 section 6).
-  [[nodiscard]] bool is_compressed() const { return websocketpp::frame::get_rsv1(m_basic_header); }
-  [[nodiscard]] detail::opcode opcode() const { return static_cast<detail::opcode>(m_basic_header.b0 & 0x0FU); }
-  [[nodiscard]] std::uint64_t payload_size() const {
-    return websocketpp::frame::get_payload_size(m_basic_header, m_extended_header);
-  }
+  [[nodiscard]] bool is_compressed() const { return websocketpp::frame::get_rsv1(basic_); }
+  [[nodiscard]] detail::opcode opcode() const { return static_cast<detail::opcode>(basic_.b0 & 0x0FU); }
+  [[nodiscard]] std::uint64_t payload_size() const { return websocketpp::frame::get_payload_size(basic_, extended_); }
   [[nodiscard]] std::array<unsigned char, 4> masking_key() const {
     std::array<unsigned char, 4> key{};
-    std::copy_n(m_extended_header.bytes + websocketpp::frame::get_masking_key_offset(m_basic_header), key.size(),
-                key.begin());
+    std::copy_n(extended_.bytes + websocketpp::frame::get_masking_key_offset(basic_), key.size(), key.begin());
     return key;
   }
 
   /// Whether no byte of a header was taken since the last `next()`.
-  [[nodiscard]] bool at_start() const {
-    return m_state == HEADER_BASIC && m_bytes_needed == websocketpp::frame::BASIC_HEADER_LENGTH;
-  }
+  [[nodiscard]] bool at_start() const { return part_ == part::basic && taken_ == 0; }
 
-  void next() { reset_headers(); }
+  void next() {
+    part_ = part::basic;
+    taken_ = 0;
+  }
 
  private:
-  static codec_config::no_randomness& randomness() {
-    static codec_config::no_randomness instance;
-    return instance;
+  enum class part : std::uint8_t { basic, extended, payload, refused };
+
+  /// Takes bytes from the front of `bytes` until `header` is full; false when more must come.
+  [[nodiscard]] bool fill(std::span<std::uint8_t> header, std::span<char>& bytes) {
+    const std::size_t size = std::min(bytes.size(), header.size() - taken_);
+    std::copy_n(bytes.begin(), size, header.begin() + static_cast<std::ptrdiff_t>(taken_));
+    bytes = bytes.subspan(size);
+    taken_ += size;
+    return taken_ == header.size();
   }
-  static std::uint8_t* data(std::span<char> bytes) { return reinterpret_cast<std::uint8_t*>(bytes.data()); }
-  static void take(std::span<char>& bytes, std::size_t count) { bytes = bytes.subspan(count); }
 
   [[nodiscard]] bool breaks_rules(bool in_message, bool may_compress) const {
-    websocketpp::frame::basic_header header = m_basic_header;
+    namespace theirs = websocketpp::frame;
+    const auto op = theirs::get_opcode(basic_);
+    const bool control = theirs::opcode::is_control(op);
+    const bool continuation = op == theirs::opcode::continuation;
+    if (theirs::opcode::reserved(op) || theirs::opcode::invalid(op)) return true;
     // Only a message's first frame may carry it (RFC 7692 section 6.1).
-    const bool begins_message = opcode() == detail::opcode::text || opcode() == detail::opcode::binary;
-    if (may_compress && begins_message) websocketpp::frame::set_rsv1(header, false);
-    return static_cast<bool>(validate_incoming_basic_header(header, true, !in_message));
+    const bool may_have_rsv1 = may_compress && !control && !continuation;
+    if (theirs::get_rsv1(basic_) && !may_have_rsv1) return true;
+    if (theirs::get_rsv2(basic_) || theirs::get_rsv3(basic_)) return true;
+    if (!theirs::get_masked(basic_)) return true;  // a client masks
+    if (control) return !theirs::get_fin(basic_) || theirs::get_basic_size(basic_) > control_payload_bytes;
+    return continuation != in_message;
+  }
+
+  /// The length is in its shortest form, and its top bit is 0.
+  [[nodiscard]] bool has_shortest_length() const {
+    const std::uint64_t size = payload_size();
+    switch (websocketpp::frame::get_basic_size(basic_)) {
+      case websocketpp::frame::payload_size_code_16bit: return size > 125;
+      case websocketpp::frame::payload_size_code_64bit: return size > 0xFFFF && (size >> 63U) == 0;
+      default: return true;
+    }
   }
 
   [[nodiscard]] state refuse() {
-    m_state = FATAL_ERROR;
+    part_ = part::refused;
     return state::refused;
   }
+
+  part part_ = part::basic;
+  std::size_t taken_ = 0;  // of the part
+  websocketpp::frame::basic_header basic_;
+  websocketpp::frame::extended_header extended_;
 };
 
 }  // namespace hotline::detail

@@ -35,7 +35,7 @@ struct upgrade {
 /// What proves to the client that its key was read (RFC 6455 section 4.2.2).
 [[nodiscard]] inline std::string accept_key(std::string_view key) {
   std::string text(key);
-  text.append(websocketpp::processor::constants::handshake_guid);
+  text.append("258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
   const digest sum = digest_of(text);
   return websocketpp::base64_encode(sum.data(), sum.size());
 }
@@ -58,11 +58,11 @@ struct upgrade {
 
   // No Sec-WebSocket-Protocol: hotline speaks one protocol and numbers its versions in `connected`, and a name that
   // the client did not offer would make it hang up.
+  const std::string_view extension = may_deflate ? answer_to_deflate_offers(request) : std::string_view();
   upgrade accepted{101, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
-                   may_deflate && offers_deflate(request)};
+                   !extension.empty()};
   accepted.response_head.append("Sec-WebSocket-Accept: ").append(accept_key(key)).append("\r\n");
-  if (accepted.deflate)
-    accepted.response_head.append("Sec-WebSocket-Extensions: ").append(deflate_answer).append("\r\n");
+  if (accepted.deflate) accepted.response_head.append("Sec-WebSocket-Extensions: ").append(extension).append("\r\n");
   accepted.response_head.append("\r\n");
   return accepted;
 }

@@ -3,6 +3,7 @@
 #include <hotline/wire/percent.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -237,12 +238,15 @@ namespace detail {
   return bytes;
 }
 
-/// The answer that says nothing but `status`, with the headers that RFC 9110 demands of it.
-[[nodiscard]] inline http_response plain_response(int status) {
+/// The answer that says nothing but `status`, with the headers that RFC 9110 demands of it. `retry_after` goes with 429
+/// and 503, and says when another try may do better (section 10.2.3); zero: nobody knows.
+[[nodiscard]] inline http_response plain_response(int status, std::chrono::milliseconds retry_after = {}) {
   http_response response;
   response.status = status;
   response.body.append(std::to_string(status)).append(" ").append(reason_phrase(status)).append("\n");
   if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  if ((status == 429 || status == 503) && retry_after.count() > 0)
+    response.headers.emplace_back("Retry-After", std::to_string((retry_after.count() - 1) / 1000 + 1));
   if (status == 405) response.headers.emplace_back("Allow", "GET, HEAD");
   if (status == 426) {
     response.headers.emplace_back("Upgrade", "websocket");

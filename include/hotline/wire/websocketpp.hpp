@@ -9,15 +9,9 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
 
-// The order matters: the processor uses what stands before it.
-#include <websocketpp/common/platforms.hpp>
-#include <websocketpp/extensions/permessage_deflate/disabled.hpp>
-#include <websocketpp/http/request.hpp>
-#include <websocketpp/http/response.hpp>
-#include <websocketpp/message_buffer/alloc.hpp>
-#include <websocketpp/message_buffer/message.hpp>
-#include <websocketpp/processors/hybi13.hpp>
+#include <websocketpp/base64/base64.hpp>
+#include <websocketpp/frame.hpp>
+#include <websocketpp/sha1/sha1.hpp>

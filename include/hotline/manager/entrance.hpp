@@ -1,0 +1,204 @@
+#pragma once
+// Inbound, at the upgrade: who may come in, and what is said to who may not.
+
+#include <hotline/command/command_desk.hpp>
+#include <hotline/command/inquiry.hpp>
+#include <hotline/command/subscriptions.hpp>
+#include <hotline/concepts.hpp>
+#include <hotline/manager/census.hpp>
+#include <hotline/manager/client_book.hpp>
+#include <hotline/manager/hooks.hpp>
+#include <hotline/manager/resumption.hpp>
+#include <hotline/manager/route.hpp>
+#include <hotline/metrics.hpp>
+#include <hotline/options.hpp>
+#include <hotline/session/admission.hpp>
+#include <hotline/session/session.hpp>
+#include <hotline/types.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace hotline::detail {
+
+/// A manager's way from a socket to a session. All of it runs in a turn of the loop.
+template <class Delivery, event_log Log>
+class entrance {
+ public:
+  using client_type = typename Delivery::client_type;
+  using room_type = typename Delivery::room_type;
+
+  entrance(Delivery& outbound, std::shared_ptr<Log> log, hooks& calls, command_desk& desk,
+           resumption<Delivery>& sessions, std::shared_ptr<command_sink> loop)
+      : outbound_(outbound),
+        log_(std::move(log)),
+        calls_(calls),
+        desk_(desk),
+        sessions_(sessions),
+        loop_(std::move(loop)),
+        crowd_(outbound.options().connections, outbound.counted()) {}
+
+  /// Nobody comes in any more.
+  void close() noexcept { closed_ = true; }
+
+  /// A socket is there.
+  void arrive(client_type& c) {
+    const auto too_many = crowd_.arrive(c.number());
+    c.counted_as = census::place::handshake;
+    if (!too_many) return;
+    if (*too_many == c.number()) return refuse(c, 503, limit::handshakes);
+    client_type& oldest = *outbound_.clients.find_connected(*too_many);
+    leave(oldest);
+    outbound_.abort(oldest);
+  }
+
+  /// The socket has ended, or does.
+  void leave(client_type& c) noexcept {
+    switch (std::exchange(c.counted_as, census::place::nowhere)) {
+      case census::place::nowhere: break;
+      case census::place::handshake: crowd_.leave_handshake(c.number()); break;
+      case census::place::connection: crowd_.leave_connection(c.address); break;
+    }
+  }
+
+  /// The answer to its request, and the end.
+  void respond(client_type& c, const reception& answer) {
+    outbound_.counted().http_answers[http_status(answer.status)].add();
+    c.respond(answer.response, outbound_.now());
+    if (c.counted_as == census::place::handshake) crowd_.await(c.number());
+    outbound_.turns.touch(c);
+  }
+  void respond(client_type& c, int status) {
+    respond(c, as_reception(plain_response(status, outbound_.options().retry_after)));
+  }
+
+  /// The same, for it is over `what`.
+  void refuse(client_type& c, int status, limit what) {
+    if (what != limit::handshakes) outbound_.counted().limits[what].add();
+    if (calls_.on_log)
+      calls_.log(log_level::info, c.remote_address + " was answered " + std::to_string(status) + ": over " +
+                                      std::string(metric_name(what)));
+    respond(c, status);
+  }
+
+  /// Its request is there. Either it is answered now, or it waits for the host.
+  void ask(client_type& c) {
+    http_request request = c.take_request();
+    crowd_.hear(c.number());
+    if (closed_) return respond(c, 503);
+    request.remote_address = c.remote_address;
+    const manager_options& options = outbound_.options();
+    reception answer = as_reception(plain_response(500));
+    calls_.guard("a rule of the options",
+                 [&] { answer = receive_request(request, options, calls_, outbound_.compression() != nullptr); });
+    if (!answer.upgraded()) return respond(c, answer);
+    if (calls_.client_address)
+      calls_.guard("client_address", [&] {
+        if (std::string named = calls_.client_address(request); !named.empty()) c.remote_address = std::move(named);
+      });
+    c.asks = std::make_unique<reception>(std::move(answer));
+    if (!calls_.authenticate) return admit(c, admission());
+    // What answers later runs while the manager is there, or never.
+    inquiry asked(loop_,
+                  [this, number = c.number()](std::optional<admission> told) { admit(number, std::move(told)); });
+    std::optional<admission> told;
+    calls_.guard("authenticate", [&] { told = calls_.authenticate(request, c.asks->project, asked); });
+    if (!told && asked.made()) return c.wait();
+    admit(c, std::move(told));
+  }
+
+ private:
+  // It may be gone by now, or have been turned away.
+  void admit(std::uint64_t number, std::optional<admission> told) {
+    client_type* const c = outbound_.clients.find_connected(number);
+    if (c == nullptr || c->at() != session::phase::waiting) return;
+    if (!calls_.guard("connection", [&] { admit(*c, std::move(told)); })) outbound_.give_up(*c);
+    outbound_.turns.touch(*c);
+  }
+
+  // Nothing: the host has failed to say.
+  void admit(client_type& c, std::optional<admission> told) {
+    const std::unique_ptr<reception> asks = std::move(c.asks);
+    int refusal = told ? told->refusal : 500;
+    if (refusal == 0 && has_expired(*told, outbound_.wall())) refusal = 401;
+    if (closed_) refusal = 503;
+    if (refusal != 0) return respond(c, refusal);
+    const auto over = full(c, asks->project);
+    // Who takes over its own connection is not one more.
+    const auto& resume = asks->entry.resume;
+    client_type* const replaced =
+        over && resume ? sessions_.connected(*resume, asks->project, told->principal) : nullptr;
+    if (over && replaced == nullptr) return refuse(c, *over == limit::address_connections ? 429 : 503, *over);
+    welcome(c, *asks, *told);
+    if (replaced == nullptr) return;
+    // At once, for there could be ever more that take their time to answer the close.
+    leave(*replaced);
+    outbound_.abort(*replaced);
+  }
+
+  [[nodiscard]] std::optional<limit> full(const client_type& c, const std::string& project) const {
+    const room_type* const room = outbound_.rooms.find(project);
+    return crowd_.full(room == nullptr ? 0 : room->listeners.size(), counted_address(c.remote_address));
+  }
+
+  void welcome(client_type& c, const reception& let_in, const admission& who) {
+    c.address = crowd_.let_in(c.number(), counted_address(c.remote_address));
+    c.counted_as = census::place::connection;
+    const entry_request& entry = let_in.entry;
+    takeover session;
+    if (entry.resume) {
+      // Held: the session that is taken over may be the last in its room.
+      const auto stream = log_->open(let_in.project);
+      session = sessions_.take_over(c, *stream, let_in.project, who.principal, *entry.resume);
+    }
+    const bool resumed = entry.resume && session.what == resume_outcome::resumed;
+    if (entry.resume) outbound_.counted().resumes[session.what].add();
+    if (!resumed) outbound_.counted().new_sessions.add();
+    outbound_.clients.change([&] {
+      c.introduce(client_book<client_type>::id_of(c.number()), let_in.project, who.principal);
+      if (!resumed) c.wanted = outbound_.options().hears_all ? filter::everything() : filter();
+    });
+    c.renew(who.expires_at);
+    if (desk_.filters.authorize) restrict(c);
+    c.upgrade(let_in.response, outbound_.now());
+    c.takes_deflate = let_in.deflate;
+    room_type& room = outbound_.rooms.open(let_in.project);
+    outbound_.clients.change([&] { c.welcome(room, log_->open(let_in.project), outbound_.wall()); });
+    c.agreed_to_gap = resumed && entry.resume->after + 1 < room.listeners.stream().bounds().oldest;
+    if (resumed)
+      room.listeners.rejoin(c, c.wanted, entry.resume->after);
+    else
+      room.listeners.join(c, c.wanted, entry.last);
+    c.greet(resumed, session.what, desk_.filters.authorize ? std::string(subscriptions::names_of(c.wanted).text()) : "",
+            outbound_.env());
+    if (const auto& old = session.replaced) {
+      c.announced = false;  // with what it inherited, the host knows of no connection of this session any more
+      calls_.tell("on_disconnect", calls_.on_disconnect, old->info, disconnection{old->code, old->reason, true});
+    }
+    const connection_info arrived = c.info();
+    c.announced = true;
+    calls_.tell(resumed ? "on_resumed" : "on_connect", resumed ? calls_.on_resumed : calls_.on_connect, arrived);
+  }
+
+  // Before it is open: what the host does from in there is not done to it.
+  void restrict(client_type& c) {
+    filter allowed;
+    calls_.guard("authorize_subscriptions", [&] { allowed = desk_.filters.allowed(c.info(), c.wanted); });
+    outbound_.clients.change([&] { c.wanted = std::move(allowed); });
+  }
+
+  Delivery& outbound_;
+  const std::shared_ptr<Log> log_;
+  hooks& calls_;
+  command_desk& desk_;
+  resumption<Delivery>& sessions_;
+  const std::shared_ptr<command_sink> loop_;
+  census crowd_;
+  bool closed_ = false;
+};
+
+}  // namespace hotline::detail

@@ -1,0 +1,224 @@
+#include <catch2_any.hpp>
+#include <hotline/event_emitter.hpp>
+#include <hotline/transport/memory_transport.hpp>
+#include <hotline/ws_manager.hpp>
+#include <memory_client.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+using namespace hotline;
+using namespace std::chrono_literals;
+using hotline_test::memory_client;
+
+namespace {
+
+struct host {
+  explicit host(manager_options options = {})
+      : env(std::make_shared<manual_environment>()),
+        events({}, env),
+        manager(memory_transport(env), events, std::move(options)) {
+    manager.client_address([](const http_request& q) { return std::string(q.header("X-Forwarded-For")); });
+    manager.on_log([this](log_level, std::string_view line) { lines.emplace_back(line); });
+    REQUIRE_FALSE(manager.start());
+  }
+
+  [[nodiscard]] memory_transport& line() { return manager.transport(); }
+  [[nodiscard]] memory_client connect(std::string_view target = "/ws/p", std::string_view from = "") {
+    return memory_client(line(), target,
+                         from.empty() ? std::string() : "X-Forwarded-For: " + std::string(from) + "\r\n");
+  }
+  [[nodiscard]] std::uint64_t over(limit what) { return manager.metrics().limits[what]; }
+
+  std::shared_ptr<manual_environment> env;
+  event_emitter events;
+  ws_manager<memory_transport> manager;
+  std::vector<std::string> lines;
+};
+
+// Who is refused is told when to come back, and its connection ends.
+void check_refused(const memory_client& c, int status) {
+  CHECK_FALSE(c.upgraded());
+  CHECK(c.http().substr(0, 12) == "HTTP/1.1 " + std::to_string(status));
+  CHECK(c.http().find("\r\nRetry-After: 5\r\n") != std::string::npos);
+  CHECK(c.peer->closed_by_server());
+}
+
+}  // namespace
+
+TEST_CASE("one connection too many is refused until another has ended", "[manager]") {
+  host h({.connections = {.all = 2}});
+  memory_client a = h.connect("/ws/a"), b = h.connect("/ws/b");
+  CHECK(b.upgraded());
+  const memory_client c = h.connect("/ws/c");
+  check_refused(c, 503);
+  CHECK(h.over(limit::connections) == 1);
+  CHECK(h.manager.metrics().connections == 2);
+  a.peer->close();
+  h.line().run();
+  CHECK(h.connect("/ws/c").upgraded());
+}
+
+TEST_CASE("a project's connections are limited apart from others'", "[manager]") {
+  host h({.connections = {.per_project = 1}});
+  const memory_client a = h.connect("/ws/a");
+  check_refused(h.connect("/ws/a"), 503);
+  CHECK(h.connect("/ws/b").upgraded());
+  CHECK(h.over(limit::project_connections) == 1);
+}
+
+TEST_CASE("an address' connections are limited, whoever it is that the host says they come from", "[manager]") {
+  host h({.connections = {.per_address = 2}});
+  const memory_client a = h.connect("/ws/p", "192.0.2.1"), b = h.connect("/ws/q", "192.0.2.1");
+  const memory_client c = h.connect("/ws/p", "192.0.2.1");
+  check_refused(c, 429);
+  CHECK(h.lines.back() == "192.0.2.1 was answered 429: over connections.per_address");
+  CHECK(h.connect("/ws/p", "192.0.2.2").upgraded());
+  CHECK(h.manager.connections("q").front().remote_address == "192.0.2.1");
+  CHECK(h.over(limit::address_connections) == 1);
+  // Nobody's address is not one that many share.
+  std::vector<memory_client> unnamed;
+  for (int i = 0; i < 3; ++i) unnamed.push_back(h.connect());
+  for (const memory_client& each : unnamed) CHECK(each.upgraded());
+}
+
+TEST_CASE("who takes over its own connection is not one more", "[manager]") {
+  host h({.connections = {.all = 1}});
+  memory_client first = h.connect();
+  const json hello = first.next();
+  const std::string back = "/ws/p?resume=" + std::string(*hello["resume"]["token"].as_string()) +
+                           "&epoch=" + std::string(*hello["epoch"].as_string()) + "&after=0";
+  check_refused(h.connect("/ws/p?resume=" + std::string(48, '0') + "&epoch=e&after=0"), 503);
+  memory_client second = h.connect(back);
+  CHECK(second.upgraded());
+  CHECK(second.next()["resumed"].as_bool() == true);
+  CHECK(h.manager.metrics().resumes[resume_outcome::resumed] == 1);
+}
+
+TEST_CASE("who takes over its own connection again and again holds one at a time", "[manager]") {
+  host h({.connections = {.all = 1}});
+  std::vector<memory_client> all;
+  all.push_back(h.connect());
+  for (int i = 0; i < 20; ++i) {
+    const json hello = all.back().next();
+    REQUIRE(hello["type"].as_string() == "connected");
+    // None of them answers its close.
+    all.push_back(h.connect("/ws/p?resume=" + std::string(*hello["resume"]["token"].as_string()) +
+                            "&epoch=" + std::string(*hello["epoch"].as_string()) + "&after=0"));
+    REQUIRE(all.back().upgraded());
+    h.line().run();
+    CHECK(h.manager.metrics().connections == 1);
+    CHECK(h.manager.status().connections == 1);
+  }
+}
+
+TEST_CASE("a hook that destroys the manager lets nobody in", "[manager]") {
+  for (const bool early : {true, false}) {
+    auto env = std::make_shared<manual_environment>();
+    memory_transport kept(env);
+    event_emitter events({}, env);
+    REQUIRE(events.emit("p", "secret"));
+    std::unique_ptr<ws_manager<memory_transport>> manager;
+    manager_options options;
+    options.valid_project = [&](std::string_view) {
+      if (early) manager.reset();
+      return true;
+    };
+    manager = std::make_unique<ws_manager<memory_transport>>(memory_transport(env), events, options);
+    manager->client_address([&](const http_request&) {
+      if (!early) manager.reset();
+      return std::string();
+    });
+    manager->authenticate([](const http_request&, std::string_view) { return admission::refuse(401); });
+    REQUIRE_FALSE(manager->start());
+    const auto peer = manager->transport().connect();
+    peer->send(
+        "GET /ws/p?last=1 HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+    manager->transport().run();
+    CHECK(manager == nullptr);
+    CHECK(peer->received().find("101") == std::string::npos);
+    CHECK(peer->received().find("secret") == std::string::npos);
+  }
+}
+
+TEST_CASE("who is silent longest makes room for who knocks", "[manager]") {
+  host h({.connections = {.handshakes = 3}});
+  std::vector<std::shared_ptr<memory_peer>> silent;
+  for (int i = 0; i < 10; ++i) {
+    silent.push_back(h.line().connect());
+    silent.back()->send("GET /");
+    h.line().run();
+  }
+  CHECK(h.manager.metrics().handshakes == 3);
+  CHECK(silent[6]->closed_by_server());
+  CHECK_FALSE(silent[7]->closed_by_server());
+  memory_client good = h.connect();
+  CHECK(good.upgraded());
+  CHECK(h.over(limit::handshakes) == 8);
+  CHECK(h.manager.metrics().handshakes == 2);
+}
+
+TEST_CASE("where all wait for the host, who knocks is told to come back", "[manager]") {
+  host h({.connections = {.handshakes = 2}});
+  std::vector<admission_responder> asked;
+  h.manager.authenticate(
+      [&](const http_request&, std::string_view, admission_responder r) { asked.push_back(std::move(r)); });
+  memory_client a = h.connect(), b = h.connect(), c = h.connect();
+  check_refused(c, 503);
+  CHECK(h.over(limit::handshakes) == 1);
+  for (admission_responder& r : asked) std::move(r).answer({"somebody"});
+  a.pump();
+  b.pump();
+  CHECK(a.upgraded());
+  CHECK(b.upgraded());
+  CHECK(h.manager.metrics().connections == 2);
+}
+
+TEST_CASE("an address that fails to be told is the peer's", "[manager]") {
+  host h;
+  h.manager.client_address([](const http_request&) -> std::string { throw std::runtime_error("no header"); });
+  CHECK(h.connect().upgraded());
+  CHECK(h.manager.connections().front().remote_address == "memory");
+  CHECK(h.manager.metrics().host_failures == 1);
+}
+
+TEST_CASE("the answers to requests are counted by their status", "[manager]") {
+  host h({.origins = {}});
+  (void)h.connect("/elsewhere");
+  (void)h.connect("/ws/..");
+  const auto slow = h.line().connect();
+  h.line().advance(11s);
+  const auto big = h.line().connect();
+  big->send("GET /" + std::string(9000, 'x'));
+  h.line().run();
+  const manager_metrics m = h.manager.metrics();
+  CHECK(m.http_answers[http_status{404}] == 2);
+  CHECK(m.http_answers[http_status{408}] == 1);
+  CHECK(m.http_answers[http_status{431}] == 1);
+  CHECK(m.limits[limit::handshake_time] == 1);
+  CHECK(m.limits[limit::head] == 1);
+  CHECK(m.accepted == 4);
+}
+
+TEST_CASE("why a connection ended is told alike to its client, to the log and in the metrics", "[manager]") {
+  host h;
+  memory_client c = h.connect();
+  const std::string id(*c.next()["connection_id"].as_string());
+  CHECK_FALSE(h.manager.disconnect(id, close_code::policy_violation, "enough\nof that"));
+  c.pump();
+  const json told = c.next();
+  CHECK(told["type"].as_string() == "disconnected");
+  CHECK(told["code"].as_int64() == 1008);
+  CHECK(c.close_code == 1008);
+  c.peer->close();
+  h.line().run();
+  CHECK(h.manager.metrics().disconnections[close_code::policy_violation] == 1);
+  CHECK(h.lines.back() == id + " of p (memory) ended: 1008, policy violation: enough?of that");
+}

@@ -1,0 +1,376 @@
+// Promise 4, for want of memory: whatever allocation fails on the loop, a connection may end for it, with 1011, and
+// nothing else; nothing is lost or run twice, and with memory again everything works.
+
+#include <catch2_any.hpp>
+#include <hotline/event_emitter.hpp>
+#include <hotline/ws_manager.hpp>
+#include <memory_client.hpp>
+#include <pressed_transport.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+using namespace hotline;
+using namespace std::chrono_literals;
+using hotline_test::client_frame;
+using hotline_test::memory_client;
+using hotline_test::pressed_transport;
+using hotline_test::shortage;
+
+namespace {
+
+/// Somebody who comes back for what it missed, and asks again what was not answered.
+class customer {
+ public:
+  explicit customer(memory_transport& line) : line_(line) { connect(); }
+
+  void say(std::string_view text) {
+    if (c_) c_->send(text);
+  }
+
+  void lose() { c_->peer->reset(); }
+  /// The connection is there, but not for it.
+  void abandon() {
+    if (c_) left_.push_back(*std::move(c_));
+    c_.reset();
+  }
+  void leave() {
+    if (c_) c_->peer->close();
+  }
+
+  /// Takes what came. False: it has no connection.
+  bool listen() {
+    if (!c_) return false;
+    c_->pump();
+    while (!c_->messages.empty()) take(c_->next());
+    if (c_->upgraded() && !c_->close_code && !c_->peer->closed_by_server()) return true;
+    c_.reset();
+    return false;
+  }
+
+  /// Comes back, if it can.
+  void knock() {
+    if (!listen()) connect();
+    listen();
+  }
+
+  /// With memory enough it comes back, and at once.
+  void come_back() {
+    if (listen()) return;
+    connect();
+    REQUIRE(c_->upgraded());
+    REQUIRE(listen());
+  }
+
+  std::vector<std::uint64_t> heard;
+  std::vector<std::string> answers;
+  int gaps = 0;
+
+ private:
+  void connect() {
+    std::string target = "/ws/p";
+    if (!token_.empty()) target += "?resume=" + token_ + "&epoch=" + epoch_ + "&after=" + std::to_string(last_);
+    c_.emplace(line_, target);
+  }
+
+  void take(const json& message) {
+    const std::string type(*message["type"].as_string());
+    if (type == "connected") {
+      token_ = *message["resume"]["token"].as_string();
+      epoch_ = *message["epoch"].as_string();
+      if (message["resumed"].as_bool() != true) last_ = *message["seq"].as_uint64();
+      fresh += message["resumed"].as_bool() != true;
+    } else if (type == "event") {
+      last_ = *message["seq"].as_uint64();
+      heard.push_back(last_);
+    } else if (type == "gap") {
+      ++gaps;
+    } else if (type == "command_response" || type == "command_error") {
+      answers.emplace_back(message["id"].text());
+    }
+  }
+
+  memory_transport& line_;
+  std::optional<memory_client> c_;
+  std::vector<memory_client> left_;
+  std::string token_, epoch_;
+  std::uint64_t last_ = 0;
+
+ public:
+  int fresh = 0;  ///< how often it was let in as somebody new
+};
+
+struct world {
+  world() : env(std::make_shared<manual_environment>()), events({}, env), manager(pressed_transport(env), events) {
+    manager.on_connect([this](const connection_info&) { ++here; });
+    manager.on_resumed([this](const connection_info&) { ++here; });
+    manager.on_disconnect([this](const connection_info&, const disconnection&) { --here; });
+    manager.on_command("work", [this](const request& q) {
+      runs[q.id() ? 1 : 0] += 1;
+      return json_object{{"text", std::string(100, 'x')}};
+    });
+    manager.on_command("later", [this](const request&, responder r) {
+      ++deferred;
+      kept.push_back(std::move(r));
+    });
+    kept.reserve(4);
+    REQUIRE_FALSE(manager.start());
+    witness = std::make_unique<customer>(line());
+    REQUIRE(witness->listen());
+  }
+
+  [[nodiscard]] pressed_transport& carrier() { return manager.transport(); }
+  [[nodiscard]] memory_transport& line() { return carrier().line(); }
+  void emit(int count) {
+    for (; count > 0; --count) {
+      REQUIRE(events.emit("p", "e", {{"text", std::string(300, 'x')}}));
+      ++emitted;
+    }
+    line().run();
+  }
+
+  /// All as it should be, with memory enough.
+  void check() {
+    line().advance(6s);
+    witness->come_back();
+    emit(2);
+    witness->come_back();
+    line().advance(2s);
+    CHECK(witness->gaps == 0);
+    CHECK(witness->fresh == 1);
+    std::vector<std::uint64_t> all;
+    for (std::uint64_t seq = 1; seq <= emitted; ++seq) all.push_back(seq);
+    CHECK(witness->heard == all);
+    customer late(line());
+    CHECK(late.listen());
+    CHECK(late.fresh == 1);
+    late.say(R"({"command":"work","id":77})");
+    CHECK(late.listen());
+    CHECK(late.answers == std::vector<std::string>{"77"});
+    late.leave();
+    line().run();
+    CHECK(here == static_cast<int>(manager.status().connections));
+    CHECK(manager.metrics().connections == manager.status().connections);
+    CHECK(manager.metrics().handshakes == 0);
+  }
+
+  std::shared_ptr<manual_environment> env;
+  event_emitter events;
+  ws_manager<pressed_transport> manager;
+  std::unique_ptr<customer> witness;
+  std::vector<responder> kept;
+  std::uint64_t emitted = 0;
+  int here = 0;
+  int runs[2] = {0, 0};
+  int deferred = 0;
+};
+
+// Lets the 1st, 2nd, 3rd … allocation fail of what the manager does in `act`, until there is none left to fail.
+template <class Prepare, class Act, class Check>
+void for_each_allocation(Prepare prepare, Act act, Check check) {
+  for (const shortage how : {shortage::momentary, shortage::lasting}) {
+    for (std::size_t nth = 1;; ++nth) {
+      INFO((how == shortage::lasting ? "from allocation " : "at allocation ") << nth);
+      world w;
+      auto what = prepare(w);
+      w.carrier().press(nth, how);
+      act(w, what);
+      const bool was_short = w.carrier().relax();
+      w.check();
+      check(w, what);
+      if (!was_short) break;
+    }
+  }
+}
+
+const auto nothing = [](world&) { return 0; };
+const auto fine = [](world&, auto&) {};
+
+}  // namespace
+
+TEST_CASE("memory that is short when a client comes costs nobody else", "[short_of_memory]") {
+  for_each_allocation(
+      nothing, [](world& w, int) { memory_client c(w.line()); }, fine);
+}
+
+TEST_CASE("memory that is short when somebody asks for a page costs nobody else", "[short_of_memory]") {
+  for_each_allocation(
+      nothing, [](world& w, int) { memory_client c(w.line(), "/"); }, fine);
+}
+
+TEST_CASE("memory that is short when events are sent loses none", "[short_of_memory]") {
+  for_each_allocation(
+      nothing, [](world& w, int) { w.emit(3); }, fine);
+}
+
+TEST_CASE("memory that is short while a reader is slow loses nothing for it", "[short_of_memory]") {
+  for_each_allocation(
+      [](world& w) {
+        auto slow = std::make_unique<memory_client>(w.line());
+        slow->peer->stall(true);
+        return slow;
+      },
+      [](world& w, std::unique_ptr<memory_client>& slow) {
+        w.emit(3);
+        slow->peer->window(500);
+        w.line().run();
+        w.emit(1);
+        slow->peer->stall(false);
+        w.line().run();
+      },
+      [](world& w, std::unique_ptr<memory_client>& slow) {
+        slow->pump();
+        // Either all of it in its order, or it was closed for it.
+        std::vector<std::uint64_t> heard = slow->events();
+        for (std::size_t i = 0; i < heard.size(); ++i) CHECK(heard[i] == i + 1);
+        CHECK((heard.size() >= w.emitted || slow->peer->closed_by_server()));
+      });
+}
+
+TEST_CASE("memory that is short when a command is run does not run it twice", "[short_of_memory]") {
+  for_each_allocation(
+      [](world& w) { return std::make_unique<customer>(w.line()); },
+      [](world&, std::unique_ptr<customer>& c) {
+        c->say(R"({"command":"subscribe","id":"a string of twenty bytes","payload":{"events":["e","f"]}})");
+        c->say(R"({"command":"work","id":1})");
+        c->listen();
+      },
+      [](world& w, std::unique_ptr<customer>& c) {
+        c->come_back();
+        CHECK(c->fresh == 1);
+        c->say(R"({"command":"work","id":1})");
+        c->come_back();
+        w.line().run();
+        c->listen();
+        CHECK(w.runs[1] == 2);  // and the one of check()
+        CHECK(!c->answers.empty());
+        CHECK(c->answers.back() == "1");
+      });
+}
+
+TEST_CASE("memory that is short when an answer comes later leaves its command answered in the end",
+          "[short_of_memory]") {
+  for_each_allocation(
+      [](world& w) {
+        auto c = std::make_unique<customer>(w.line());
+        c->say(R"({"command":"later","id":5})");
+        REQUIRE(w.kept.size() == 1);
+        return c;
+      },
+      [](world& w, std::unique_ptr<customer>& c) {
+        // As the host would on the loop.
+        std::move(w.kept.front()).answer(json_object{{"done", true}});
+        c->listen();
+      },
+      [](world& w, std::unique_ptr<customer>& c) {
+        c->come_back();
+        c->say(R"({"command":"later","id":5})");
+        w.line().advance(31s);
+        c->come_back();
+        c->listen();
+        // There may have been no memory to let its session wait: then it is a new one, and told so.
+        if (c->fresh > 1) return;
+        CHECK(w.deferred == 1);
+        CHECK(!c->answers.empty());
+        CHECK(c->answers.back() == "5");
+      });
+}
+
+TEST_CASE("memory that is short when a client is lost and comes back leaves it its session", "[short_of_memory]") {
+  for_each_allocation(
+      [](world& w) {
+        auto c = std::make_unique<customer>(w.line());
+        REQUIRE(c->listen());
+        w.emit(2);
+        c->listen();
+        return c;
+      },
+      [](world& w, std::unique_ptr<customer>& c) {
+        c->lose();
+        w.line().run();
+        c->listen();
+        w.emit(1);
+        c->knock();
+        // Over the head of its own connection as well.
+        c->abandon();
+        c->knock();
+      },
+      [](world& w, std::unique_ptr<customer>& c) {
+        c->come_back();
+        // Its session may have gone for want of memory: then it is told so, and nothing is passed over in silence.
+        if (c->fresh > 1) return;
+        std::vector<std::uint64_t> all;
+        for (std::uint64_t seq = 1; seq <= w.emitted; ++seq) all.push_back(seq);
+        CHECK(c->heard == all);
+      });
+}
+
+TEST_CASE("memory that is short when the host lets a client in late harms nobody", "[short_of_memory]") {
+  for_each_allocation(
+      [](world& w) {
+        auto asked = std::make_unique<std::vector<admission_responder>>();
+        asked->reserve(4);
+        w.manager.authenticate([&asked = *asked](const http_request&, std::string_view, admission_responder r) {
+          if (asked.empty()) return asked.push_back(std::move(r));
+          std::move(r).answer({"ada"});
+        });
+        auto c = std::make_unique<memory_client>(w.line());
+        REQUIRE(asked->size() == 1);
+        return std::pair(std::move(asked), std::move(c));
+      },
+      [](world& w, auto& scene) {
+        auto& [asked, c] = scene;
+        std::move(asked->front()).answer({"ada"});
+        c->pump();
+        w.line().advance(1s);
+        c->send(R"({"command":"subscribe","payload":{"events":["e"]}})");
+        c->pump();
+      },
+      [](world& w, auto& scene) {
+        auto& c = scene.second;
+        c->pump();
+        // Let in whole, or not at all.
+        const bool whole = c->upgraded() && !c->peer->closed_by_server();
+        if (whole) CHECK(c->next_type() == "connected");
+        CHECK((whole || c->peer->closed_by_server()));
+        c->peer->close();
+        w.line().run();
+      });
+}
+
+TEST_CASE("memory that is short while time passes harms nobody for good", "[short_of_memory]") {
+  for_each_allocation(
+      [](world& w) {
+        w.manager.on_pace("p", {.behind = 1000, .caught_up = 500}, [](pace) {});
+        return 0;
+      },
+      [](world& w, int) { w.line().advance(40s); }, fine);
+}
+
+TEST_CASE("memory that is short while a manager stops does not keep it from stopping", "[short_of_memory]") {
+  for (std::size_t nth = 1;; ++nth) {
+    INFO("at allocation " << nth);
+    world w;
+    bool stopped = false;
+    w.manager.post([&] { w.manager.stop([&] { stopped = true; }); });
+    w.carrier().press(nth, shortage::momentary);
+    w.line().run();
+    const bool was_short = w.carrier().relax();
+    w.witness->listen();
+    w.witness->leave();
+    w.line().advance(20s);
+    if (!stopped) {
+      // The host's own call met it, and it is told so by an exception: it may call again.
+      w.manager.stop([&] { stopped = true; });
+      w.line().advance(20s);
+    }
+    CHECK(stopped);
+    if (!was_short) break;
+  }
+}
