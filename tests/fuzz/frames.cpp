@@ -17,6 +17,20 @@ namespace {
 
 constexpr session_limits limits{.message_bytes = 3000, .message_fragments = 10};
 
+// zlib's own, whose output MemorySanitizer cannot see being written.
+class seen_inflater final : public message_compression {
+ public:
+  bool deflate(std::string_view, std::string&) override { return false; }
+  inflation inflate(std::string_view payload, std::size_t most) override {
+    const inflation got = with_zlib_.inflate(payload, most);
+    fuzz::initialised(got.message);
+    return got;
+  }
+
+ private:
+  permessage_deflate with_zlib_;
+};
+
 struct seen {
   decode_event event;
   close_code why;
@@ -25,7 +39,7 @@ struct seen {
 };
 
 std::vector<seen> decode(std::string bytes, bool compressed, std::string_view cuts) {
-  permessage_deflate inflater;
+  seen_inflater inflater;
   decoder d(limits);
   if (compressed) d.inflate_with(&inflater);
   std::vector<seen> all;

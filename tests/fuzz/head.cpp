@@ -52,10 +52,11 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (whole.state != head_reader::state::ready) return 0;
   fuzz::promise(whole.request.target == pieces.request.target && whole.request.headers == pieces.request.headers);
   static const manager_options options;
-  hooks none;
+  live_metrics counted;
+  hooks none(counted);
   const reception answer = receive_request(whole.request, options, none, true);
   fuzz::promise(answer.response.starts_with("HTTP/1.1 ") && answer.response.find("\r\n\r\n") != std::string::npos);
-  fuzz::promise(answer.upgraded == answer.response.starts_with("HTTP/1.1 101 "));
-  if (answer.upgraded) fuzz::promise(is_project_id(answer.project));
+  fuzz::promise(answer.upgraded() == answer.response.starts_with("HTTP/1.1 101 "));
+  if (answer.upgraded()) fuzz::promise(is_project_id(answer.project));
   return 0;
 }

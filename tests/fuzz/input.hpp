@@ -8,12 +8,26 @@
 #include <string_view>
 #include <utility>
 
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+#define HOTLINE_FUZZ_MEMORY 1
+#include <sanitizer/msan_interface.h>
+#endif
+#endif
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace fuzz {
 
 inline void promise(bool kept) {
   if (!kept) __builtin_trap();
+}
+
+/// MemorySanitizer does not see what zlib writes, which is not compiled with it.
+inline void initialised([[maybe_unused]] std::string_view written) {
+#ifdef HOTLINE_FUZZ_MEMORY
+  __msan_unpoison(written.data(), written.size());
+#endif
 }
 
 /// The input, read from its front; zeros when it is used up.
