@@ -56,20 +56,21 @@ export class Inbox {
 /** One `e2e_server`. Ended with its test: `const server = await Server.start(t)`. */
 export class Server {
   static async start(t, ...args) {
-    const server = new Server(args);
+    const server = new this(args);
     t.after(() => server.kill());
     const line = await server.printed.next('the line with the port');
-    const match = /^listening on http:\/\/127\.0\.0\.1:(\d+)$/.exec(line);
+    const match = /^listening on http:\/\/[\d.]+:(\d+)$/.exec(line);
     assert.ok(match, line);
     server.port = Number(match[1]);
     return server;
   }
 
-  constructor(args) {
+  /** `within`: a command that runs another. */
+  constructor(args, within = []) {
     this.clients = new Set();
     this.printed = new Inbox();
-    const program = path.join(process.env.HOTLINE_E2E ?? '.', 'e2e_server');
-    this.process = spawn(program, args.map(String), {stdio: ['ignore', 'pipe', 'inherit']});
+    const [program, ...words] = [...within, path.join(process.env.HOTLINE_E2E ?? '.', 'e2e_server'), ...args.map(String)];
+    this.process = spawn(program, words, {stdio: ['ignore', 'pipe', 'inherit']});
     // `close`, and not `exit`: what it printed last has been read then.
     this.exited = new Promise((resolve, reject) => {
       this.process.on('error', reject);

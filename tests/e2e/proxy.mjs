@@ -1,16 +1,125 @@
-// What lies between a client and its server: an address that stays while servers come and go, and lines that can be cut.
+// What lies between a client and its server: an address that stays while servers come and go, and lines that are slow,
+// that stall, that end on one side, and that break at a chosen byte.
 import {once} from 'node:events';
 import net from 'node:net';
+import {setTimeout as sleep} from 'node:timers/promises';
+
+/** Numbers that a seed decides. */
+export class Chance {
+  #state;
+
+  constructor(seed) { this.#state = seed >>> 0; }
+
+  /** One of 0 to n - 1. */
+  below(n) {
+    // mulberry32
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let x = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
+    return ((x ^ (x >>> 14)) >>> 0) % n;
+  }
+
+  /** True once in `n` times. */
+  once(n) { return this.below(n) === 0; }
+}
+
+/** One direction of a line, and what is wrong with it, in any combination; positions are counted in bytes:
+ *
+ *   delay     what comes waits so many milliseconds; a function is asked anew each time
+ *   piece     at most so many bytes are passed on at once
+ *   stallAt   from here on nothing is read, as if the receiver had fallen asleep; until `go()`
+ *   endAt     here the receiver gets a FIN, and no more of what comes; the other direction goes on
+ *   cutAt     here both ends get a reset */
+class Way {
+  #passed = 0;
+  #wake = () => {};
+
+  constructor(line, from, to, {delay = 0, piece = Infinity, stallAt = Infinity, endAt = Infinity, cutAt = Infinity} = {}) {
+    Object.assign(this, {line, from, to, delay, piece, stallAt, endAt, cutAt});
+    // Whoever breaks a line wakes all that wait for it.
+    this.#run().catch(() => {});
+  }
+
+  /** Nothing is read from now on, until `go()`. */
+  stall() { this.stallAt = this.#passed; }
+
+  go() {
+    this.stallAt = Infinity;
+    this.#wake();
+  }
+
+  async #run() {
+    if (await this.#ends()) return;
+    for await (const bytes of this.from.iterator({destroyOnReturn: false})) {
+      const delay = typeof this.delay === 'function' ? this.delay() : this.delay;
+      if (delay > 0) await sleep(delay);
+      for (let at = 0; at < bytes.length;) {
+        const next = Math.min(this.stallAt, this.endAt, this.cutAt) - this.#passed;
+        const piece = bytes.subarray(at, at + Math.min(this.piece, next));
+        if (!this.line.proxy.frozen) await new Promise((resolve) => this.to.write(piece, resolve));
+        at += piece.length;
+        this.#passed += piece.length;
+        if (await this.#ends()) return;
+      }
+    }
+    this.to.end();
+  }
+
+  /** Does what is due at this byte; whether nothing comes behind it. */
+  async #ends() {
+    if (this.#passed >= this.cutAt) {
+      this.line.cut();
+      return true;
+    }
+    if (this.#passed >= this.endAt) {
+      this.to.end();
+      this.from.resume();
+      return true;
+    }
+    while (this.#passed >= this.stallAt) await new Promise((resolve) => { this.#wake = resolve; });
+    return false;
+  }
+}
+
+/** A client's connection, and ours for it to the server. */
+class Line {
+  constructor(proxy, near, {up, down} = {}) {
+    this.proxy = proxy;
+    this.near = near;
+    this.far = net.connect({port: proxy.target, host: '127.0.0.1', allowHalfOpen: true});
+    const sockets = [this.near, this.far];
+    for (const socket of sockets) {
+      socket.setNoDelay(true);
+      socket.on('error', () => sockets.forEach((one) => one.destroy()));
+      socket.on('close', () => {
+        if (sockets.every((one) => one.destroyed)) proxy.lines.delete(this);
+      });
+    }
+    this.up = new Way(this, near, this.far, up);
+    this.down = new Way(this, this.far, near, down);
+  }
+
+  /** It breaks, without a word of farewell. */
+  cut() {
+    this.near.resetAndDestroy();
+    this.far.resetAndDestroy();
+  }
+}
 
 export class Proxy {
-  #pairs = new Set();
-  #frozen = false;
+  /** All lines there are. */
+  lines = new Set();
+  /** How many there were. */
+  count = 0;
+  frozen = false;
 
-  /** Leads to `port`, which may be changed: `proxy.target = other.port`. */
-  static async start(t, port) {
+  /** Leads to `port`, which may be changed: `proxy.target = other.port`. `weather(n)` says what the line with that number,
+   * from 0 on, has to suffer: `{up, down}`, each what `Way` may have. */
+  static async start(t, port, {weather = () => ({})} = {}) {
     const proxy = new Proxy();
     proxy.target = port;
-    proxy.server = net.createServer((near) => proxy.#join(near));
+    proxy.weather = weather;
+    proxy.server = net.createServer({allowHalfOpen: true}, (near) => proxy.#join(near));
     proxy.server.listen(0, '127.0.0.1');
     await once(proxy.server, 'listening');
     proxy.port = proxy.server.address().port;
@@ -18,37 +127,23 @@ export class Proxy {
     return proxy;
   }
 
-  get connections() { return this.#pairs.size; }
+  get connections() { return this.lines.size; }
 
   #join(near) {
     // Nobody is there: as if the port were closed.
     if (this.target === null) return near.resetAndDestroy();
-    const far = net.connect(this.target, '127.0.0.1');
-    const pair = {near, far};
-    this.#pairs.add(pair);
-    const gone = () => {
-      this.#pairs.delete(pair);
-      near.destroy();
-      far.destroy();
-    };
-    for (const [from, to] of [[near, far], [far, near]]) {
-      from.on('data', (bytes) => { if (!this.#frozen) to.write(bytes); });
-      from.on('end', () => to.end()).on('error', gone).on('close', gone);
-    }
+    this.lines.add(new Line(this, near, this.weather(this.count++)));
   }
 
-  /** All lines break, without a word of farewell. */
+  /** All lines break. */
   cut() {
-    for (const {near, far} of [...this.#pairs]) {
-      near.resetAndDestroy();
-      far.resetAndDestroy();
-    }
+    for (const line of [...this.lines]) line.cut();
   }
 
   /** What is sent from now on is lost, and nobody is told: a dead network. */
-  freeze() { this.#frozen = true; }
+  freeze() { this.frozen = true; }
   thaw() {
-    this.#frozen = false;
+    this.frozen = false;
     this.cut();
   }
 

@@ -1,10 +1,11 @@
 // The server that the end-to-end tests talk to: the public face of hotline alone, on a port that the system chooses.
 //
-//   e2e_server [--ping-ms N] [--timeout-ms N] [--command-timeout-ms N] [--drain-ms N]
-//              [--resume-window-ms N] [--send-buffer BYTES] [--deflate AT_LEAST_BYTES]
+//   e2e_server [--ping-ms N] [--timeout-ms N] [--command-timeout-ms N] [--drain-ms N] [--handshake-ms N] [--close-ms N]
+//              [--resume-window-ms N] [--user-timeout-ms N] [--send-buffer BYTES] [--log-bytes BYTES]
+//              [--close-laggards 1] [--address ADDRESS] [--deflate AT_LEAST_BYTES]
 //
-// Prints `listening on http://127.0.0.1:PORT`, later `opened ID PROJECT` and `closed ID CODE REASON` of its clients,
-// `told to stop` of commands, and `threw WHERE WHAT`. SIGTERM, SIGINT and the command `stop` end it in good order, with 0.
+// Prints `listening on http://ADDRESS:PORT` (127.0.0.1), later `opened ID PROJECT`, `resumed ID` and
+// `closed ID CODE REASON` of its clients, `told to stop` of commands, and `threw WHERE WHAT`. SIGTERM, SIGINT and the command `stop` end it in good order, with 0.
 
 #include <hotline/deflate.hpp>
 #include <hotline/hotline.hpp>
@@ -123,13 +124,19 @@ struct settings {
   std::chrono::milliseconds timeout{90'000};
   hotline::listen_options listen{};
   hotline::manager_options manager{};
+  hotline::log_options log{};
   std::optional<hotline::deflate_options> deflate{};
 };
 
 settings read_arguments(int argc, char** argv) {
   settings s;
+  s.manager.connections.per_address = s.manager.connections.all;  // all that test it come from here
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view name = argv[i];
+    if (name == "--address") {
+      s.listen.address = argv[i + 1];
+      continue;
+    }
     const int value = std::stoi(argv[i + 1]);
     const std::chrono::milliseconds time(value);
     if (name == "--ping-ms")
@@ -140,8 +147,20 @@ settings read_arguments(int argc, char** argv) {
       s.manager.command_timeout = time;
     else if (name == "--drain-ms")
       s.manager.drain_timeout = time;
+    else if (name == "--handshake-ms")
+      s.manager.handshake.timeout = time;
+    else if (name == "--close-ms")
+      s.manager.close_timeout = time;
+    else if (name == "--close-laggards")
+      s.manager.laggards = value != 0 ? hotline::laggard_policy::close : hotline::laggard_policy::gap;
+    else if (name == "--user-timeout-ms")
+      s.listen.user_timeout = time;
+    else if (name == "--log-bytes")
+      s.log = {.bytes = static_cast<std::size_t>(value), .event_bytes = static_cast<std::size_t>(value) / 2};
     else if (name == "--resume-window-ms")
       s.manager.resume.window = time;
+    else if (name == "--message-burst")
+      s.manager.session.message_burst = static_cast<std::size_t>(value);
     else if (name == "--send-buffer")
       s.listen.socket_send_buffer = value;
     else if (name == "--deflate")
@@ -165,7 +184,7 @@ std::string what(const std::exception_ptr& thrown) {
 int main(int argc, char** argv) {
   const settings s = read_arguments(argc, argv);
   asio::io_context io(1);
-  hotline::event_emitter events;
+  hotline::event_emitter events(s.log);
   auto manager =
       hotline::make_ws_manager(io, events, s.listen, s.manager, hotline::interval_heartbeat(s.ping, s.timeout));
   if (s.deflate) manager.compress(std::make_unique<hotline::permessage_deflate>(*s.deflate));
@@ -182,6 +201,7 @@ int main(int argc, char** argv) {
 
   manager.on_connect(
       [](const hotline::connection_info& c) { std::cout << "opened " << c.id << ' ' << c.project << std::endl; });
+  manager.on_resumed([](const hotline::connection_info& c) { std::cout << "resumed " << c.id << std::endl; });
   manager.on_disconnect([](const hotline::connection_info& c, const hotline::disconnection& how) {
     std::cout << "closed " << c.id << ' ' << static_cast<int>(how.code) << ' ' << how.reason << std::endl;
   });
@@ -252,6 +272,6 @@ int main(int argc, char** argv) {
     std::cerr << "e2e_server: " << refused.message() << '\n';
     return 1;
   }
-  std::cout << "listening on http://127.0.0.1:" << manager.transport().port() << std::endl;
+  std::cout << "listening on http://" << s.listen.address << ':' << manager.transport().port() << std::endl;
   io.run();
 }

@@ -99,7 +99,7 @@ test('a lagging client that subscribes anew misses nothing of what it asked for'
 });
 
 test('a client that asks and asks and never reads is not read from either, and costs little', async t => {
-  const server = await Server.start(t, '--send-buffer', SEND_BUFFER);
+  const server = await Server.start(t, '--send-buffer', SEND_BUFFER, '--message-burst', 10_000);
   const witness = await server.connect();
   const greedy = await server.raw();
   await greedy.upgrade();

@@ -1,0 +1,65 @@
+// What a server promises, asked of one whose clients come through a bad network.
+import assert from 'node:assert/strict';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {within} from './harness.mjs';
+import {ReturningClient} from './returning_client.mjs';
+
+const MiB = 1024 * 1024;
+
+/** Until all others' connections have ended. */
+export async function hasOnly(client) {
+  await within((async () => {
+    while ((await client.ask('status')).result.connections > 1) await sleep(20);
+  })(), 'the end of the connections');
+}
+
+/** A crowd at `url` gives commands and hears events, while a witness at `server.url()` does the same and must notice
+ * nothing. Each of `rounds` brings `count` events with `pad` bytes, and from each client the commands of `marks`. Then:
+ * everybody has heard each event once, in order and unharmed, or was told of the gap; each command ran once; the server
+ * holds little memory, and no connections but those that there are. Returns the crowd. */
+export async function keepsItsPromises(t, server, url,
+  {clients = 6, rounds = 10, count = 20, pad = 200, marks = 2, patience, gaps = false, grows = 48 * MiB,
+    during = async () => {}} = {}) {
+  const witness = await ReturningClient.start(t, server.url(), {patience: 60_000});
+  const crowd = await Promise.all(Array.from({length: clients}, () => ReturningClient.start(t, url, {patience})));
+  const all = [witness, ...crowd];
+  const before = server.rss();
+  let most = 0;
+  for (let round = 0; round < rounds; ++round) {
+    // Each command leaves its mark in the log: one that ran twice has left two.
+    const given = Promise.all(all.flatMap((client, by) => Array.from({length: marks}, (_, n) =>
+      client.ask('emit', {type: 'mark', fields: {by, mark: `${round}.${n}`}}))));
+    given.catch(() => {});  // it is waited for below
+    const load = await witness.ask('emit', {type: 'load', count, pad});
+    await Promise.all([witness.hears(load.result.seq), during(round, crowd)]);
+    for (const answer of await given) assert.equal(answer.type, 'command_response');
+    most = Math.max(most, server.rss());
+  }
+  const {result: {seq: last}} = await witness.ask('emit', {type: 'end'});
+  await Promise.all(all.map((client) => client.hears(last)));
+
+  assert.equal(witness.connects, 1);
+  assert.deepEqual(witness.gaps, []);
+  assert.equal(witness.events.size, last);
+  const seen = new Set();
+  for (const text of witness.events.values()) {
+    const {event_type, by, mark} = JSON.parse(text);
+    if (event_type !== 'mark') continue;
+    assert.ok(!seen.has(`${by} ${mark}`), `command ${mark} of client ${by} ran twice`);
+    seen.add(`${by} ${mark}`);
+  }
+  assert.equal(seen.size, all.length * rounds * marks);
+  for (const client of crowd) {
+    if (!gaps) assert.deepEqual(client.gaps, []);
+    for (const [seq, text] of client.events) assert.equal(text, witness.events.get(seq));
+  }
+  assert.ok(most - before < grows, `grew by ${((most - before) / MiB).toFixed(1)} MiB`);
+
+  for (const client of crowd) client.end();
+  await hasOnly(witness);
+  assert.equal(witness.connects, 1);
+  for (const {violations} of all) assert.deepEqual(violations, []);
+  t.diagnostic(`${crowd.map((client) => client.connects).join('+')} connections, ${last} events, ` +
+    `${((most - before) / MiB).toFixed(1)} MiB more at most`);
+  return crowd;
+}
