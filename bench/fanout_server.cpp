@@ -1,17 +1,23 @@
 // A fan-out server of the library's public face alone: `publish {"data": string}` is emitted as an event of type `bench`
 // to the sender's project, and `add {"a", "b"}` is answered with their sum.
 //
-//   fanout_server [--port N] [--loops N] [--deflate]
+//   fanout_server [--port N] [--loops N] [--deflate] [--keep S]
 //
-// Prints `listening on PORT[,PORT…]`: with several loops, one manager a thread over one log, each has a port.
+// With --keep, sessions wait for their clients for S seconds, events are kept for as long, and who is silent for as long is
+// given up. Prints `listening on PORT[,PORT…]`: with several loops, one manager a thread over one log, each has a port.
+// `GET /memory` gives back what the allocator can give and tells how many bytes are in use, and how many connections.
 
 #include <hotline/deflate.hpp>
 #include <hotline/hotline.hpp>
 
+#include <malloc.h>
+
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -30,17 +36,36 @@ struct add {
   static constexpr auto fields = hotline::fields(hotline::field{"a", &add::a}, hotline::field{"b", &add::b});
 };
 
+// All that differs from the defaults: every client of a load comes from here, and it measures how fast they can be.
+hotline::manager_options for_load(std::optional<std::chrono::milliseconds> keep) {
+  hotline::manager_options options;
+  if (keep) options.resume.window = *keep;
+  options.connections.per_address = options.connections.all;
+  options.session.messages_per_second = 1'000'000'000;
+  options.session.message_burst = 1'000'000'000;
+  return options;
+}
+
 // A loop and its manager; what joins them is the log.
 class shard {
  public:
-  shard(hotline::event_emitter& events, std::uint16_t port, bool deflate)
-      : manager_(hotline::make_ws_manager(io_, events, {.port = port})) {
+  shard(hotline::event_emitter& events, std::uint16_t port, bool deflate, std::optional<std::chrono::milliseconds> keep)
+      : manager_(hotline::make_ws_manager(
+            io_, events, {.port = port}, for_load(keep),
+            keep ? hotline::interval_heartbeat(*keep / 3, *keep) : hotline::interval_heartbeat())) {
     if (deflate) manager_.compress(std::make_unique<hotline::permessage_deflate>());
     manager_.on_command<publish>("publish", [&events](const hotline::request& q, const publish& p) {
       events.emit(q.project(), "bench", {{"data", p.data}});
     });
     manager_.on_command<add>("add", [](const hotline::request&, const add& numbers) {
       return hotline::json_object{{"sum", numbers.a + numbers.b}};
+    });
+    manager_.on_http([this](const hotline::http_request& q) -> std::optional<hotline::http_response> {
+      if (q.path != "/memory") return std::nullopt;
+      malloc_trim(0);
+      const auto memory = mallinfo2();
+      return hotline::http_response{.body = std::to_string(memory.uordblks + memory.hblkhd) + " " +
+                                            std::to_string(manager_.status().connections) + "\n"};
     });
     if (const auto failed = manager_.start()) {
       std::fprintf(stderr, "fanout_server: %s\n", failed.message().c_str());
@@ -62,18 +87,22 @@ int main(int argc, char** argv) {
   std::uint16_t port = 0;
   int loops = 1;
   bool deflate = false;
+  std::optional<std::chrono::milliseconds> keep;
   for (int i = 1; i < argc; ++i) {
     const std::string_view name = argv[i];
     if (name == "--deflate") deflate = true;
     if (name == "--port" && i + 1 < argc) port = static_cast<std::uint16_t>(std::atoi(argv[++i]));
     if (name == "--loops" && i + 1 < argc) loops = std::atoi(argv[++i]);
+    if (name == "--keep" && i + 1 < argc) keep = std::chrono::seconds(std::atoi(argv[++i]));
   }
 
-  hotline::event_emitter events;
+  hotline::log_options log;
+  if (keep) log.age = log.idle = *keep;
+  hotline::event_emitter events(log);
   std::list<shard> shards;
   std::string ports;
   for (int i = 0; i < loops; ++i) {
-    shards.emplace_back(events, i == 0 ? port : std::uint16_t{0}, deflate);
+    shards.emplace_back(events, i == 0 ? port : std::uint16_t{0}, deflate, keep);
     ports += (ports.empty() ? "" : ",") + std::to_string(shards.back().port());
   }
   std::printf("listening on %s\n", ports.c_str());

@@ -68,7 +68,11 @@ class world {
  private:
   std::shared_ptr<hotline::manual_environment> env_ = std::make_shared<hotline::manual_environment>();
   hotline::basic_event_emitter<hotline::memory_event_log> events_{{}, env_};
-  hotline::ws_manager<hotline::memory_transport> manager_{hotline::memory_transport(env_), events_};
+  // The clock stands still, and no client is too fast.
+  hotline::ws_manager<hotline::memory_transport> manager_{
+      hotline::memory_transport(env_),
+      events_,
+      {.session = {.messages_per_second = 1'000'000'000, .message_burst = 1'000'000'000}}};
   std::vector<std::shared_ptr<hotline::memory_peer>> peers_;
   std::string data_ = std::string(200, 'x');
 };

@@ -315,6 +315,10 @@ def main():
             rounds = int(words.pop(0))
         elif word == "--seconds":
             seconds = float(words.pop(0))
+        elif word == "--peer":
+            name, _, command = words.pop(0).partition("=")
+            SERVERS[name] = command.split()
+            PEERS.insert(1, name)
         elif word in SECTIONS:
             chosen.append(word)
         else:
