@@ -63,13 +63,7 @@ class answer_writer {
     text_.append(finished_json);
     return *this;
   }
-  answer_writer& id(const std::optional<command_id>& id) {
-    if (!id) return *this;
-    key("id");
-    json_writer out(text_);
-    id->write(out);
-    return *this;
-  }
+  answer_writer& id(const std::optional<command_id>& id) { return id ? raw("id", id->text()) : *this; }
   answer_writer& begin(std::string_view name) { return raw(name, "{"); }
   answer_writer& end() {
     text_.push_back('}');

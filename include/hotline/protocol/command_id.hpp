@@ -10,8 +10,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <variant>
 
 namespace hotline {
 
@@ -21,15 +19,7 @@ class command_id {
  public:
   static constexpr std::size_t max_size = 64;
 
-  explicit command_id(std::int64_t number) noexcept : value_(number) {}
-
-  // The string is copied before the variant is made: a variant whose copy throws half-way is not safe to destroy with
-  // every compiler.
-  command_id(const command_id& other) : value_(copy_of(other.value_)) {}
-  command_id(command_id&&) noexcept = default;
-  command_id& operator=(const command_id& other) { return *this = command_id(other); }
-  command_id& operator=(command_id&&) noexcept = default;
-  ~command_id() = default;
+  explicit command_id(std::int64_t number) { detail::append_number(text_, number); }
 
   /// Nothing when the text is empty, too long, not UTF-8 or has control characters (NUL among them).
   [[nodiscard]] static std::optional<command_id> from(std::string_view text) {
@@ -37,8 +27,11 @@ class command_id {
     for (const char c : text) {
       if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) return std::nullopt;
     }
-    if (detail::kind_of_string(text) == detail::string_kind::not_utf8) return std::nullopt;
-    return command_id(std::string(text));
+    const detail::string_kind kind = detail::kind_of_string(text);
+    if (kind == detail::string_kind::not_utf8) return std::nullopt;
+    command_id made;
+    detail::append_string(made.text_, text, kind);
+    return made;
   }
 
   /// Nothing when the value is neither such a string nor such an integer.
@@ -49,35 +42,16 @@ class command_id {
   }
 
   /// The id as JSON: a string with its quotes, or a number.
-  [[nodiscard]] std::string text() const {
-    std::string text;
-    json_writer out(text);
-    write(out);
-    return text;
-  }
+  [[nodiscard]] const std::string& text() const noexcept { return text_; }
 
-  void write(json_writer& out) const {
-    std::visit([&out](const auto& held) { out.value(held); }, value_);
-  }
-
-  [[nodiscard]] std::size_t hash() const noexcept {
-    return std::hash<std::variant<std::int64_t, std::string>>{}(value_);
-  }
+  [[nodiscard]] std::size_t hash() const noexcept { return std::hash<std::string>{}(text_); }
 
   [[nodiscard]] friend bool operator==(const command_id&, const command_id&) = default;
 
  private:
-  using value = std::variant<std::int64_t, std::string>;
+  command_id() = default;
 
-  explicit command_id(std::string text) noexcept : value_(std::move(text)) {}
-
-  [[nodiscard]] static value copy_of(const value& other) {
-    if (const auto* const number = std::get_if<std::int64_t>(&other)) return *number;
-    std::string text = *std::get_if<std::string>(&other);
-    return value(std::in_place_type<std::string>, std::move(text));
-  }
-
-  value value_;
+  std::string text_;  // one writer wrote them all, so equal ids have equal text
 };
 
 }  // namespace hotline

@@ -14,9 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace hotline {
@@ -66,28 +64,43 @@ class json_input {
  public:
   json_input(std::nullptr_t) noexcept {}
   template <std::same_as<bool> Bool>
-  json_input(Bool value) noexcept : value_(value) {}
+  json_input(Bool value) noexcept : kind_(kind::boolean), boolean_(value) {}
   template <json_integer Integer>
-  json_input(Integer value) noexcept : value_(wide<Integer>{value}) {}
+  json_input(Integer value) noexcept {
+    if constexpr (std::signed_integral<Integer>) {
+      kind_ = kind::integer;
+      integer_ = value;
+    } else {
+      kind_ = kind::natural;
+      natural_ = value;
+    }
+  }
   template <std::floating_point Real>
-  json_input(Real value) noexcept : value_(static_cast<double>(value)) {}
+  json_input(Real value) noexcept : kind_(kind::real), real_(static_cast<double>(value)) {}
   /// A null pointer is null.
-  json_input(const char* value) noexcept : value_(value != nullptr ? content(std::string_view(value)) : content()) {}
-  json_input(std::string_view value) noexcept : value_(value) {}
-  json_input(const std::string& value) noexcept : value_(std::string_view(value)) {}
+  json_input(const char* value) noexcept {
+    if (value != nullptr) *this = json_input(std::string_view(value));
+  }
+  json_input(std::string_view value) noexcept : kind_(kind::string), view_(value) {}
+  json_input(const std::string& value) noexcept : json_input(std::string_view(value)) {}
   /// A missing value is null.
-  json_input(const json& value) noexcept : value_(content_of(value)) {}
+  json_input(const json& value) noexcept {
+    if (value.is_missing()) return;
+    // A string is taken unescaped and escaped anew, so that equal strings have equal text whoever wrote them.
+    kind_ = value.is_string() ? kind::string : kind::finished;
+    view_ = value.is_string() ? *value.as_string() : value.text();
+  }
   json_input(const json_object& value) noexcept;
   json_input(const json_array& value) noexcept;
   template <json_value Value>
   json_input(const std::optional<Value>& value) : json_input(value ? json_input(*value) : json_input(nullptr)) {}
   template <json_value Value>
-  json_input(const std::vector<Value>& values) : value_(owned{}) {
-    json_writer out(text_);
+  json_input(const std::vector<Value>& values) : kind_(kind::made) {
+    json_writer out(made_);
     out.begin_array();
     for (const auto& value : values) json_input(static_cast<const Value&>(value)).write(out);
     out.end_array();
-    if (!out.complete()) text_.clear();
+    if (!out.complete()) made_.clear();
   }
 
   /// The value's own JSON; empty when it is none that JSON can say.
@@ -101,66 +114,47 @@ class json_input {
 
   /// About how long the value's text is; it may be more.
   [[nodiscard]] std::size_t size_hint() const noexcept {
-    return std::visit(
-        [this]<class Value>(const Value& value) -> std::size_t {
-          if constexpr (std::same_as<Value, owned>) {
-            return text_.size();
-          } else if constexpr (std::same_as<Value, finished>) {
-            return value.text.size();
-          } else if constexpr (std::same_as<Value, std::string_view>) {
-            return value.size() + 2;
-          } else {
-            return 6;
-          }
-        },
-        value_);
+    switch (kind_) {
+      case kind::string: return view_.size() + 2;
+      case kind::finished: return view_.size();
+      case kind::made: return made_.size();
+      default: return 6;
+    }
   }
 
   /// Whether the value is part of that text, which then must not change before it is written.
   [[nodiscard]] bool lies_in(const std::string& text) const noexcept {
-    const auto* const string = std::get_if<std::string_view>(&value_);
-    const auto* const other = std::get_if<finished>(&value_);
-    const char* const at = string != nullptr ? string->data() : other != nullptr ? other->text.data() : nullptr;
+    const char* const at = view_.data();
     return at != nullptr && !std::less<>{}(at, text.data()) && std::less<>{}(at, text.data() + text.size());
   }
 
   /// Writes the value; `out` is no longer ok when it is none that JSON can say.
   void write(json_writer& out) const {
-    std::visit(
-        [this, &out]<class Value>(const Value& value) {
-          if constexpr (std::same_as<Value, owned>) {
-            out.raw(text_);
-          } else if constexpr (std::same_as<Value, finished>) {
-            out.raw(value.text);
-          } else {
-            out.value(value);
-          }
-        },
-        value_);
+    switch (kind_) {
+      case kind::null: return out.value(nullptr);
+      case kind::boolean: return out.value(boolean_);
+      case kind::integer: return out.value(integer_);
+      case kind::natural: return out.value(natural_);
+      case kind::real: return out.value(real_);
+      case kind::string: return out.value(view_);
+      case kind::finished: return out.raw(view_);
+      case kind::made: return out.raw(made_);
+    }
   }
 
  private:
-  /// JSON that somebody else holds; empty when it was invalid.
-  struct finished {
-    std::string_view text;
+  /// `finished`: JSON that somebody else holds, `made`: in `made_`; empty when it was invalid.
+  enum class kind : std::uint8_t { null, boolean, integer, natural, real, string, finished, made };
+
+  kind kind_ = kind::null;
+  union {
+    bool boolean_;
+    std::int64_t integer_;
+    std::uint64_t natural_ = 0;
+    double real_;
   };
-
-  /// JSON that was made here, in `text_`; empty when it was invalid.
-  struct owned {};
-  template <class Integer>
-  using wide = std::conditional_t<std::signed_integral<Integer>, std::int64_t, std::uint64_t>;
-  using content =
-      std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, double, std::string_view, finished, owned>;
-
-  [[nodiscard]] static content content_of(const json& value) noexcept {
-    if (value.is_missing()) return nullptr;
-    // A string is taken unescaped and escaped anew, so that equal strings have equal text whoever wrote them.
-    if (value.is_string()) return *value.as_string();
-    return finished{value.text()};
-  }
-
-  content value_ = nullptr;
-  std::string text_;
+  std::string_view view_;
+  std::string made_;
 };
 
 /// One member of a `json_object`, while it is being made.
@@ -356,9 +350,9 @@ class json_array {
 };
 
 inline json_input::json_input(const json_object& value) noexcept
-    : value_(finished{value.valid() ? std::string_view(value.text()) : std::string_view()}) {}
+    : kind_(kind::finished), view_(value.valid() ? std::string_view(value.text()) : std::string_view()) {}
 
 inline json_input::json_input(const json_array& value) noexcept
-    : value_(finished{value.valid() ? std::string_view(value.text()) : std::string_view()}) {}
+    : kind_(kind::finished), view_(value.valid() ? std::string_view(value.text()) : std::string_view()) {}
 
 }  // namespace hotline
