@@ -37,22 +37,24 @@ hotline::failure failure_of(const outcome& told) {
   return refused(taken ? std::errc::file_exists : std::errc::io_error, std::move(message));
 }
 
+std::string quoted(std::string_view text) { return std::string(1, '\'').append(text).append(1, '\''); }
+
 }  // namespace
 
 std::optional<std::string> branch_name_error(std::string_view name) {
   if (name.empty()) return "a branch needs a name";
   if (name.size() > 128) return "a branch name may have at most 128 bytes";
   if (name.front() == '-') return "a branch name may not begin with '-'";
-  if (name == "@" || name == "HEAD") return "'" + std::string(name) + "' is git's own name";
+  if (name == "@" || name == "HEAD") return quoted(name) + " is git's own name";
   for (const char c : name) {
     const auto byte = static_cast<unsigned char>(c);
     if (c == ' ') return "a branch name may not hold a space";
     if (byte < 0x20 || byte == 0x7F) return "a branch name may not hold a control character";
     if (std::string_view("~^:?*[\\").find(c) != std::string_view::npos)
-      return "a branch name may not hold '" + std::string(1, c) + "'";
+      return "a branch name may not hold " + quoted({&c, 1});
   }
   for (const std::string_view pair : {"..", "@{", "//"})
-    if (name.find(pair) != std::string_view::npos) return "a branch name may not hold '" + std::string(pair) + "'";
+    if (name.find(pair) != std::string_view::npos) return "a branch name may not hold " + quoted(pair);
   if (name.front() == '/' || name.back() == '/') return "a branch name may not begin or end with '/'";
   if (name.back() == '.') return "a branch name may not end with '.'";
   for (std::string_view rest = name; !rest.empty();) {
