@@ -11,7 +11,7 @@ using namespace hotline;
 using namespace std::chrono_literals;
 using detail::command_table;
 using detail::pending_command;
-using admission = detail::command_table::admission;
+using outcome = detail::command_table::admission;
 
 namespace {
 
@@ -36,62 +36,62 @@ struct table_of : session_limits, command_table {
 
 TEST_CASE("an id runs, is under way, and is answered", "[command]") {
   table_of t;
-  CHECK(t.admit(id("a")).what == admission::run);
+  CHECK(t.admit(id("a")).what == outcome::run);
   t.add(pending(1, id("a")));
-  CHECK(t.admit(id("a")).what == admission::under_way);
+  CHECK(t.admit(id("a")).what == outcome::under_way);
   CHECK(t.find(*id("a"))->serial == 1);
   CHECK(t.is_under_way(1));
   CHECK(t.complete(1, "the answer"));
   CHECK_FALSE(t.complete(1, "another"));
   CHECK_FALSE(t.is_under_way(1));
   CHECK(t.find(*id("a")) == nullptr);
-  CHECK(t.admit(id("a")).what == admission::answered);
+  CHECK(t.admit(id("a")).what == outcome::answered);
   CHECK(t.admit(id("a")).remembered == "the answer");
 }
 
 TEST_CASE("the integer 1 and the string \"1\" are two ids", "[command]") {
   table_of t;
   t.add(pending(1, id(1)));
-  CHECK(t.admit(id("1")).what == admission::run);
+  CHECK(t.admit(id("1")).what == outcome::run);
   CHECK(t.find(*id("1")) == nullptr);
   t.remember(*id("1"), "text");
-  CHECK(t.admit(id(1)).what == admission::under_way);
+  CHECK(t.admit(id(1)).what == outcome::under_way);
   CHECK(t.admit(id("1")).remembered == "text");
   CHECK(t.complete(1, "number"));
   CHECK(t.admit(id(1)).remembered == "number");
   t.remember(*id("2"), "text");
   t.remember(*id(3), "number");
-  CHECK(t.admit(id(2)).what == admission::run);
-  CHECK(t.admit(id("3")).what == admission::run);
+  CHECK(t.admit(id(2)).what == outcome::run);
+  CHECK(t.admit(id("3")).what == outcome::run);
 }
 
 TEST_CASE("commands without an id are never the same one", "[command]") {
   table_of t;
   t.add(pending(1, {}));
   t.add(pending(2, {}));
-  CHECK(t.admit({}).what == admission::run);
+  CHECK(t.admit({}).what == outcome::run);
   CHECK(t.complete(1, "x"));
-  CHECK(t.admit({}).what == admission::run);
+  CHECK(t.admit({}).what == outcome::run);
   CHECK(t.under_way() == 1);
 }
 
 TEST_CASE("commands_in_flight bounds what is under way", "[command]") {
   table_of t({.commands_in_flight = 2});
   t.add(pending(1, id(1)));
-  CHECK(t.admit(id(2)).what == admission::run);
+  CHECK(t.admit(id(2)).what == outcome::run);
   t.add(pending(2, id(2)));
-  CHECK(t.admit(id(3)).what == admission::too_many);
-  CHECK(t.admit({}).what == admission::too_many);
-  CHECK(t.admit(id(1)).what == admission::under_way);
+  CHECK(t.admit(id(3)).what == outcome::too_many);
+  CHECK(t.admit({}).what == outcome::too_many);
+  CHECK(t.admit(id(1)).what == outcome::under_way);
   CHECK(t.complete(1, ""));
-  CHECK(t.admit(id(1)).what == admission::answered);
-  CHECK(t.admit(id(3)).what == admission::run);
+  CHECK(t.admit(id(1)).what == outcome::answered);
+  CHECK(t.admit(id(3)).what == outcome::run);
 }
 
 TEST_CASE("the oldest answers are forgotten first when there are too many", "[command]") {
   table_of t({.remembered_answers = 2});
   for (const int n : {1, 2, 3}) t.remember(*id(n), std::to_string(n));
-  CHECK(t.admit(id(1)).what == admission::run);
+  CHECK(t.admit(id(1)).what == outcome::run);
   CHECK(t.admit(id(2)).remembered == "2");
   CHECK(t.admit(id(3)).remembered == "3");
 }
@@ -103,7 +103,7 @@ TEST_CASE("the oldest texts are forgotten first when they are too long together,
   t.remember(*id(3), "cc");
   CHECK(t.admit(id(1)).remembered == "aaaa");
   t.remember(*id(4), "d");
-  CHECK(t.admit(id(1)).what == admission::answered);
+  CHECK(t.admit(id(1)).what == outcome::answered);
   CHECK(t.admit(id(1)).remembered.empty());
   CHECK(t.admit(id(2)).remembered == "bbbb");
   t.remember(*id(5), "0123456789");
@@ -123,18 +123,18 @@ TEST_CASE("of an answer that is over the bound by itself the id is kept, and it 
   t.remember(*id(1), "aaaa");
   t.remember(*id(2), "0123456789x");
   CHECK(t.admit(id(1)).remembered == "aaaa");
-  CHECK(t.admit(id(2)).what == admission::answered);
+  CHECK(t.admit(id(2)).what == outcome::answered);
   CHECK(t.admit(id(2)).remembered.empty());
   t.remember(*id(3), "c");
   t.remember(*id(4), "d");
-  CHECK(t.admit(id(2)).what == admission::run);
+  CHECK(t.admit(id(2)).what == outcome::run);
 }
 
 TEST_CASE("a host may choose that nothing is remembered", "[command]") {
   table_of t({.remembered_answers = 0});
   t.add(pending(1, id(1)));
   CHECK(t.complete(1, "x"));
-  CHECK(t.admit(id(1)).what == admission::run);
+  CHECK(t.admit(id(1)).what == outcome::run);
 }
 
 TEST_CASE("those are overdue whose deadline has come", "[command]") {
