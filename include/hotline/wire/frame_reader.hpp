@@ -67,10 +67,9 @@ class frame_reader {
 
   /// Takes bytes from the front of `bytes` until `header` is full; false when more must come.
   [[nodiscard]] bool fill(std::span<std::uint8_t> header, std::span<char>& bytes) {
-    const std::size_t size = std::min(bytes.size(), header.size() - taken_);
-    std::copy_n(bytes.begin(), size, header.begin() + static_cast<std::ptrdiff_t>(taken_));
-    bytes = bytes.subspan(size);
-    taken_ += size;
+    std::size_t used = 0;
+    while (taken_ < header.size() && used < bytes.size()) header[taken_++] = static_cast<std::uint8_t>(bytes[used++]);
+    bytes = bytes.subspan(used);
     return taken_ == header.size();
   }
 
