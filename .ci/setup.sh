@@ -50,7 +50,7 @@ need_to_build() {
   need cmake cmake
   command -v make >/dev/null || need ninja ninja-build
   need asio/any_io_executor.hpp libasio-dev
-  need websocketpp/processors/hybi13.hpp libwebsocketpp-dev
+  need websocketpp/frame.hpp libwebsocketpp-dev
   need rapidjson/reader.h rapidjson-dev
 }
 

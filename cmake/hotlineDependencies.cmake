@@ -34,7 +34,7 @@ macro(hotline_find_dependencies missing)
 
   # Headers before the config package: that one demands its exact version and is an error when loaded twice.
   _hotline_wrap_target(websocketpp websocketpp::websocketpp)
-  _hotline_wrap_headers(websocketpp HOTLINE_WEBSOCKETPP_INCLUDE_DIR websocketpp/processors/hybi13.hpp)
+  _hotline_wrap_headers(websocketpp HOTLINE_WEBSOCKETPP_INCLUDE_DIR websocketpp/frame.hpp)
   if(NOT TARGET hotline::dep_websocketpp)
     find_package(websocketpp CONFIG QUIET)
     _hotline_wrap_target(websocketpp websocketpp::websocketpp)
