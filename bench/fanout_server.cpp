@@ -9,6 +9,7 @@
 
 #include <hotline/deflate.hpp>
 #include <hotline/hotline.hpp>
+#include <hotline/prometheus.hpp>
 
 #include <malloc.h>
 
@@ -61,6 +62,7 @@ class shard {
       return hotline::json_object{{"sum", numbers.a + numbers.b}};
     });
     manager_.on_http([this](const hotline::http_request& q) -> std::optional<hotline::http_response> {
+      if (q.path == "/metrics") return hotline::http_response{.body = to_prometheus(manager_.metrics())};
       if (q.path != "/memory") return std::nullopt;
       malloc_trim(0);
       const auto memory = mallinfo2();

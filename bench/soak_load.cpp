@@ -11,6 +11,7 @@
 #include "load_client.hpp"
 
 #include <cerrno>
+#include <cstring>
 #include <map>
 #include <random>
 
@@ -310,7 +311,9 @@ class soak {
     const ssize_t n = recv(c.fd, buffer_.data(), buffer_.size(), 0);
     if (n < 0 && errno == EAGAIN) return;
     if (n <= 0) {
-      if (!c.closing) complain("a line broke by itself");
+      if (!c.closing)
+        complain(std::string("a line broke by itself: ") + (n == 0 ? "end of input" : std::strerror(errno)) +
+                 (c.greeted ? ", once greeted" : ", before it was greeted"));
       c.resumes = true;
       close(c.fd);
       return gone(c, now() + 1);
