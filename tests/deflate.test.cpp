@@ -233,7 +233,8 @@ TEST_CASE("bad compressed messages close with a named code and harm nobody else"
   CHECK(closed_with(client_frame(0x01, "{") + client_frame(0xC0, ping)) == 1002);         // RSV1 on a continuation
   CHECK(closed_with(client_frame(0xC9, "hi")) == 1002);                                   // and on a ping
   CHECK(closed_with(client_frame(0xE1, ping)) == 1002);                                   // RSV2
-  CHECK(closed_with(client_frame(0xC2, deflated("data"))) == 1003);                       // binary
+  CHECK(w.manager.metrics().limits[limit::inflated_bytes] == 2);
+  CHECK(closed_with(client_frame(0xC2, deflated("data"))) == 1003);  // binary
   REQUIRE(w.events.emit("p", "log", {{"text", text_of(500)}}));
   CHECK(witness->next()["text"].as_string() == text_of(500));
 }

@@ -7,6 +7,7 @@
 #include <hotline/ws_manager.hpp>
 #include <memory_client.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -36,6 +37,7 @@ struct besieged {
   }
 
   [[nodiscard]] memory_transport& line() { return manager.transport(); }
+  [[nodiscard]] std::uint64_t over(limit what) { return manager.metrics().limits[what]; }
 
   /// A client of the same project that was let in and greeted.
   [[nodiscard]] memory_client attacker() {
@@ -161,6 +163,9 @@ TEST_CASE("frames that break the protocol end their sender by name and nobody el
       h.check_alone();
     }
   }
+  CHECK(h.over(limit::message_bytes) == 6);
+  CHECK(h.over(limit::message_fragments) == 2);
+  CHECK(h.manager.metrics().disconnections[close_code::message_too_big] == 8);
 }
 
 TEST_CASE("requests that break HTTP or the handshake are refused by name, and nothing of them is kept", "[hostile]") {
@@ -237,16 +242,16 @@ TEST_CASE("a reason that no close frame has room for is cut, and the frame is se
 }
 
 TEST_CASE("limits on a message hold to the byte whether it comes whole or in fragments", "[hostile]") {
-  constexpr std::size_t limit = 1000;
-  besieged h({.session = {.message_bytes = limit, .message_fragments = 4}});
-  for (const std::size_t size : {limit - 1, limit, limit + 1, limit + 2}) {
+  constexpr std::size_t most = 1000;
+  besieged h({.session = {.message_bytes = most, .message_fragments = 4}});
+  for (const std::size_t size : {most - 1, most, most + 1, most + 2}) {
     const std::string text = message_of(size);
-    for (const std::size_t first : {size, std::size_t{1}, limit / 2}) {
+    for (const std::size_t first : {size, std::size_t{1}, most / 2}) {
       INFO(size << " bytes, the first fragment " << first);
       memory_client c = h.attacker();
       c.peer->send(first == size ? client_frame(0x81, text)
                                  : client_frame(0x01, text.substr(0, first)) + client_frame(0x80, text.substr(first)));
-      if (size <= limit) {
+      if (size <= most) {
         CHECK(c.next_type() == "pong");
         CHECK_FALSE(c.close_code);
       } else {
@@ -267,6 +272,8 @@ TEST_CASE("limits on a message hold to the byte whether it comes whole or in fra
     c.peer->close();
     h.check_alone();
   }
+  CHECK(h.over(limit::message_bytes) == 6);
+  CHECK(h.over(limit::message_fragments) == 2);
 }
 
 TEST_CASE("texts made to hurt a reader of JSON are refused by name and their sender goes on", "[hostile]") {
@@ -329,6 +336,11 @@ TEST_CASE("texts made to hurt a reader of JSON are refused by name and their sen
     h.check_witness();
     CHECK(c.events().size() == 1);
   }
+  CHECK(h.over(limit::json_depth) == 4);
+  CHECK(h.over(limit::json_nodes) == 3);
+  const auto is_error = [](const row& r) { return r.told.starts_with("error "); };
+  CHECK(h.manager.metrics().bad_messages ==
+        static_cast<std::uint64_t>(std::count_if(rows.begin(), rows.end(), is_error)));
   c.peer->reset();
   h.check_alone();
 }
@@ -356,6 +368,7 @@ TEST_CASE("floods are answered and bounded and nobody else waits", "[hostile]") 
     CHECK(answer_to(c, R"({"command":"subscribe","payload":{"events":[")" + std::string(129, 'a') + "\"]}}") ==
           "command_error invalid_payload");
     CHECK(h.manager.connections("p").size() == 2);
+    CHECK(h.over(limit::subscriptions) == 1002);
   }
   SECTION("of commands that nobody answers") {
     std::vector<responder> kept;
@@ -365,6 +378,8 @@ TEST_CASE("floods are answered and bounded and nobody else waits", "[hostile]") 
       CHECK(told == (i < 8 ? "" : "command_error too_many_commands"));
     }
     CHECK(kept.size() == 8);
+    CHECK(h.over(limit::commands_in_flight) == 992);
+    CHECK(h.manager.metrics().commands_failed == 992);
     h.check_witness();
     c.peer->reset();
     h.line().run();
@@ -382,9 +397,11 @@ TEST_CASE("floods are answered and bounded and nobody else waits", "[hostile]") 
       h.line().run();
       if (i % 10 == 0) h.check_witness();
     }
+    // Half a lane of pongs, then nothing is read of it any more, so it is as good as silent.
     h.line().advance(120s);
     CHECK(c.peer->closed_by_server());
-    h.witness = std::make_unique<memory_client>(h.line());  // the old one was silent for as long
+    CHECK(h.manager.metrics().disconnections[close_code::heartbeat_timeout] == 2);  // the witness was silent as well
+    h.witness = std::make_unique<memory_client>(h.line());
     CHECK(h.witness->next_type() == "connected");
     return;
   }

@@ -122,6 +122,7 @@ TEST_CASE("snapshots may be taken from another thread", "[manager][threads]") {
   std::thread watcher([&] {
     while (!stop) {
       (void)busy.manager.status();
+      (void)busy.manager.metrics();
       for (const auto& info : busy.manager.connections("p")) (void)info.is_healthy(info.last_heard);
     }
   });

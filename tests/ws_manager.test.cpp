@@ -934,8 +934,14 @@ TEST_CASE("a handler may destroy its manager, and nothing more is called", "[man
 }
 
 TEST_CASE("any hook may destroy the manager that calls it", "[manager]") {
-  doomed h({.resume = {.window = 1s}});
-  const auto end = [&] { h.destroy(); };
+  std::function<void()> end;
+  doomed h({.allows_origin =
+                [&](std::string_view, std::string_view) {
+                  end();
+                  return true;
+                },
+            .resume = {.window = 1s}});
+  end = [&] { h.destroy(); };
   memory_client& c = *h.transport_memory;
   SECTION("authenticate") {
     h.manager->authenticate([&](const http_request&, std::string_view) {
@@ -1045,6 +1051,19 @@ TEST_CASE("any hook may destroy the manager that calls it", "[manager]") {
     });
     h.line().run();
   }
+  SECTION("allows_origin") {
+    CHECK_FALSE(memory_client(h.line(), "/ws/p", "Origin: https://elsewhere\r\n").upgraded());
+  }
+  SECTION("on_log") {
+    h.manager->on_log([&](log_level, std::string_view) { end(); });
+    c.peer->reset();
+    h.line().run();
+  }
+  SECTION("the first of two who wait for the end") {
+    h.manager->stop(end);
+    h.manager->stop([&] { ++h.calls_after; });
+    h.line().advance(20s);
+  }
   SECTION("the completion of stop that throws then") {
     h.manager->stop([&] {
       end();
@@ -1073,20 +1092,119 @@ TEST_CASE("commands under way are told to stop before the manager's destructor r
 }
 
 TEST_CASE("a handler and each hook may stop the manager, and clients still get what they are owed", "[manager]") {
-  host h;
-  bool stopped = false;
-  h.manager->on_command("stop", [&](const request&) {
-    h.manager->stop([&] { stopped = true; });
-    return json_object{{"was", "here"}};
-  });
+  host h({.resume = {.window = 1s}});
+  int stopped = 0;
+  const auto stop = [&] { h.manager->stop([&] { ++stopped; }); };
+  h.manager->on_command("nothing", [](const request&) {});
+  h.manager->on_command("throws", [](const request&) { throw std::runtime_error("x"); });
+  memory_client witness = h.connect();
   memory_client c = h.connect();
-  c.send(R"({"command":"stop"})");
-  CHECK(c.next()["result"]["was"].as_string() == "here");
-  CHECK(c.next()["type"].as_string() == "disconnected");
-  CHECK(c.close_code == 1001);
-  c.peer->close();
-  h.line().run();
-  CHECK(stopped);
+  h.events.emit("p", "owed");
+  SECTION("a handler") {
+    h.manager->on_command("stop", [&](const request&) {
+      stop();
+      return json_object{{"was", "here"}};
+    });
+    c.send(R"({"command":"stop"})");
+    CHECK(c.next()["seq"].as_int64() == 1);
+    CHECK(c.next()["result"]["was"].as_string() == "here");
+    CHECK(c.next()["type"].as_string() == "disconnected");
+    CHECK(c.close_code == 1001);
+  }
+  SECTION("authorize_commands") {
+    h.manager->authorize_commands([&](const connection_info&, const request&) {
+      stop();
+      return std::optional<command_error>();
+    });
+    c.send(R"({"command":"nothing"})");
+  }
+  SECTION("authorize_subscriptions") {
+    h.manager->authorize_subscriptions([&](const connection_info&, std::string_view) {
+      stop();
+      return std::optional<command_error>();
+    });
+    c.send(R"({"command":"subscribe","payload":{"events":["a","b"]}})");
+  }
+  SECTION("reauthenticate") {
+    h.manager->reauthenticate([&](const connection_info&, std::string_view) {
+      stop();
+      return admission{};
+    });
+    c.send(R"({"command":"refresh","payload":{"token":"t"}})");
+  }
+  SECTION("client_address") {
+    h.manager->client_address([&](const http_request&) {
+      stop();
+      return std::string("192.0.2.1");
+    });
+    memory_client last(h.line());
+    CHECK((!last.upgraded() || last.close_code == 1001));
+    last.peer->close();
+  }
+  SECTION("on_connect") {
+    h.manager->on_connect([&](const connection_info&) { stop(); });
+    memory_client last(h.line());
+    CHECK(last.next_type() == "connected");
+    CHECK(last.close_code == 1001);
+    last.peer->close();
+  }
+  SECTION("on_disconnect") {
+    h.manager->on_disconnect([&](const connection_info&, const disconnection&) { stop(); });
+    c.peer->reset();
+  }
+  SECTION("on_resumed") {
+    h.manager->on_resumed([&](const connection_info&) { stop(); });
+    memory_client lost(h.line());
+    const json hello = lost.next();
+    lost.peer->reset();
+    h.line().run();
+    memory_client again(h.line(), "/ws/p?resume=" + std::string(*hello["resume"]["token"].as_string()) +
+                                      "&epoch=" + std::string(*hello["epoch"].as_string()) + "&after=1");
+    CHECK(again.next()["resumed"].as_bool() == true);
+    CHECK(again.close_code == 1001);
+    again.peer->close();
+  }
+  SECTION("on_session_expired") {
+    h.manager->on_session_expired([&](const connection_info&) { stop(); });
+    c.peer->reset();
+    h.line().advance(2s);
+  }
+  SECTION("on_error") {
+    h.manager->on_error([&](std::string_view, std::exception_ptr) { stop(); });
+    c.send(R"({"command":"throws"})");
+  }
+  SECTION("on_log") {
+    h.manager->on_log([&](log_level, std::string_view) { stop(); });
+    c.peer->reset();
+  }
+  SECTION("a pace") {
+    h.manager->on_pace("p", {.behind = 1, .caught_up = 0}, [&](pace) { stop(); });
+    c.peer->stall(true);
+    for (int i = 0; i < 9; ++i) (void)h.events.emit("p", "a");
+    h.line().run();
+    c.peer->stall(false);
+  }
+  witness.pump();
+  CHECK(witness.events().front() == 1);
+  CHECK(witness.next_type() == "disconnected");
+  CHECK(witness.close_code == 1001);
+  for (memory_client* const each : {&witness, &c}) each->peer->close();
+  h.line().advance(10s);
+  CHECK(stopped >= 1);
+  CHECK_FALSE(h.manager->is_running());
+}
+
+TEST_CASE("a handler that finds no memory has failed like any other", "[manager]") {
+  host h;
+  std::vector<std::string> failures;
+  h.manager->on_error([&](std::string_view where, std::exception_ptr) { failures.emplace_back(where); });
+  h.manager->on_command("greedy", [](const request&) { throw std::bad_alloc(); });
+  memory_client c = h.connect();
+  c.send(R"({"command":"greedy","id":1})");
+  CHECK(c.next()["error"]["code"].as_string() == "internal_error");
+  CHECK(failures == std::vector<std::string>{"greedy"});
+  c.send(R"({"command":"ping"})");
+  CHECK(c.next_type() == "pong");
 }
 
 TEST_CASE("a page that stops the manager is sent, and so is the refusal of an authentication that does", "[manager]") {

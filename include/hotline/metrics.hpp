@@ -33,9 +33,10 @@ enum class limit : std::uint8_t {
   commands_in_flight,
   command_time,  ///< `command_timeout`
   control_lane_bytes,
-  waiting_sessions,  ///< `resume.sessions`
+  waiting_sessions,  ///< `resume.sessions` and `resume.per_address`
   http_response_bytes,
   close_time,  ///< `close_timeout`
+  drain_time,  ///< `drain_timeout`
 };
 
 /// What became of a wish to go on with a session.
@@ -89,7 +90,8 @@ inline constexpr auto keys_of<limit> =
                                      {limit::control_lane_bytes, "session.control_lane_bytes"},
                                      {limit::waiting_sessions, "resume.sessions"},
                                      {limit::http_response_bytes, "http_response_bytes"},
-                                     {limit::close_time, "close_timeout"}});
+                                     {limit::close_time, "close_timeout"},
+                                     {limit::drain_time, "drain_timeout"}});
 
 template <>
 inline constexpr auto keys_of<resume_outcome> =
@@ -210,6 +212,7 @@ struct basic_metrics {
 
   // Since the beginning.
   Number accepted{};                             ///< sockets
+  Number turned_away{};                          ///< sockets that the process had no descriptor for
   tally<http_status, Number> http_answers{};     ///< in place of an upgrade: pages and refusals
   Number new_sessions{};                         ///< connections that did not resume one
   tally<resume_outcome, Number> resumes{};       ///< of those that wanted to
@@ -249,7 +252,8 @@ void for_each_number(Metrics& m, F f) {
                              &m.expired_sessions, &m.messages,      &m.commands_answered,
                              &m.commands_failed,  &m.bad_messages,  &m.received_bytes,
                              &m.sent_bytes,       &m.writes,        &m.gaps,
-                             &m.missed_events,    &m.host_failures, &m.out_of_memory})
+                             &m.missed_events,    &m.host_failures, &m.out_of_memory,
+                             &m.turned_away})
     f(*number);
   all(m.http_answers.numbers());
   all(m.resumes.numbers());

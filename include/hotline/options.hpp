@@ -19,6 +19,7 @@
 ///     session.json_nodes < 2       session.control_lane_bytes < 256       handshake.head_bytes < 256
 ///     connections.*, session.messages_per_second, message_burst, control_frames_per_second, control_frame_burst   < 1
 ///     handshake.headers < 5        handshake.timeout <= 0                 log_options::age <= 0
+///     route_prefix that does not begin and end with '/'
 ///     log_options::event_bytes over half of log_options::bytes or of log_options::total_bytes, or over 1 GiB
 
 namespace hotline {
@@ -79,6 +80,8 @@ struct log_options {
 struct resume_options {
   std::chrono::milliseconds window{60'000};  ///< how long; zero, as with no `sessions`: they end with their sockets
   std::size_t sessions = 10'000;             ///< waiting at once; the one that has waited longest goes first
+  /// Of one address (of IPv6: of one network of 64 bits), so that nobody drives out everybody's; its oldest goes first.
+  std::size_t per_address = 1'024;
 };
 
 /// What becomes of a client that is so slow that the log's old end overtakes it.

@@ -42,6 +42,12 @@ struct host {
   std::vector<std::string> lines;
 };
 
+// Where a client that was told `hello` asks to go on.
+std::string back_to(const json& hello) {
+  return "/ws/p?resume=" + std::string(*hello["resume"]["token"].as_string()) +
+         "&epoch=" + std::string(*hello["epoch"].as_string()) + "&after=0";
+}
+
 // Who is refused is told when to come back, and its connection ends.
 void check_refused(const memory_client& c, int status) {
   CHECK_FALSE(c.upgraded());
@@ -91,9 +97,7 @@ TEST_CASE("an address' connections are limited, whoever it is that the host says
 TEST_CASE("who takes over its own connection is not one more", "[manager]") {
   host h({.connections = {.all = 1}});
   memory_client first = h.connect();
-  const json hello = first.next();
-  const std::string back = "/ws/p?resume=" + std::string(*hello["resume"]["token"].as_string()) +
-                           "&epoch=" + std::string(*hello["epoch"].as_string()) + "&after=0";
+  const std::string back = back_to(first.next());
   check_refused(h.connect("/ws/p?resume=" + std::string(48, '0') + "&epoch=e&after=0"), 503);
   memory_client second = h.connect(back);
   CHECK(second.upgraded());
@@ -109,13 +113,108 @@ TEST_CASE("who takes over its own connection again and again holds one at a time
     const json hello = all.back().next();
     REQUIRE(hello["type"].as_string() == "connected");
     // None of them answers its close.
-    all.push_back(h.connect("/ws/p?resume=" + std::string(*hello["resume"]["token"].as_string()) +
-                            "&epoch=" + std::string(*hello["epoch"].as_string()) + "&after=0"));
+    all.push_back(h.connect(back_to(hello)));
     REQUIRE(all.back().upgraded());
     h.line().run();
     CHECK(h.manager.metrics().connections == 1);
     CHECK(h.manager.status().connections == 1);
   }
+}
+
+TEST_CASE("taking over a connection of another address makes no room at one's own", "[manager]") {
+  host h({.connections = {.per_address = 1}});
+  const memory_client own = h.connect("/ws/p", "192.0.2.1");
+  memory_client there = h.connect("/ws/p", "192.0.2.2");
+  const std::string back = back_to(there.next());
+  check_refused(h.connect(back, "192.0.2.1"), 429);
+  there.pump();
+  CHECK_FALSE(there.close_code);
+  memory_client again = h.connect(back, "192.0.2.2");
+  CHECK(again.next()["resumed"].as_bool() == true);
+  check_refused(h.connect("/ws/p", "192.0.2.2"), 429);
+  CHECK(h.manager.metrics().connections == 2);
+  CHECK(h.over(limit::address_connections) == 2);
+}
+
+TEST_CASE("who would be one too many is not looked up", "[manager]") {
+  host h({.connections = {.per_address = 1}});
+  int asked = 0;
+  h.manager.authenticate([&](const http_request&, std::string_view) {
+    ++asked;
+    return admission{"ada"};
+  });
+  memory_client first = h.connect("/ws/p", "192.0.2.1");
+  check_refused(h.connect("/ws/p", "192.0.2.1"), 429);
+  check_refused(h.connect("/ws/p?resume=" + std::string(48, '0') + "&epoch=e&after=0", "192.0.2.1"), 429);
+  CHECK(asked == 1);
+  CHECK(h.connect(back_to(first.next()), "192.0.2.1").upgraded());
+  CHECK(asked == 2);
+}
+
+TEST_CASE("who has a limit of its own to come back in drives out nobody else's sessions", "[manager]") {
+  host h({.resume = {.sessions = 3, .per_address = 2}});
+  memory_client good = h.connect("/ws/p", "192.0.2.1");
+  const std::string back = back_to(good.next());
+  good.peer->reset();
+  for (int i = 0; i < 10; ++i) h.connect("/ws/p", "192.0.2.66").peer->reset();
+  h.line().run();
+  CHECK(h.manager.metrics().waiting_sessions == 3);
+  CHECK(h.over(limit::waiting_sessions) == 8);
+  memory_client again = h.connect(back, "192.0.2.1");
+  CHECK(again.next()["resumed"].as_bool() == true);
+  // Their places are free again.
+  h.line().advance(61s);
+  CHECK(h.manager.metrics().waiting_sessions == 0);
+  for (int i = 0; i < 2; ++i) h.connect("/ws/p", "192.0.2.66").peer->reset();
+  h.line().run();
+  CHECK(h.over(limit::waiting_sessions) == 8);
+}
+
+TEST_CASE("a connection that is taken over is told of in the log and counted like any other end", "[manager]") {
+  host h;
+  memory_client old = h.connect();
+  const json hello = old.next();
+  memory_client heir = h.connect(back_to(hello));
+  CHECK(heir.next()["resumed"].as_bool() == true);
+  old.pump();
+  CHECK(old.close_code == 4009);
+  const std::string id(*hello["connection_id"].as_string());
+  CHECK(h.lines.back() == id + " of p (memory) ended: 4009, taken over: the session goes on over a newer connection");
+  old.peer->close();
+  heir.peer->close();
+  h.line().run();
+  const manager_metrics m = h.manager.metrics();
+  CHECK(m.disconnections[close_code::taken_over] == 1);
+  CHECK(m.disconnections[close_code::abnormal] == 1);
+  CHECK(m.new_sessions == 1);
+  CHECK(m.resumes[resume_outcome::resumed] == 1);
+}
+
+TEST_CASE("what a client has used up of its rates it has used up when it comes back", "[manager]") {
+  host h({.session = {.messages_per_second = 1, .message_burst = 2}});
+  memory_client c = h.connect();
+  const std::string back = back_to(c.next());
+  for (int i = 0; i < 2; ++i) c.send(R"({"command":"ping"})");
+  CHECK(c.next_type() == "pong");
+  CHECK(c.next_type() == "pong");
+  memory_client again = h.connect(back);
+  CHECK(again.next_type() == "connected");
+  again.send(R"({"command":"ping"})");
+  CHECK(again.next()["error"]["code"].as_string() == "rate_limited");
+}
+
+TEST_CASE("every refusal makes one line, in which no stranger can begin another", "[manager]") {
+  host h({.valid_project = nullptr});
+  h.manager.authenticate([&](const http_request&, std::string_view) { return admission::refuse(401); });
+  (void)h.connect("/ws/p?token=secret", "192.0.2.1\tx");
+  REQUIRE(h.lines.size() == 1);
+  CHECK(h.lines.back() == "192.0.2.1?x was answered 401");
+  (void)h.connect("/elsewhere?token=secret");
+  CHECK(h.lines.back() == "memory was answered 404");
+  h.manager.authenticate([&](const http_request&, std::string_view) { return admission{}; });
+  h.connect("/ws/a%0Ab").peer->reset();
+  h.line().run();
+  CHECK(h.lines.back().find(" of a?b (memory) ended: 1006") != std::string::npos);
 }
 
 TEST_CASE("a hook that destroys the manager lets nobody in", "[manager]") {

@@ -81,3 +81,14 @@ TEST_CASE("the browser client may lie below the route of the projects", "[manage
   CHECK(h.ask("GET", "/hotline.js").starts_with("HTTP/1.1 200 "));
   CHECK(h.ask("GET", "/project").starts_with("HTTP/1.1 426 "));
 }
+
+TEST_CASE("a page's status can end an exchange, and never upgrade it", "[manager]") {
+  for (const auto& [said, sent] :
+       {std::pair{101, 500}, {100, 500}, {199, 500}, {600, 500}, {0, 500}, {200, 200}, {599, 599}}) {
+    INFO(said);
+    const reception page = as_reception({.status = said});
+    CHECK(page.status == sent);
+    CHECK_FALSE(page.upgraded());
+    CHECK(page.response.starts_with("HTTP/1.1 " + std::to_string(sent)));
+  }
+}

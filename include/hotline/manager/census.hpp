@@ -99,13 +99,20 @@ class census {
     places_.erase(found);
   }
 
-  /// Which limit one more connection would go over; nothing when it may come in.
-  [[nodiscard]] std::optional<limit> full(std::size_t in_project, const std::string& address) const {
-    if (counted_.connections.value() >= limits_.all) return limit::connections;
+  /// A connection that ends for the one that comes.
+  struct leaver {
+    bool is_counted;
+    const address_share* address;
+  };
+
+  /// Which limit one more connection would go over; nothing when it may come in. `in_project` is without who goes for it.
+  [[nodiscard]] std::optional<limit> full(std::size_t in_project, const std::string& address, leaver goes = {}) const {
+    if (counted_.connections.value() - (goes.is_counted ? 1 : 0) >= limits_.all) return limit::connections;
     if (in_project >= limits_.per_project) return limit::project_connections;
     const auto found = by_address_.find(address);
-    const bool crowded = found != by_address_.end() && found->second >= limits_.per_address;
-    return crowded ? std::optional(limit::address_connections) : std::nullopt;
+    if (found == by_address_.end()) return std::nullopt;
+    const std::size_t others = found->second - (goes.address == &*found ? 1 : 0);
+    return others >= limits_.per_address ? std::optional(limit::address_connections) : std::nullopt;
   }
 
   /// A handshake has become a connection. Answers what it has of its address; null when it has none.

@@ -60,6 +60,7 @@ class client final : public session, public command_client {
     commands_ = std::move(old.commands_);
     wanted = std::move(old.wanted);
     subscribed = old.subscribed;
+    inherit_rates(old);
     announced = std::exchange(old.announced, false);
   }
 

@@ -124,6 +124,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     told.log_evicted = log.evicted;
     told.log_crowded_out = log.crowded_out;
     told.log_refused = log.refused;
+    if constexpr (requires { transport_.turned_away(); }) told.turned_away = transport_.turned_away();
     return told;
   }
 
@@ -250,7 +251,9 @@ class manager_core final : public transport_receiver<typename Transport::connect
     if (c.position_is_due(at)) outbound.tell_position(c);
     if (c.has_commands()) desk.expire(c, at, wall());
     if (at >= c.expires_at) outbound.expire(c);
-    if (state_ == state::stopping && at >= drain_until_) transport_.abort(*c.connection);
+    if (state_ != state::stopping || at < drain_until_) return;
+    counted_.limits[limit::drain_time].add();
+    transport_.abort(*c.connection);
   }
 
   // ------------------------------------------------------------------------------------------------- what comes in
@@ -326,7 +329,10 @@ class manager_core final : public transport_receiver<typename Transport::connect
     state_ = state::stopped;
     mailbox_->close();
     transport_.stop();
-    for (const auto& done : std::exchange(when_stopped_, {})) calls.guard("stop", done);
+    for (const auto& done : std::exchange(when_stopped_, {})) {
+      calls.guard("stop", done);
+      if (orphaned_) return;
+    }
   }
 
   Transport transport_;

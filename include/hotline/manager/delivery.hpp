@@ -60,7 +60,9 @@ class delivery final : public room_output {
   /// Queues a message; a client that does not read what it is told is closed.
   void send(client_type& c, std::string_view text) {
     if (c.connection == nullptr) {
-      if (!std::exchange(c.overflowed, true)) c.overflowed = !c.queue(text);  // also when that throws
+      if (std::exchange(c.overflowed, true)) return;
+      c.overflowed = !c.queue(text);  // also when that throws
+      if (c.overflowed) counted_.limits[limit::control_lane_bytes].add();
       return;
     }
     if (!c.is_open()) return;

@@ -16,6 +16,7 @@
 #include <hotline/session/session.hpp>
 #include <hotline/types.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -52,6 +53,7 @@ class entrance {
     if (!too_many) return;
     if (*too_many == c.number()) return refuse(c, 503, limit::handshakes);
     client_type& oldest = *outbound_.clients.find_connected(*too_many);
+    log_answer(oldest, "was cut off", limit::handshakes);
     leave(oldest);
     outbound_.abort(oldest);
   }
@@ -61,28 +63,26 @@ class entrance {
     switch (std::exchange(c.counted_as, census::place::nowhere)) {
       case census::place::nowhere: break;
       case census::place::handshake: crowd_.leave_handshake(c.number()); break;
-      case census::place::connection: crowd_.leave_connection(c.address); break;
+      case census::place::connection: crowd_.leave_connection(std::exchange(c.address, nullptr)); break;
     }
   }
 
-  /// The answer to its request, and the end.
-  void respond(client_type& c, const reception& answer) {
+  /// The answer to its request, and the end. `over`: the limit that it is refused for.
+  void respond(client_type& c, const reception& answer, std::optional<limit> over = {}) {
     outbound_.counted().http_answers[http_status(answer.status)].add();
+    if (answer.status >= 400) log_answer(c, "was answered " + std::to_string(answer.status), over);
     c.respond(answer.response, outbound_.now());
     if (c.counted_as == census::place::handshake) crowd_.await(c.number());
     outbound_.turns.touch(c);
   }
-  void respond(client_type& c, int status) {
-    respond(c, as_reception(plain_response(status, outbound_.options().retry_after)));
+  void respond(client_type& c, int status, std::optional<limit> over = {}) {
+    respond(c, as_reception(plain_response(status, outbound_.options().retry_after)), over);
   }
 
   /// The same, for it is over `what`.
   void refuse(client_type& c, int status, limit what) {
     if (what != limit::handshakes) outbound_.counted().limits[what].add();
-    if (calls_.on_log)
-      calls_.log(log_level::info, c.remote_address + " was answered " + std::to_string(status) + ": over " +
-                                      std::string(metric_name(what)));
-    respond(c, status);
+    respond(c, status, what);
   }
 
   /// Its request is there. Either it is answered now, or it waits for the host.
@@ -101,6 +101,10 @@ class entrance {
         if (std::string named = calls_.client_address(request); !named.empty()) c.remote_address = std::move(named);
       });
     c.asks = std::make_unique<reception>(std::move(answer));
+    // Before the host looks anybody up. Who may take over a connection is counted when it is known who it is.
+    const auto& resume = c.asks->entry.resume;
+    if (!resume || !sessions_.may_be_connected(*resume))
+      if (const auto over = full(c, c.asks->project)) return turn_away(c, *over);
     if (!calls_.authenticate) return admit(c, admission());
     // What answers later runs while the manager is there, or never.
     inquiry asked(loop_,
@@ -127,12 +131,13 @@ class entrance {
     if (refusal == 0 && has_expired(*told, outbound_.wall())) refusal = 401;
     if (closed_) refusal = 503;
     if (refusal != 0) return respond(c, refusal);
-    const auto over = full(c, asks->project);
-    // Who takes over its own connection is not one more.
+    auto over = full(c, asks->project);
+    // Who takes over its own connection is not one more, where that one counted.
     const auto& resume = asks->entry.resume;
     client_type* const replaced =
         over && resume ? sessions_.connected(*resume, asks->project, told->principal) : nullptr;
-    if (over && replaced == nullptr) return refuse(c, *over == limit::address_connections ? 429 : 503, *over);
+    if (replaced != nullptr) over = full(c, asks->project, replaced);
+    if (over) return turn_away(c, *over);
     welcome(c, *asks, *told);
     if (replaced == nullptr) return;
     // At once, for there could be ever more that take their time to answer the close.
@@ -140,9 +145,30 @@ class entrance {
     outbound_.abort(*replaced);
   }
 
-  [[nodiscard]] std::optional<limit> full(const client_type& c, const std::string& project) const {
+  void turn_away(client_type& c, limit over) {
+    c.asks.reset();
+    refuse(c, over == limit::address_connections ? 429 : 503, over);
+  }
+
+  [[nodiscard]] std::optional<limit> full(const client_type& c, const std::string& project,
+                                          const client_type* goes = nullptr) const {
     const room_type* const room = outbound_.rooms.find(project);
-    return crowd_.full(room == nullptr ? 0 : room->listeners.size(), counted_address(c.remote_address));
+    std::size_t in_project = room == nullptr ? 0 : room->listeners.size();
+    census::leaver leaver{};
+    if (goes != nullptr) {
+      if (room != nullptr && goes->room == room) --in_project;
+      leaver = {goes->counted_as == census::place::connection, goes->address};
+    }
+    return crowd_.full(in_project, counted_address(c.remote_address), leaver);
+  }
+
+  // Never the request's target, in which there may be a token.
+  void log_answer(const client_type& c, const std::string& what, std::optional<limit> over) {
+    if (!calls_.on_log) return;
+    calls_.guard("on_log", [&] {
+      const std::string why = over ? ": over " + std::string(metric_name(*over)) : std::string();
+      calls_.log(over ? log_level::info : log_level::debug, c.remote_address + " " + what + why);
+    });
   }
 
   void welcome(client_type& c, const reception& let_in, const admission& who) {
@@ -177,7 +203,7 @@ class entrance {
             outbound_.env());
     if (const auto& old = session.replaced) {
       c.announced = false;  // with what it inherited, the host knows of no connection of this session any more
-      calls_.tell("on_disconnect", calls_.on_disconnect, old->info, disconnection{old->code, old->reason, true});
+      sessions_.tell_replaced(*old);
     }
     const connection_info arrived = c.info();
     c.announced = true;

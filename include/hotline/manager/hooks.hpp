@@ -74,7 +74,7 @@ struct hooks {
   }
 
   void log(log_level level, std::string_view line) noexcept {
-    if (on_log) guard("on_log", [&] { on_log(level, line); });
+    if (on_log) guard("on_log", [&] { on_log(level, printable(line)); });
   }
 
   /// The host's page, or 404, or 500 when it threw or made more than `most_bytes`.

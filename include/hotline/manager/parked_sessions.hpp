@@ -1,42 +1,54 @@
 #pragma once
 // Sessions whose socket went, while they wait for their client to come back.
 
+#include <hotline/options.hpp>
 #include <hotline/session/resume.hpp>
 #include <hotline/types.hpp>
 
-#include <chrono>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <list>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <utility>
 
 namespace hotline::detail {
 
-/// Bounded in number and in time; the one that has waited longest goes first.
+/// Bounded in number, for each address too, and in time; the one that has waited longest goes first.
 template <class Client>
 class parked_sessions {
  public:
-  parked_sessions(std::chrono::milliseconds window, std::size_t most) : window_(window), most_(most) {}
+  explicit parked_sessions(const resume_options& options) : options_(options) {}
 
   [[nodiscard]] std::size_t size() const noexcept { return waiting_.size(); }
   [[nodiscard]] auto begin() const noexcept { return waiting_.begin(); }
   [[nodiscard]] auto end() const noexcept { return waiting_.end(); }
 
-  /// Answers who had to go for it, if somebody had. It takes `gone` unless it throws, for want of memory.
-  [[nodiscard]] std::unique_ptr<Client> park(std::unique_ptr<Client>& gone, steady_time now) {
-    const auto found = places_.try_emplace(gone->number()).first;
+  /// Answers who had to go for it, if somebody had. It takes `gone` unless it throws, for want of memory. `address`: whom
+  /// it counts for; empty: nobody.
+  [[nodiscard]] std::unique_ptr<Client> park(std::unique_ptr<Client>& gone, const std::string& address,
+                                             steady_time now) {
+    share* const of = address.empty() ? nullptr : &*by_address_.try_emplace(address).first;
     try {
-      waiting_.push_back({nullptr, later(now, window_)});
+      const auto found = places_.try_emplace(gone->number()).first;
+      try {
+        waiting_.push_back({nullptr, later(now, options_.window), of});
+      } catch (...) {
+        places_.erase(found);
+        throw;
+      }
+      found->second = std::prev(waiting_.end());
     } catch (...) {
-      places_.erase(found);
+      drop_if_empty(of);
       throw;
     }
-    found->second = std::prev(waiting_.end());
     waiting_.back().session = std::move(gone);
-    return waiting_.size() > most_ ? expire_first() : nullptr;
+    if (of != nullptr && ++of->second > options_.per_address)
+      return expire(std::find_if(waiting_.begin(), waiting_.end(), [of](const place& p) { return p.of == of; }));
+    return waiting_.size() > options_.sessions ? expire(waiting_.begin()) : nullptr;
   }
 
   /// Null when nobody of that number waits.
@@ -49,18 +61,21 @@ class parked_sessions {
   [[nodiscard]] std::unique_ptr<Client> take(std::uint64_t number) {
     const auto found = places_.find(number);
     std::unique_ptr<Client> taken = std::move(found->second->session);
+    share* const of = found->second->of;
     waiting_.erase(found->second);
     places_.erase(found);
+    if (of != nullptr) --of->second;
+    drop_if_empty(of);
     return taken;
   }
 
   /// One whose time is over; null when there is none.
   [[nodiscard]] std::unique_ptr<Client> take_expired(steady_time now) {
-    return waiting_.empty() || waiting_.front().until > now ? nullptr : expire_first();
+    return waiting_.empty() || waiting_.front().until > now ? nullptr : expire(waiting_.begin());
   }
 
   /// The one that has waited longest; null when nobody waits.
-  [[nodiscard]] std::unique_ptr<Client> take_first() { return waiting_.empty() ? nullptr : expire_first(); }
+  [[nodiscard]] std::unique_ptr<Client> take_first() { return waiting_.empty() ? nullptr : expire(waiting_.begin()); }
 
   /// Whether this token's session was here and waited too long. Remembered for the latest few.
   [[nodiscard]] bool has_expired(const resume_token& token) const {
@@ -72,17 +87,25 @@ class parked_sessions {
  private:
   static constexpr std::size_t remembered = 1024;
 
+  /// An address, and how many wait of it.
+  using share = std::pair<const std::string, std::size_t>;
+
   struct place {
     std::unique_ptr<Client> session;
     steady_time until;
+    share* of;
   };
 
-  [[nodiscard]] std::unique_ptr<Client> expire_first() {
-    const Client& first = *waiting_.front().session;
-    const std::uint64_t number = first.number();
+  void drop_if_empty(share* of) noexcept {
+    if (of != nullptr && of->second == 0) by_address_.erase(by_address_.find(of->first));
+  }
+
+  [[nodiscard]] std::unique_ptr<Client> expire(typename std::list<place>::iterator which) {
+    const Client& over = *which->session;
+    const std::uint64_t number = over.number();
     try {
-      if (first.former_secret) expired_.push_back({number, *first.former_secret});
-      expired_.push_back({number, first.resume_secret});
+      if (over.former_secret) expired_.push_back({number, *over.former_secret});
+      expired_.push_back({number, over.resume_secret});
     } catch (...) {
       // No memory: its client will be told that its token is unknown, which it then is.
     }
@@ -90,10 +113,10 @@ class parked_sessions {
     return take(number);
   }
 
-  const std::chrono::milliseconds window_;
-  const std::size_t most_;
+  const resume_options& options_;
   std::list<place> waiting_;  // in the order in which their time ends
   std::unordered_map<std::uint64_t, typename std::list<place>::iterator> places_;
+  std::unordered_map<std::string, std::size_t> by_address_;
   std::deque<resume_token> expired_;
 };
 

@@ -2,6 +2,7 @@
 // Inbound, at the upgrade and at a socket's end: sessions that wait for their client, and how it comes back to them.
 
 #include <hotline/command/command_desk.hpp>
+#include <hotline/manager/census.hpp>
 #include <hotline/manager/hooks.hpp>
 #include <hotline/manager/parked_sessions.hpp>
 #include <hotline/options.hpp>
@@ -38,7 +39,7 @@ class resumption {
   using client_type = typename Delivery::client_type;
 
   resumption(Delivery& outbound, hooks& calls, const resume_options& options)
-      : outbound_(outbound), calls_(calls), parked_(options.window, options.sessions) {}
+      : outbound_(outbound), calls_(calls), parked_(options) {}
 
   /// Those that wait.
   [[nodiscard]] auto begin() const noexcept { return parked_.begin(); }
@@ -63,11 +64,18 @@ class resumption {
     } catch (...) {
       return false;
     }
-    if (calls_.on_log) calls_.guard("on_log", [&] { calls_.log(log_level::info, end_of(c)); });
+    log_end(info, c.ended_with, c.ended_because);
     if (std::exchange(c.announced, false))
       calls_.tell("on_disconnect", calls_.on_disconnect, info,
                   disconnection{c.ended_with, c.ended_because, may_resume});
     return true;
+  }
+
+  /// The same of a connection whose session goes on over a newer one: from here on it is nobody's.
+  void tell_replaced(const takeover::replaced_connection& old) noexcept {
+    outbound_.counted().disconnections[old.code].add();
+    log_end(old.info, old.code, old.reason);
+    calls_.tell("on_disconnect", calls_.on_disconnect, old.info, disconnection{old.code, old.reason, true});
   }
 
   /// Kept, without memory, until the host can be told of its end.
@@ -92,12 +100,20 @@ class resumption {
   void park(std::unique_ptr<client_type> gone, steady_time now) {
     if (gone->connection != nullptr) gone->park();
     std::unique_ptr<client_type> crowded_out;
-    if (!calls_.guard("on_closed", [&] { crowded_out = parked_.park(gone, now); })) crowded_out = std::move(gone);
+    if (!calls_.guard("on_closed",
+                      [&] { crowded_out = parked_.park(gone, counted_address(gone->remote_address), now); }))
+      crowded_out = std::move(gone);
     if (crowded_out) {
       outbound_.counted().limits[limit::waiting_sessions].add();
       expire(*crowded_out);
     }
     count();
+  }
+
+  /// Whether somebody is connected as the session of that number; whether the token is right is not asked.
+  [[nodiscard]] bool may_be_connected(const resume_request& asked) const {
+    const std::optional<resume_token> token = resume_token::parse(asked.token);
+    return token && outbound_.clients.find_connected(token->number) != nullptr;
   }
 
   /// Who is connected still as the token's session; null when nobody is.
@@ -176,12 +192,14 @@ class resumption {
     return std::unique_ptr<client_type>(std::exchange(untold_, untold_->touched_before));
   }
 
-  [[nodiscard]] static std::string end_of(const client_type& c) {
-    std::string line = c.origin()->connection_id + " of " + c.origin()->project + " (" + c.remote_address +
-                       ") ended: " + std::to_string(static_cast<int>(c.ended_with)) + ", " +
-                       std::string(to_string(c.ended_with));
-    if (!c.ended_because.empty()) line += ": " + printable(c.ended_because);
-    return line;
+  void log_end(const connection_info& c, close_code code, std::string_view reason) noexcept {
+    if (!calls_.on_log) return;
+    calls_.guard("on_log", [&] {
+      std::string line = c.id + " of " + c.project + " (" + c.remote_address +
+                         ") ended: " + std::to_string(static_cast<int>(code)) + ", " + std::string(to_string(code));
+      if (!reason.empty()) line.append(": ").append(reason);
+      calls_.log(log_level::info, line);
+    });
   }
 
   void count() noexcept { outbound_.counted().waiting_sessions.set(parked_.size()); }

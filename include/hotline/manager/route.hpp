@@ -29,7 +29,7 @@ struct reception {
 
 /// An answer that is no upgrade.
 [[nodiscard]] inline reception as_reception(const http_response& response, bool head_only = false) {
-  return {serialize(response, head_only), response.status};
+  return {serialize(response, head_only), final_status(response.status)};
 }
 
 /// Project ids are percent-decoded once, then judged by the host's rule.

@@ -179,6 +179,12 @@ class session {
 
   void finish() noexcept { phase_ = phase::finished; }
 
+  /// This connection goes on as the client of `old`: what that has used up of its rates, it has.
+  void inherit_rates(const session& old) noexcept {
+    messages_ = old.messages_;
+    control_frames_ = old.control_frames_;
+  }
+
   /// Nothing will come in any more: a message that came in part is forgotten.
   void drop_input() noexcept { decoder_.reset(); }
 

@@ -1,6 +1,7 @@
 // Inbound 1/6: connections become sockets. Nothing is read here.
 #pragma once
 
+#include <hotline/metrics.hpp>
 #include <hotline/transport/asio_connection.hpp>
 #include <hotline/transport/asio_socket.hpp>
 #include <hotline/transport/listen_options.hpp>
@@ -68,7 +69,9 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
   using socket_type = asio::basic_stream_socket<protocol, Executor>;
   using on_accept = std::function<void(socket_type, const protocol::endpoint&)>;
 
-  explicit asio_listener(const Executor& executor) : acceptor_(executor), pause_(executor) {}
+  /// Counts in `turned_away` for as long as it is open.
+  asio_listener(const Executor& executor, counter& turned_away)
+      : acceptor_(executor), pause_(executor), turned_away_(turned_away) {}
 
   /// Binds and listens. A failure leaves nothing behind.
   std::error_code open(const listen_options& options) {
@@ -209,6 +212,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
       const int descriptor = accept_one(peer);
       if (descriptor < 0) break;
       ::close(descriptor);
+      turned_away_.add();
     }
     reserve_.acquire();
   }
@@ -230,6 +234,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
   reserve_descriptor reserve_;
   std::optional<int> send_buffer_;
   std::chrono::milliseconds user_timeout_{};
+  counter& turned_away_;
   std::uint16_t port_ = 0;
   int family_ = 0;
 };
@@ -243,7 +248,7 @@ class asio_listeners {
     port_ = 0;
     for (const listen_options& o : options) {
       if (!o.listen) continue;
-      const auto listener = std::make_shared<asio_listener<Executor>>(executor);
+      const auto listener = std::make_shared<asio_listener<Executor>>(executor, turned_away_);
       if (const std::error_code failed = listener->open(o)) {
         close();
         return failed;
@@ -266,7 +271,11 @@ class asio_listeners {
   /// The first TCP port; 0 without one, and before `open`.
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
 
+  /// Any thread. Sockets that were closed at once, for there was no descriptor for them.
+  [[nodiscard]] std::uint64_t turned_away() const noexcept { return turned_away_.value(); }
+
  private:
+  counter turned_away_;
   std::vector<std::shared_ptr<asio_listener<Executor>>> open_;
   std::uint16_t port_ = 0;
 };

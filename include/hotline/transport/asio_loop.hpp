@@ -97,7 +97,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     });
   }
 
-  [[nodiscard]] std::uint16_t port() const noexcept { return listeners_.port(); }
+  [[nodiscard]] const asio_listeners<Executor>& listeners() const noexcept { return listeners_; }
 
   // ------------------------------------------------------------------------------------------- connections
 

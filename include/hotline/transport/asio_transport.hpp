@@ -94,7 +94,10 @@ class basic_asio_transport {
   [[nodiscard]] environment& env() noexcept { return *env_; }
 
   /// The port that the first TCP listener got; 0 without one, and before `start`.
-  [[nodiscard]] std::uint16_t port() const noexcept { return loop_->port(); }
+  [[nodiscard]] std::uint16_t port() const noexcept { return loop_->listeners().port(); }
+
+  /// Any thread. Sockets that came and were closed at once, for the process had no descriptor left for them.
+  [[nodiscard]] std::uint64_t turned_away() const noexcept { return loop_->listeners().turned_away(); }
 
   /// Takes over a connected TCP or Unix socket that the host accepted, with what it had read from it. `on_open` and then
   /// `on_data` with those bytes follow later. On failure, `errc::not_running` if not started, the socket is closed.

@@ -212,10 +212,13 @@ namespace detail {
   return true;
 }
 
+/// What goes out for a host's status: as it is, unless it is none that ends an exchange.
+[[nodiscard]] constexpr int final_status(int status) noexcept { return status >= 200 && status <= 599 ? status : 500; }
+
 /// The bytes of an answer that ends the connection (RFC 9112). With `head_only` (HEAD) without its body but with its
 /// length. What a host cannot be allowed to send is left out, so nothing in `response` can start a header or an answer.
 [[nodiscard]] inline std::string serialize(const http_response& response, bool head_only = false) {
-  const int status = response.status >= 200 && response.status <= 599 ? response.status : 500;
+  const int status = final_status(response.status);
   const bool may_have_body = status != 204 && status != 304;  // RFC 9112 section 6.3
   std::string bytes;
   const auto line = [&](std::string_view name, std::string_view value) {
