@@ -48,7 +48,7 @@ board::board(asio::io_context& io, board_options options)
           {.valid_project = [](std::string_view asked) { return asked == project; }, .allows_origin = is_own_page})),
       git_(io.get_executor(), options_.repository),
       // Pages outlive the server: an id of this run must not be one of the last.
-      id_prefix_(hotline::detail::random_hex(events_.log()->env(), 1).substr(0, 6)) {
+      id_prefix_(std::to_string(events_.log()->env().random() % 1'000'000'000)) {
   serve_page();
   serve_tasks();
   serve_repository();

@@ -94,7 +94,8 @@ inline constexpr std::chrono::milliseconds tick_interval{500};
 /// | `c.context()`         | `void*&`          | the receiver's own; null at first |
 /// | `c.remote_address()`  | `std::string`     | for people and logs: "127.0.0.1:40312", "unix", "memory" |
 ///
-/// Models: `basic_asio_transport`, `memory_transport`. `tests/transport/conformance.hpp` runs over any model.
+/// Models: `basic_asio_transport`, `basic_tls_transport`, `memory_transport`. `tests/transport/conformance.hpp` runs over any
+/// model.
 template <class T>
 concept transport = requires(T& t, typename T::connection_type& c, transport_receiver<typename T::connection_type>& r,
                              std::span<const std::string_view> s, std::function<void()> f) {
@@ -239,6 +240,8 @@ class log_rendition;
 /// | `s.rendition()`     | `log_rendition&`   | a member of the stream's: its entries as those get them who take them compressed |
 /// | `s.attach(w)`       |                    | `w` is told of every append from here on; or it throws `std::bad_alloc` |
 /// | `s.detach(w)`       |                    | it is not, and no call to it is under way |
+///
+/// Model: `memory_stream`.
 template <class S>
 concept event_stream = requires(S& s, const log_record& r, log_batch& b, sequence a, sequence z, std::size_t n,
                                 log_watcher& w) {

@@ -12,13 +12,13 @@ enum class errc {
   invalid_event_type = 1,  ///< an event type must match [A-Za-z0-9._:-]{1,128}
   reserved_field,          ///< an event's field would overwrite an envelope name
   reserved_type,           ///< a broadcast message may not pose as one of the protocol's own
-  invalid_project,         ///< a project id that no client could ask for
+  invalid_project,         ///< a project id that is empty or not UTF-8
   event_too_big,           ///< the finished message is over the log's limit
   not_an_object,           ///< where a JSON object is needed, something else came
   invalid_json,            ///< not JSON, or not what hotline accepts as JSON; the message says what
   no_such_connection,      ///< the connection is not, or no longer, here
-  not_running,             ///< the manager has not started or has stopped
-  already_running,         ///< start() was called twice
+  not_running,             ///< the transport has not started or has stopped
+  already_running,         ///< start() was called before; a manager runs once
   control_lane_full,       ///< the client does not read its answers
   json_too_big,            ///< more bytes of JSON than allowed
   json_too_deep,           ///< more levels of arrays and objects than allowed

@@ -49,7 +49,7 @@ concept keyed_event = typed_event<E> && requires(const E& e) {
   { e.conflation_key() } -> std::convertible_to<std::string_view>;
 };
 
-/// Where a service says what happens. Every member may be called from any thread.
+/// Where a service says what happens. Every member may be called from any thread. It can be neither copied nor moved.
 ///
 /// What is emitted is appended to the project's log; each manager over the same log sends it to the clients that
 /// subscribe to its type. Listeners in this process are called on the emitting thread, before `emit` returns.
@@ -74,9 +74,10 @@ class basic_event_emitter {
   [[nodiscard]] const std::shared_ptr<Log>& log() const noexcept { return log_; }
 
   /// Emits an event. Answers its number in the project's log, or why it is refused, and then nothing has happened:
-  /// `invalid_event_type`, `invalid_project` (empty), `reserved_field`, `invalid_json` (text that is not UTF-8, a number that is not
-  /// finite), `event_too_big`, `key_too_long`, `log_full` (other threads' events fill it just now), `out_of_memory`.
-  /// What `broadcast` sends reaches no listener; what this sends reaches all.
+  /// `invalid_event_type`, `invalid_project` (empty, or not UTF-8), `reserved_field`, `invalid_json` (text that is not UTF-8,
+  /// a number that is not finite, a field named twice), `event_too_big`, `key_too_long`, `log_full` (other threads' events
+  /// fill it just now), `out_of_memory`. What `ws_manager::broadcast_to_project` and `broadcast_to_all` send reaches no
+  /// listener; what this sends reaches all.
   result<sequence> emit(std::string_view project, std::string_view type, const json_object& fields = {},
                         const emit_options& options = {}) {
     try {

@@ -23,6 +23,7 @@ class [[nodiscard]] subscription {
   }
   ~subscription() { reset(); }
 
+  /// Ends it, as destroying it does.
   void reset() noexcept {
     if (const auto end = std::exchange(end_, nullptr)) end();
   }

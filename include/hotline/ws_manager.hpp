@@ -43,7 +43,8 @@ namespace hotline {
 ///
 /// A manager belongs to one loop, its transport's; there it calls handlers and hooks. Unless a member says "any
 /// thread", call it there, or before the loop runs. Handlers and hooks may call any member, and destroy the manager; what
-/// they throw goes to `on_error`. Several managers, each with a loop of its own, may share one log.
+/// they throw goes to `on_error`. Several managers, each with a loop of its own, may share one log. A manager can be neither
+/// copied nor moved: a member is initialised from `make_ws_manager(…)` in its class's constructor.
 ///
 ///     asio::io_context io;
 ///     hotline::event_emitter events;
@@ -61,11 +62,12 @@ class ws_manager {
   using transport_type = Transport;
 
   /// Sends what `emitter`, and whoever else writes to its log, emits. Throws `std::invalid_argument` for options with
-  /// which nobody could be served: those that are below the least that options.hpp names.
+  /// which nobody could be served; options.hpp names them.
   ws_manager(Transport transport, basic_event_emitter<Log>& emitter, manager_options options = {},
              Heartbeat heartbeat = {})
       : ws_manager(std::move(transport), emitter.log(), std::move(options), std::move(heartbeat)) {}
 
+  /// Over a log that emitters and other managers share.
   ws_manager(Transport transport, std::shared_ptr<Log> log, manager_options options = {}, Heartbeat heartbeat = {})
       : core_(new core_type(std::move(transport), std::move(log), detail::checked(std::move(options)),
                             std::move(heartbeat))) {}
@@ -84,6 +86,7 @@ class ws_manager {
   /// or hook is called any more; from inside one, connections end when it has returned.
   void stop(std::function<void()> done = {}) { core_->stop(std::move(done)); }
 
+  /// Whether it has started and not begun to stop; on the loop.
   [[nodiscard]] bool is_running() const noexcept { return core_->is_running(); }
 
   /// Any thread: calls `f` on the loop, where it may destroy the manager; not when the manager stops first.
@@ -95,7 +98,7 @@ class ws_manager {
   // ------------------------------------------------------------------------------------------------- commands
 
   /// What runs when a client sends the command `name`. The last handler for a name counts. The built-in `ping`,
-  /// `subscribe`, `unsubscribe` and `cancel` cannot be replaced.
+  /// `subscribe`, `unsubscribe` and `cancel` cannot be replaced, nor `refresh` once there is `reauthenticate`.
   template <command_handler F>
   void on_command(std::string name, F handler) {
     core_->desk.handlers.set(std::move(name), detail::registry::wrap(std::move(handler)));
@@ -107,6 +110,7 @@ class ws_manager {
     core_->desk.handlers.set(std::move(name), detail::registry::wrap_typed<Payload>(std::move(handler)));
   }
 
+  /// From here on `name` is `unknown_command`; commands under way go on.
   void remove_command(std::string_view name) { core_->desk.handlers.erase(name); }
 
   /// Asked before each command that is not built in; an error that it returns (code `forbidden` unless it names one)
@@ -139,13 +143,14 @@ class ws_manager {
   /// A client has come back to its session, over a new socket; called in place of `on_connect`.
   void on_resumed(std::function<void(const connection_info&)> f) { core_->calls.on_resumed = std::move(f); }
 
-  /// A session that waited for its client has ended: `resume_options::window` is over, others needed its
-  /// place, or the manager stops.
+  /// A session that waited for its client has ended: `resume_options::window` is over, others needed its place, its client
+  /// came back and it could not go on (`evicted`, `epoch_changed`, or more answered than is kept), or the manager stops.
   void on_session_expired(std::function<void(const connection_info&)> f) {
     core_->calls.on_session_expired = std::move(f);
   }
 
-  /// Answers HTTP GETs outside the route's prefix (a page, a health check); nothing, or no hook, is 404.
+  /// Answers HTTP GETs and HEADs outside the route's prefix (a page, a health check), of anybody: neither `authenticate`
+  /// nor `origins` is asked. Nothing, or no hook, is 404.
   void on_http(std::function<std::optional<http_response>(const http_request&)> f) {
     core_->calls.on_http = std::move(f);
   }
@@ -198,9 +203,8 @@ class ws_manager {
   // ------------------------------------------------------------------------------------------------- sending
 
   /// Any thread. Sends an object with a `type` of its own to every connection of the project that hears that type; it
-  /// is logged and numbered like an event. Answers its number, or: `invalid_project`, `not_an_object` or
-  /// `invalid_event_type` (no proper `type`), `reserved_type`, `reserved_field`, `invalid_json`, `event_too_big`, `log_full`,
-  /// `out_of_memory`.
+  /// is logged and numbered like an event. Answers its number, or: `invalid_project`, `invalid_event_type` (no proper
+  /// `type`), `reserved_type`, `reserved_field`, `invalid_json`, `event_too_big`, `log_full`, `out_of_memory`.
   result<sequence> broadcast_to_project(std::string_view project, const json_object& message) {
     if (project.empty()) return errc::invalid_project;
     try {
@@ -231,6 +235,8 @@ class ws_manager {
   }
 
   /// Sends an object with a `type` of its own to one connection, whatever it subscribes to. Not logged, not numbered.
+  /// Fails with `no_such_connection` (a session that waits included), `invalid_event_type`, `reserved_type`,
+  /// `reserved_field`, `invalid_json`, `out_of_memory`, or `control_lane_full`: then the client is closed with 4008.
   std::error_code send_to(std::string_view connection_id, const json_object& message) {
     auto* const c = core_->outbound.clients.find(connection_id);
     if (c == nullptr) return errc::no_such_connection;
@@ -248,6 +254,7 @@ class ws_manager {
 
   /// Closes a connection with a `disconnected` message and the close handshake. `on_disconnect` comes when its socket
   /// has ended. With a code by which clients may not come back (`may_reconnect`) its session is over at once.
+  /// Fails with `no_such_connection`.
   std::error_code disconnect(std::string_view connection_id, close_code code = close_code::normal,
                              std::string_view reason = {}) {
     auto* const c = core_->outbound.clients.find(connection_id);
@@ -268,7 +275,7 @@ class ws_manager {
 
   // -------------------------------------------------------------------------------------------------- status
 
-  /// Any thread.
+  /// Any thread. How many connections there are, in all and by project.
   [[nodiscard]] manager_status status() const {
     std::map<std::string_view, std::size_t> counts;
     manager_status told;
@@ -295,6 +302,7 @@ class ws_manager {
     return found;
   }
 
+  /// That connection while it is open; on the loop. From other threads: `connections()`.
   [[nodiscard]] std::optional<connection_info> connection(std::string_view connection_id) const {
     const auto* const c = core_->outbound.clients.find(connection_id);
     return c == nullptr ? std::nullopt : std::optional(c->info());

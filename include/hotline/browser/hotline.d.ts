@@ -30,8 +30,8 @@ export interface Options {
   events?: string[];
   /** Begin so many events back. */
   last?: number;
-  /** The pause before attempt n is a random part of `min(retryCap, retryBase * 2^n)`, and what the server asks for
-   * on top. 500 and 30000. */
+  /** The pause before attempt n (`attempt`, from 1) is a random part of `min(retryCap, retryBase * 2^(n-1))`, and what the
+   * server asks for on top. 500 and 30000. */
   retryBase?: number;
   retryCap?: number;
   /** How long a connection has to live for the next pause to be a short one again. 5000. */
@@ -102,7 +102,8 @@ export interface CallOptions {
   /** Ends the wait; the server is asked to cancel what it has begun, as it is after a timeout. */
   signal?: AbortSignal;
   onProgress?(progress: any): void;
-  /** Running it twice does no harm: instead of `session_lost` it is asked again in the new session. */
+  /** Running it twice does no harm: instead of `session_lost`, or of the server's `answer_forgotten`, it is asked once
+   * more. */
   idempotent?: boolean;
 }
 

@@ -53,6 +53,7 @@ class responder {
     const std::shared_ptr<detail::pending_command> pending = std::move(pending_);
     if (pending) finish(*pending, result);
   }
+  /// As `answer`, with an error.
   void fail(command_error error) && { std::move(*this).answer(command_result(std::move(error))); }
 
   /// Tells the client how far the command has come, before its answer. Nothing is sent when the command has no `id`:

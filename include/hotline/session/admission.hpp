@@ -21,6 +21,7 @@ struct admission {
   /// carry it; it becomes a span when the admission comes, so a clock that is set later moves no deadline.
   std::optional<wall_time> expires_at{};
 
+  /// Turns the client away with this HTTP status.
   [[nodiscard]] static admission refuse(int status) { return {{}, status, {}}; }
 };
 
@@ -43,9 +44,11 @@ class admission_responder {
   }
   ~admission_responder() { abandon(); }
 
+  /// Lets the client in, or turns it away, as `told` says.
   void answer(admission told) && {
     if (const receiver answered = std::exchange(answered_, nullptr)) answered(std::move(told));
   }
+  /// As `answer`, with a refusal.
   void refuse(int status) && { std::move(*this).answer(admission::refuse(status)); }
 
  private:

@@ -8,7 +8,8 @@
 
 namespace hotline {
 
-/// Where `asio_transport` listens, and how its connections are set up. An aggregate: `{.port = 8080}`.
+/// Where a transport listens, and how its connections are set up. An aggregate: `{.port = 8080}` for `make_ws_manager`; to
+/// a transport's constructor say `listen_options{.port = 8080}`, for it takes several as well.
 struct listen_options {
   std::string address = "127.0.0.1";  ///< an IPv4 or IPv6 address, no host name; "0.0.0.0" and "::" are all of them
   std::uint16_t port = 0;             ///< 0: any free one, told by `asio_transport::port`

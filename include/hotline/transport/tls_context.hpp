@@ -18,6 +18,7 @@
 
 namespace hotline {
 
+/// The versions of TLS that are spoken.
 enum class tls_version { v1_2, v1_3 };
 
 /// What a server shows and accepts. An aggregate: `{.certificate_chain_file = "site.pem", .private_key_file = "key.pem"}`.
