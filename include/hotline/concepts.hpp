@@ -136,6 +136,8 @@ enum class heartbeat_action { nothing, ping, drop };
 /// | `p.interval()` | duration           | told to clients in `connected`; zero: no pings |
 /// | `p.timeout()`  | duration           | told to clients in `connected`; `connection_info::is_healthy` measures with it; zero: never |
 ///
+/// None of them may throw: the connection that it was asked about would end, with 1011.
+///
 /// Example: \code
 ///   struct patient { auto operator()(const hotline::heartbeat_query& q) const {
 ///                      return q.now - q.last_heard > 10min ? hotline::heartbeat_action::drop
