@@ -352,7 +352,7 @@ TEST_CASE("a TCP socket has its user timeout, accepted or adopted", "[transport]
     int told;
   };
   const auto with = [](std::chrono::milliseconds timeout) { return hotline::listen_options{.user_timeout = timeout}; };
-  for (const row& r : {row{{}, 90'000}, row{with(1'500ms), 1'500}, row{with(0ms), 0}, row{with(-1ms), 0},
+  for (const row& r : {row{{}, 0}, row{with(1'500ms), 1'500}, row{with(0ms), 0}, row{with(-1ms), 0},
                        row{with(std::chrono::milliseconds::max()), std::numeric_limits<int>::max()}}) {
     CAPTURE(r.told);
     socket_loop loop;

@@ -21,9 +21,9 @@ struct listen_options {
   std::optional<int> socket_send_buffer = {};  ///< bytes that the kernel keeps per connection; none: it decides itself
   /// How long a TCP peer may acknowledge nothing of what it is owed, or keep its window shut, until the system gives it up
   /// and the connection ends with `std::errc::timed_out`; zero: as long as the system likes, a quarter of an hour mostly.
-  /// As patient as the default heartbeat, and there for peers of which the heartbeat hears. Where the system has
-  /// `TCP_USER_TIMEOUT` (Linux). For adopted sockets that of the first options holds.
-  std::chrono::milliseconds user_timeout{90'000};
+  /// For hosts without heartbeats: those find the same peers, and Linux, whose `TCP_USER_TIMEOUT` this is, gives up who
+  /// stalls for a moment as well (docs/decisions/0011). For adopted sockets that of the first options holds.
+  std::chrono::milliseconds user_timeout{0};
 };
 
 }  // namespace hotline
