@@ -316,6 +316,7 @@ TEST_CASE("accepting survives a process without descriptors", "[transport]") {
   CHECK(turned_away);
   CHECK(opened == 1);
   CHECK(served);
+  CHECK(s.fixture.transport().turned_away() == knocking.size());
   auto& r2 = s.open();
   const auto& open_after = r2.peer;
   open_after->send("welcome");
