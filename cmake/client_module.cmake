@@ -14,17 +14,20 @@ set(client_module_header "#pragma once
 
 namespace hotline {
 
-// clang-format off
-/// The browser client: an ES module. `manager_options::client_module_path` says where it is served.
-inline constexpr std::string_view client_module = R\"js(${client_module_text})js\";
-// clang-format on
-
 namespace detail {
+
+// clang-format off
+using std::literals::operator\"\"sv;  // knows how long a text is; to look for its end takes compilers a tenth of a second
+inline constexpr auto client_module_text = R\"js(${client_module_text})js\"sv;
+// clang-format on
 
 /// Another one for each text.
 inline constexpr std::string_view client_module_tag = \"\\\"${client_module_tag}\\\"\";
 
 }  // namespace detail
+
+/// The browser client: an ES module. `manager_options::client_module_path` says where it is served.
+inline constexpr std::string_view client_module = detail::client_module_text;
 
 }  // namespace hotline
 ")

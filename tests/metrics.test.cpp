@@ -206,6 +206,7 @@ TEST_CASE("pages that are too large and peers that do not end are counted", "[me
   h.line().advance(6s);  // it does not answer the close
   CHECK(h.over(limit::close_time) == 1);
 
+  memory_client slow(h.line());  // it has got everything, and does not answer either
   memory_client owed(h.line());
   owed.peer->stall(true);
   REQUIRE(h.events.emit("p", "tick"));
@@ -213,4 +214,5 @@ TEST_CASE("pages that are too large and peers that do not end are counted", "[me
   h.manager.stop();
   h.line().advance(10s);
   CHECK(h.over(limit::drain_time) == 1);
+  CHECK(h.over(limit::close_time) == 2);
 }

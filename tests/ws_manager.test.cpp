@@ -935,8 +935,16 @@ TEST_CASE("a handler may destroy its manager, and nothing more is called", "[man
 
 TEST_CASE("any hook may destroy the manager that calls it", "[manager]") {
   std::function<void()> end;
-  doomed h({.allows_origin =
+  bool ends_early = false;
+  int asked_for_origin = 0;
+  doomed h({.valid_project =
+                [&](std::string_view) {
+                  if (ends_early) end();
+                  return true;
+                },
+            .allows_origin =
                 [&](std::string_view, std::string_view) {
+                  ++asked_for_origin;
                   end();
                   return true;
                 },
@@ -1051,6 +1059,11 @@ TEST_CASE("any hook may destroy the manager that calls it", "[manager]") {
     });
     h.line().run();
   }
+  SECTION("valid_project, before allows_origin is asked") {
+    ends_early = true;
+    CHECK_FALSE(memory_client(h.line(), "/ws/p", "Origin: https://elsewhere\r\n").upgraded());
+    CHECK(asked_for_origin == 0);
+  }
   SECTION("allows_origin") {
     CHECK_FALSE(memory_client(h.line(), "/ws/p", "Origin: https://elsewhere\r\n").upgraded());
   }
@@ -1058,6 +1071,14 @@ TEST_CASE("any hook may destroy the manager that calls it", "[manager]") {
     h.manager->on_log([&](log_level, std::string_view) { end(); });
     c.peer->reset();
     h.line().run();
+  }
+  SECTION("on_log, from stop itself") {
+    std::vector<admission_responder> asked;
+    h.manager->authenticate(
+        [&](const http_request&, std::string_view, admission_responder r) { asked.push_back(std::move(r)); });
+    const memory_client waiting(h.line());
+    h.manager->on_log([&](log_level, std::string_view) { end(); });
+    h.manager->stop();
   }
   SECTION("the first of two who wait for the end") {
     h.manager->stop(end);

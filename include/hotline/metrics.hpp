@@ -33,7 +33,8 @@ enum class limit : std::uint8_t {
   commands_in_flight,
   command_time,  ///< `command_timeout`
   control_lane_bytes,
-  waiting_sessions,  ///< `resume.sessions` and `resume.per_address`
+  waiting_sessions,          ///< `resume.sessions`
+  address_waiting_sessions,  ///< `resume.per_address`
   http_response_bytes,
   close_time,  ///< `close_timeout`
   drain_time,  ///< `drain_timeout`
@@ -89,6 +90,7 @@ inline constexpr auto keys_of<limit> =
                                      {limit::command_time, "command_timeout"},
                                      {limit::control_lane_bytes, "session.control_lane_bytes"},
                                      {limit::waiting_sessions, "resume.sessions"},
+                                     {limit::address_waiting_sessions, "resume.per_address"},
                                      {limit::http_response_bytes, "http_response_bytes"},
                                      {limit::close_time, "close_timeout"},
                                      {limit::drain_time, "drain_timeout"}});

@@ -47,7 +47,8 @@ struct session_limits {
   std::size_t remembered_answers = 64;          ///< terminal answers kept for repeated ids; the oldest goes first
   std::size_t remembered_bytes = 16 * 1024;     ///< their texts together; longer ones become `answer_forgotten`
   std::size_t control_lane_bytes = 256 * 1024;  ///< answers that the socket has not taken; over it: close 4008
-  /// Messages from the client, commands or not, as a token bucket: so many a second, and `message_burst` at once. Over
+  /// Messages from the client, commands or not, as a token bucket: so many a second, and `message_burst` at once, of a
+  /// session, whatever sockets it comes over. Over
   /// it they are not run but answered `rate_limited`; who sends another burst regardless is closed with 4029.
   std::size_t messages_per_second = 100;
   std::size_t message_burst = 200;
@@ -78,8 +79,9 @@ struct log_options {
 
 /// What is kept of a session whose socket went, so that its client can come back to it.
 struct resume_options {
-  std::chrono::milliseconds window{60'000};  ///< how long; zero, as with no `sessions`: they end with their sockets
-  std::size_t sessions = 10'000;             ///< waiting at once; the one that has waited longest goes first
+  std::chrono::milliseconds window{
+      60'000};  ///< how long; zero, as with no `sessions` or none `per_address`: they end with their sockets
+  std::size_t sessions = 10'000;  ///< waiting at once; the one that has waited longest goes first
   /// Of one address (of IPv6: of one network of 64 bits), so that nobody drives out everybody's; its oldest goes first.
   std::size_t per_address = 1'024;
 };

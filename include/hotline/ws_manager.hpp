@@ -156,12 +156,14 @@ class ws_manager {
   }
 
   /// Whom a client stands for, from its request, when it comes through a proxy: the address that the proxy names
-  /// (`X-Forwarded-For`, which anybody can send to who has no proxy). It is what `connection_limits::per_address` counts by
-  /// and what `connection_info::remote_address` tells. Without it, and when it names none, that is the peer's own.
+  /// (`X-Forwarded-For`, which anybody can send to who has no proxy). It is what `connection_limits::per_address` and
+  /// `resume_options::per_address` count by, and what `connection_info::remote_address` tells. Without it, and when it
+  /// names none, that is the peer's own.
   void client_address(std::function<std::string(const http_request&)> f) { core_->calls.client_address = std::move(f); }
 
   /// Decides who may connect, from the request (its headers, its query) and the project's id, before the upgrade and at
-  /// every connect anew, resumes included: a session goes on only for the principal that it began with. `f(request,
+  /// every connect anew, resumes included, but for who is over a limit of connections: a session goes on only for the
+  /// principal that it began with. `f(request,
   /// project)` returns an `admission`; `f(request, project, responder)` answers through an `admission_responder`, now or
   /// later, from any thread, within `handshake_limits::timeout` (else the client gets 503). Both arguments are gone when
   /// `f` has returned. When `f` throws or gives no answer, the client gets 500. Without it everybody may connect, as

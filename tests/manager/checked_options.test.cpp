@@ -237,6 +237,7 @@ TEST_CASE("every option has a meaning at its least, and none overflows at its mo
       {"window negative", {.resume = {.window = never}}, instead(" waits expired", "")},
       {"window most", {.resume = {.window = forever}}, instead(" expired", "")},
       {"sessions 0", {.resume = {.sessions = 0}}, instead(" waits expired", "")},
+      {"per_address 0", {.resume = {.per_address = 0}}, instead(" waits expired", "")},
       {"sessions most", {.resume = {.sessions = most}}, usual},
       {"http_response_bytes 0", {.http_response_bytes = 0}, "page:500 slow:500" + usual.substr(17)},
       {"http_response_bytes most", {.http_response_bytes = most}, usual},

@@ -145,9 +145,12 @@ TEST_CASE("who would be one too many is not looked up", "[manager]") {
   });
   memory_client first = h.connect("/ws/p", "192.0.2.1");
   check_refused(h.connect("/ws/p", "192.0.2.1"), 429);
-  check_refused(h.connect("/ws/p?resume=" + std::string(48, '0') + "&epoch=e&after=0", "192.0.2.1"), 429);
+  const json hello = first.next();
+  const std::string id(*hello["connection_id"].as_string());
+  for (const std::string& token : {std::string(48, '0'), id + std::string(32, '0')})
+    check_refused(h.connect("/ws/p?resume=" + token + "&epoch=e&after=0", "192.0.2.1"), 429);
   CHECK(asked == 1);
-  CHECK(h.connect(back_to(first.next()), "192.0.2.1").upgraded());
+  CHECK(h.connect(back_to(hello), "192.0.2.1").upgraded());
   CHECK(asked == 2);
 }
 
@@ -159,7 +162,7 @@ TEST_CASE("who has a limit of its own to come back in drives out nobody else's s
   for (int i = 0; i < 10; ++i) h.connect("/ws/p", "192.0.2.66").peer->reset();
   h.line().run();
   CHECK(h.manager.metrics().waiting_sessions == 3);
-  CHECK(h.over(limit::waiting_sessions) == 8);
+  CHECK(h.over(limit::address_waiting_sessions) == 8);
   memory_client again = h.connect(back, "192.0.2.1");
   CHECK(again.next()["resumed"].as_bool() == true);
   // Their places are free again.
@@ -167,7 +170,8 @@ TEST_CASE("who has a limit of its own to come back in drives out nobody else's s
   CHECK(h.manager.metrics().waiting_sessions == 0);
   for (int i = 0; i < 2; ++i) h.connect("/ws/p", "192.0.2.66").peer->reset();
   h.line().run();
-  CHECK(h.over(limit::waiting_sessions) == 8);
+  CHECK(h.over(limit::address_waiting_sessions) == 8);
+  CHECK(h.over(limit::waiting_sessions) == 0);
 }
 
 TEST_CASE("a connection that is taken over is told of in the log and counted like any other end", "[manager]") {
@@ -215,6 +219,14 @@ TEST_CASE("every refusal makes one line, in which no stranger can begin another"
   h.connect("/ws/a%0Ab").peer->reset();
   h.line().run();
   CHECK(h.lines.back().find(" of a?b (memory) ended: 1006") != std::string::npos);
+  memory_client c = h.connect();
+  c.peer->send(hotline_test::client_frame(0x88,
+                                          "\x03\xe8\xc2\x85"
+                                          "\xc2\x9b"
+                                          "31m\xc3\xa9\xc2\xa0"));
+  c.peer->close();
+  h.line().run();
+  CHECK(h.lines.back().ends_with("1000, normal: ????31m\xc3\xa9\xc2\xa0"));
 }
 
 TEST_CASE("a hook that destroys the manager lets nobody in", "[manager]") {

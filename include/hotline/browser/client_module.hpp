@@ -5,9 +5,11 @@
 
 namespace hotline {
 
+namespace detail {
+
 // clang-format off
-/// The browser client: an ES module. `manager_options::client_module_path` says where it is served.
-inline constexpr std::string_view client_module = R"js(// hotline's client for browsers and node: see hotline.d.ts for what it promises, docs/protocol.md for what it speaks.
+using std::literals::operator""sv;  // knows how long a text is; to look for its end takes compilers a tenth of a second
+inline constexpr auto client_module_text = R"js(// hotline's client for browsers and node: see hotline.d.ts for what it promises, docs/protocol.md for what it speaks.
 
 // Close codes behind which a new connection would fare no better.
 const FINAL = [1000, 1002, 1003, 1007, 1008, 1009, 4001, 4003, 4004, 4009, 4029];
@@ -361,14 +363,15 @@ export function connect(url, options = {}) {
     close: (reason = 'closed by this page') => end(1000, reason),
   });
 }
-)js";
+)js"sv;
 // clang-format on
-
-namespace detail {
 
 /// Another one for each text.
 inline constexpr std::string_view client_module_tag = "\"8b98ddbedf11632b\"";
 
 }  // namespace detail
+
+/// The browser client: an ES module. `manager_options::client_module_path` says where it is served.
+inline constexpr std::string_view client_module = detail::client_module_text;
 
 }  // namespace hotline

@@ -33,7 +33,8 @@ namespace hotline::detail {
   demand(options.handshake.headers >= 5, "handshake.headers must be at least 5");
   demand(options.handshake.timeout.count() > 0, "handshake.timeout must be over 0");
   demand(options.catch_up_bytes >= 1, "catch_up_bytes must be at least 1");
-  if (options.resume.sessions == 0 || options.resume.window.count() < 0) options.resume.window = {};
+  resume_options& resume = options.resume;
+  if (resume.sessions == 0 || resume.per_address == 0 || resume.window.count() < 0) resume.window = {};
   // Longer waits are no spread, and a browser's timer would take some of them for none.
   options.restart_spread = std::min<std::chrono::milliseconds>(options.restart_spread, std::chrono::hours(24));
   return options;

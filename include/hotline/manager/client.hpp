@@ -97,8 +97,13 @@ class client final : public session, public command_client {
   [[nodiscard]] bool may_be_resumed_with(const resume_token& token, std::string_view project,
                                          std::string_view principal) const {
     return origin_ && may_come_back() && origin_->project == project && origin_->principal == principal &&
-           (equal_in_constant_time(resume_secret, token.secret) ||
-            (former_secret && equal_in_constant_time(*former_secret, token.secret)));
+           gave_out(token);
+  }
+
+  /// Whether it is this session's token, the last or the one before that.
+  [[nodiscard]] bool gave_out(const resume_token& token) const noexcept {
+    return equal_in_constant_time(resume_secret, token.secret) ||
+           (former_secret && equal_in_constant_time(*former_secret, token.secret));
   }
 
   /// The client has sent something behind the request: it has read the token that it was given.

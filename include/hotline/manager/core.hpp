@@ -86,14 +86,14 @@ class manager_core final : public transport_receiver<typename Transport::connect
     if (done) when_stopped_.push_back(std::move(done));
     if (state_ == state::stopping) return;
     if (state_ != state::running) return finish_stop();
-    const turn scope(outbound.turns);
+    const visit scope(*this);
     state_ = state::stopping;
     entrance_.close();
     drain_until_ = later(now(), options_.drain_timeout);
     transport_.stop_accepting();
     for (auto& [number, c] : outbound.clients) {
       if (c->at() == session::phase::head) transport_.abort(*c->connection);
-      if (c->at() == session::phase::waiting) entrance_.respond(*c, 503);
+      if (c->at() == session::phase::waiting) protect(*c, [&, &c = *c] { entrance_.respond(c, 503); });
     }
     outbound.drain();
     // Nobody can come back for the answers. Not at once: it may be one of them whose command stops us.
@@ -110,6 +110,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     core->mailbox_->close();
     core->sessions_.part_all();
     core->calls = hooks(core->counted_);
+    core->calls.are_gone = true;
     core->desk.forget_host();
     core->outbound.paces.clear();
   }
@@ -245,8 +246,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
       case session::due::heartbeat_lost: outbound.close(c, close_code::heartbeat_timeout, "nothing was heard"); break;
       case session::due::close_timeout:
         counted_.limits[limit::close_time].add();
-        transport_.abort(*c.connection);
-        break;
+        return transport_.abort(*c.connection);
     }
     if (c.position_is_due(at)) outbound.tell_position(c);
     if (c.has_commands()) desk.expire(c, at, wall());
@@ -302,8 +302,8 @@ class manager_core final : public transport_receiver<typename Transport::connect
     const auto mail = mailbox_->take();
     deliver(mail);
     for (const auto& task : mail.tasks) {
-      calls.guard("post", task);
       if (orphaned_) return;
+      calls.guard("post", task);
     }
   }
 
@@ -330,8 +330,8 @@ class manager_core final : public transport_receiver<typename Transport::connect
     mailbox_->close();
     transport_.stop();
     for (const auto& done : std::exchange(when_stopped_, {})) {
-      calls.guard("stop", done);
       if (orphaned_) return;
+      calls.guard("stop", done);
     }
   }
 

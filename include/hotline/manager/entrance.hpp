@@ -53,9 +53,9 @@ class entrance {
     if (!too_many) return;
     if (*too_many == c.number()) return refuse(c, 503, limit::handshakes);
     client_type& oldest = *outbound_.clients.find_connected(*too_many);
-    log_answer(oldest, "was cut off", limit::handshakes);
     leave(oldest);
     outbound_.abort(oldest);
+    log_refusal(oldest, 0, limit::handshakes);
   }
 
   /// The socket has ended, or does.
@@ -70,10 +70,10 @@ class entrance {
   /// The answer to its request, and the end. `over`: the limit that it is refused for.
   void respond(client_type& c, const reception& answer, std::optional<limit> over = {}) {
     outbound_.counted().http_answers[http_status(answer.status)].add();
-    if (answer.status >= 400) log_answer(c, "was answered " + std::to_string(answer.status), over);
     c.respond(answer.response, outbound_.now());
     if (c.counted_as == census::place::handshake) crowd_.await(c.number());
     outbound_.turns.touch(c);
+    if (answer.status >= 400) log_refusal(c, answer.status, over);
   }
   void respond(client_type& c, int status, std::optional<limit> over = {}) {
     respond(c, as_reception(plain_response(status, outbound_.options().retry_after)), over);
@@ -101,10 +101,10 @@ class entrance {
         if (std::string named = calls_.client_address(request); !named.empty()) c.remote_address = std::move(named);
       });
     c.asks = std::make_unique<reception>(std::move(answer));
-    // Before the host looks anybody up. Who may take over a connection is counted when it is known who it is.
+    // Before the host looks anybody up; once more when it has, for then there may be others.
     const auto& resume = c.asks->entry.resume;
-    if (!resume || !sessions_.may_be_connected(*resume))
-      if (const auto over = full(c, c.asks->project)) return turn_away(c, *over);
+    if (const auto over = full(c, c.asks->project, resume ? sessions_.holder(*resume) : nullptr))
+      return turn_away(c, *over);
     if (!calls_.authenticate) return admit(c, admission());
     // What answers later runs while the manager is there, or never.
     inquiry asked(loop_,
@@ -162,12 +162,14 @@ class entrance {
     return crowd_.full(in_project, counted_address(c.remote_address), leaver);
   }
 
-  // Never the request's target, in which there may be a token.
-  void log_answer(const client_type& c, const std::string& what, std::optional<limit> over) {
+  // Never the request's target, in which there may be a token. The last that is done with it: the host may do anything now.
+  void log_refusal(const client_type& c, int status, std::optional<limit> over) {
     if (!calls_.on_log) return;
     calls_.guard("on_log", [&] {
-      const std::string why = over ? ": over " + std::string(metric_name(*over)) : std::string();
-      calls_.log(over ? log_level::info : log_level::debug, c.remote_address + " " + what + why);
+      std::string line = c.remote_address;
+      line.append(status == 0 ? " was cut off" : " was answered " + std::to_string(status));
+      if (over) line.append(": over ").append(metric_name(*over));
+      calls_.log(over ? log_level::info : log_level::debug, line);
     });
   }
 

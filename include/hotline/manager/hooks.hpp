@@ -22,11 +22,14 @@ enum class log_level { debug, info, warning };
 
 namespace detail {
 
-/// `text` on one line of a log, whoever wrote it.
+/// `text` on one line of a log, whoever wrote it: without control characters, those beyond ASCII (U+0080 to U+009F) too.
 [[nodiscard]] inline std::string printable(std::string_view text) {
   std::string line(text);
-  for (char& c : line)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    const auto byte = [&line](std::size_t at) { return static_cast<unsigned char>(line[at]); };
+    if (byte(i) < 0x20 || byte(i) == 0x7f) line[i] = '?';
+    if (byte(i) == 0xc2 && i + 1 < line.size() && byte(i + 1) < 0xa0) line[i] = line[i + 1] = '?';
+  }
   return line;
 }
 
@@ -90,6 +93,7 @@ struct hooks {
   }
 
   live_metrics* counted;
+  bool are_gone = false;  ///< the manager is; then the rules of its options are not asked either
 };
 
 }  // namespace detail

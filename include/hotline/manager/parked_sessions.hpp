@@ -1,21 +1,30 @@
 #pragma once
 // Sessions whose socket went, while they wait for their client to come back.
 
+#include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
 #include <hotline/session/resume.hpp>
 #include <hotline/types.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
 
 namespace hotline::detail {
+
+/// Who had to go for another one, and why; nobody, mostly.
+template <class Client>
+struct crowded_out {
+  std::unique_ptr<Client> session{};
+  std::optional<limit> over{};
+};
 
 /// Bounded in number, for each address too, and in time; the one that has waited longest goes first.
 template <class Client>
@@ -29,26 +38,31 @@ class parked_sessions {
 
   /// Answers who had to go for it, if somebody had. It takes `gone` unless it throws, for want of memory. `address`: whom
   /// it counts for; empty: nobody.
-  [[nodiscard]] std::unique_ptr<Client> park(std::unique_ptr<Client>& gone, const std::string& address,
-                                             steady_time now) {
+  [[nodiscard]] crowded_out<Client> park(std::unique_ptr<Client>& gone, const std::string& address, steady_time now) {
+    const std::uint64_t number = gone->number();
     share* const of = address.empty() ? nullptr : &*by_address_.try_emplace(address).first;
     try {
-      const auto found = places_.try_emplace(gone->number()).first;
+      if (of != nullptr) of->second.push_back(number);
+      const auto found = places_.try_emplace(number).first;
       try {
-        waiting_.push_back({nullptr, later(now, options_.window), of});
+        waiting_.push_back({nullptr, later(now, options_.window), of, {}});
       } catch (...) {
         places_.erase(found);
         throw;
       }
       found->second = std::prev(waiting_.end());
     } catch (...) {
+      if (of != nullptr && !of->second.empty() && of->second.back() == number) of->second.pop_back();
       drop_if_empty(of);
       throw;
     }
-    waiting_.back().session = std::move(gone);
-    if (of != nullptr && ++of->second > options_.per_address)
-      return expire(std::find_if(waiting_.begin(), waiting_.end(), [of](const place& p) { return p.of == of; }));
-    return waiting_.size() > options_.sessions ? expire(waiting_.begin()) : nullptr;
+    place& taken = waiting_.back();
+    taken.session = std::move(gone);
+    if (of != nullptr) taken.in_share = std::prev(of->second.end());
+    if (of != nullptr && of->second.size() > options_.per_address)
+      return {expire(places_.find(of->second.front())->second), limit::address_waiting_sessions};
+    if (waiting_.size() > options_.sessions) return {expire(waiting_.begin()), limit::waiting_sessions};
+    return {};
   }
 
   /// Null when nobody of that number waits.
@@ -62,10 +76,10 @@ class parked_sessions {
     const auto found = places_.find(number);
     std::unique_ptr<Client> taken = std::move(found->second->session);
     share* const of = found->second->of;
+    if (of != nullptr) of->second.erase(found->second->in_share);
+    drop_if_empty(of);
     waiting_.erase(found->second);
     places_.erase(found);
-    if (of != nullptr) --of->second;
-    drop_if_empty(of);
     return taken;
   }
 
@@ -87,17 +101,18 @@ class parked_sessions {
  private:
   static constexpr std::size_t remembered = 1024;
 
-  /// An address, and how many wait of it.
-  using share = std::pair<const std::string, std::size_t>;
+  /// An address, and who waits of it, the one that has waited longest first.
+  using share = std::pair<const std::string, std::list<std::uint64_t>>;
 
   struct place {
     std::unique_ptr<Client> session;
     steady_time until;
-    share* of;
+    share* of;  // null: of no address
+    std::list<std::uint64_t>::iterator in_share;
   };
 
   void drop_if_empty(share* of) noexcept {
-    if (of != nullptr && of->second == 0) by_address_.erase(by_address_.find(of->first));
+    if (of != nullptr && of->second.empty()) by_address_.erase(by_address_.find(of->first));
   }
 
   [[nodiscard]] std::unique_ptr<Client> expire(typename std::list<place>::iterator which) {
@@ -116,7 +131,7 @@ class parked_sessions {
   const resume_options& options_;
   std::list<place> waiting_;  // in the order in which their time ends
   std::unordered_map<std::uint64_t, typename std::list<place>::iterator> places_;
-  std::unordered_map<std::string, std::size_t> by_address_;
+  std::unordered_map<std::string, std::list<std::uint64_t>> by_address_;
   std::deque<resume_token> expired_;
 };
 

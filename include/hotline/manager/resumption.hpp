@@ -99,21 +99,19 @@ class resumption {
   /// Its socket has ended. Another one may have to go for it.
   void park(std::unique_ptr<client_type> gone, steady_time now) {
     if (gone->connection != nullptr) gone->park();
-    std::unique_ptr<client_type> crowded_out;
-    if (!calls_.guard("on_closed",
-                      [&] { crowded_out = parked_.park(gone, counted_address(gone->remote_address), now); }))
-      crowded_out = std::move(gone);
-    if (crowded_out) {
-      outbound_.counted().limits[limit::waiting_sessions].add();
-      expire(*crowded_out);
-    }
+    crowded_out<client_type> other;
+    if (!calls_.guard("on_closed", [&] { other = parked_.park(gone, counted_address(gone->remote_address), now); }))
+      other.session = std::move(gone);
+    if (other.over) outbound_.counted().limits[*other.over].add();
+    if (other.session) expire(*other.session);
     count();
   }
 
-  /// Whether somebody is connected as the session of that number; whether the token is right is not asked.
-  [[nodiscard]] bool may_be_connected(const resume_request& asked) const {
+  /// Who is connected still and gave out that token, for whomever; null when nobody did.
+  [[nodiscard]] const client_type* holder(const resume_request& asked) const {
     const std::optional<resume_token> token = resume_token::parse(asked.token);
-    return token && outbound_.clients.find_connected(token->number) != nullptr;
+    const client_type* const old = token ? outbound_.clients.find_connected(token->number) : nullptr;
+    return old != nullptr && old->gave_out(*token) ? old : nullptr;
   }
 
   /// Who is connected still as the token's session; null when nobody is.

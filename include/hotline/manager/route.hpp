@@ -80,7 +80,7 @@ struct reception {
   }
   std::optional<std::string> project = project_in(request.path, options);
   if (!project) return plain(404);
-  if (!origin_may_connect(request, options)) return plain(403);
+  if (host.are_gone || !origin_may_connect(request, options)) return plain(403);
   upgrade opened = accept_upgrade(request, may_deflate);
   if (opened.status != 101) return {std::move(opened.response_head), opened.status};
   std::optional<entry_request> entry = read_entry(request);
