@@ -262,16 +262,21 @@ await run([
   }],
 
   ['10_authentication: the browser client stays, whatever the time is that it is given', async () => {
-    const program = await start('10_authentication', '--lifetime', '2');
+    const program = await start('10_authentication', '--lifetime', '4');
     let asked = 0;
+    let renewed;
+    const longer = new Promise((resolve) => renewed = resolve);  // than two of its tokens hold
     const client = connect(`${program.url}/ws/demo`, {
-      WebSocket, events: ['vault'], token: async () => (++asked, (await fetch(`${program.url}/token?name=ada`)).text()),
+      WebSocket, events: ['vault'], token: async () => {
+        if (++asked === 4) renewed();
+        return (await fetch(`${program.url}/token?name=ada`)).text();
+      },
     });
     const states = [];
     client.onState(({state}) => states.push(state));
     const heard = new Promise((resolve) => client.on('vault', resolve));
     await within(client.ready(), 'the client');
-    while (asked < 4) await client.call('who_am_i');  // longer than two of its tokens hold
+    await within(longer, 'its fourth token');
     await client.call('open_vault');
     assert.equal((await within(heard, 'the vault')).by, 'ada');
     assert.deepEqual(states, ['live']);
