@@ -17,7 +17,6 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -134,20 +133,28 @@ class manager_core final : public transport_receiver<typename Transport::connect
 
   using turn = typename delivery_type::turn;
 
-  // A turn in which the host may be called. When it destroyed the manager, the core goes at the end of the outermost.
-  class visit {
+  // Counts who is inside. When the host has destroyed the manager, the core goes with the outermost.
+  class presence {
    public:
-    explicit visit(manager_core& core) : core_(core), turn_(std::in_place, core.outbound.turns) { ++core_.visits_; }
-    visit(const visit&) = delete;
-    visit& operator=(const visit&) = delete;
-    ~visit() {
-      turn_.reset();
+    explicit presence(manager_core& core) : core_(core) { ++core_.visits_; }
+    presence(const presence&) = delete;
+    presence& operator=(const presence&) = delete;
+    ~presence() {
       if (--core_.visits_ == 0 && core_.orphaned_) delete &core_;
     }
 
    private:
     manager_core& core_;
-    std::optional<turn> turn_;
+  };
+
+  // A turn in which the host may be called.
+  class visit {
+   public:
+    explicit visit(manager_core& core) : presence_(core), turn_(core.outbound.turns) {}
+
+   private:
+    presence presence_;  // ends behind the turn
+    turn turn_;
   };
 
   [[nodiscard]] steady_time now() { return transport_.env().now(); }
