@@ -94,10 +94,9 @@ class client final : public session, public command_client {
   /// Whether its session outlives its socket; asked when that has ended, or is about to.
   [[nodiscard]] bool may_come_back() const noexcept { return expired || may_reconnect(ended_with); }
 
-  [[nodiscard]] bool may_be_resumed_with(const resume_token& token, std::string_view project,
-                                         std::string_view principal) const {
-    return origin_ && may_come_back() && origin_->project == project && origin_->principal == principal &&
-           gave_out(token);
+  /// With the right token, that is: `gave_out`.
+  [[nodiscard]] bool may_be_resumed_by(std::string_view project, std::string_view principal) const {
+    return origin_ && may_come_back() && origin_->project == project && origin_->principal == principal;
   }
 
   /// Whether it is this session's token, the last or the one before that.

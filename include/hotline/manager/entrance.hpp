@@ -101,11 +101,11 @@ class entrance {
         if (std::string named = calls_.client_address(request); !named.empty()) c.remote_address = std::move(named);
       });
     c.asks = std::make_unique<reception>(std::move(answer));
+    if (!calls_.authenticate) return admit(c, admission());
     // Before the host looks anybody up; once more when it has, for then there may be others.
     const auto& resume = c.asks->entry.resume;
     if (const auto over = full(c, c.asks->project, resume ? sessions_.holder(*resume) : nullptr))
       return turn_away(c, *over);
-    if (!calls_.authenticate) return admit(c, admission());
     // What answers later runs while the manager is there, or never.
     inquiry asked(loop_,
                   [this, number = c.number()](std::optional<admission> told) { admit(number, std::move(told)); });

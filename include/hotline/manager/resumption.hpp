@@ -108,18 +108,17 @@ class resumption {
   }
 
   /// Who is connected still and gave out that token, for whomever; null when nobody did.
-  [[nodiscard]] const client_type* holder(const resume_request& asked) const {
+  [[nodiscard]] client_type* holder(const resume_request& asked) const {
     const std::optional<resume_token> token = resume_token::parse(asked.token);
-    const client_type* const old = token ? outbound_.clients.find_connected(token->number) : nullptr;
+    client_type* const old = token ? outbound_.clients.find_connected(token->number) : nullptr;
     return old != nullptr && old->gave_out(*token) ? old : nullptr;
   }
 
   /// Who is connected still as the token's session; null when nobody is.
   [[nodiscard]] client_type* connected(const resume_request& asked, std::string_view project,
                                        std::string_view principal) const {
-    const std::optional<resume_token> token = resume_token::parse(asked.token);
-    client_type* const old = token ? outbound_.clients.find_connected(token->number) : nullptr;
-    return old != nullptr && old->may_be_resumed_with(*token, project, principal) ? old : nullptr;
+    client_type* const old = holder(asked);
+    return old != nullptr && old->may_be_resumed_by(project, principal) ? old : nullptr;
   }
 
   /// Makes `c` the session that the token stands for. A right token is used up, unless `c` takes on the session: then it
@@ -130,7 +129,7 @@ class resumption {
     const resume_outcome position = check_position(asked, stream.epoch(), stream.bounds());
     const std::optional<resume_token> token = resume_token::parse(asked.token);
     client_type* const old = token ? find_resumable(token->number) : nullptr;
-    if (old == nullptr || !old->may_be_resumed_with(*token, project, principal)) {
+    if (old == nullptr || !old->may_be_resumed_by(project, principal) || !old->gave_out(*token)) {
       if (position == resume_outcome::epoch_changed) return {position};
       return {token && parked_.has_expired(*token) ? resume_outcome::expired : resume_outcome::unknown_token};
     }
