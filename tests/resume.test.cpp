@@ -81,6 +81,15 @@ struct traveller {
   std::uint64_t at = 0;
 };
 
+/// It reads nothing, while a log of 10 events goes by.
+void let_log_overtake(host& h, traveller& t) {
+  t.socket->peer->stall(true);
+  h.emit(5);
+  h.line().run();
+  h.emit(30);
+  h.line().run();
+}
+
 }  // namespace
 
 TEST_CASE("a client that comes back hears what it missed, once and in order", "[resume]") {
@@ -673,11 +682,7 @@ TEST_CASE("a new client may start some events back", "[resume]") {
 TEST_CASE("a laggard that the log overtakes may be closed instead of told of a gap", "[resume]") {
   host h({.laggards = laggard_policy::close}, {.events = 10});
   traveller t(h);
-  t.socket->peer->stall(true);
-  h.emit(5);
-  h.line().run();
-  h.emit(30);
-  h.line().run();
+  let_log_overtake(h, t);
   t.socket->peer->stall(false);
   h.line().run();
   t.socket->pump();
@@ -687,11 +692,7 @@ TEST_CASE("a laggard that the log overtakes may be closed instead of told of a g
 TEST_CASE("a laggard whose session is taken over is closed, and its heir is not", "[resume]") {
   host h({.laggards = laggard_policy::close}, {.events = 10});
   traveller t(h);
-  t.socket->peer->stall(true);
-  h.emit(5);
-  h.line().run();
-  h.emit(30);
-  h.line().run();
+  let_log_overtake(h, t);
   std::vector<admission_responder> asked;
   h.manager.authenticate(
       [&](const http_request&, std::string_view, admission_responder r) { asked.push_back(std::move(r)); });
