@@ -8,6 +8,8 @@ set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+# CMake 3.28 and newer looks for modules in each source else, which doubles the steps.
+set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
 
 # Errors only where someone asks: -DCMAKE_COMPILE_WARNING_AS_ERROR=ON, as the dev preset and CI do.
 if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
