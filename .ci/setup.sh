@@ -1,4 +1,5 @@
-# Sourced by tests/run, examples/run and .ci/run: what they share of checking, installing and building.
+# Sourced by tests/run, examples/run and .ci/run: what they share of checking, installing, building and
+# telling how tests go.
 #
 #   stop MESSAGE…                         says on standard error why the command cannot go on, and ends it with 2
 #   build=$(build_folder NAME) || exit 2  where to build: below HOTLINE_BUILD_DIR, by default in the checkout
@@ -6,6 +7,7 @@
 #   need asio/version.hpp libasio-dev     a header
 #   install_missing                       from apt; touches nothing when nothing was missing
 #   configure SOURCE BUILD ARGUMENT…      cmake
+#   ctest … | report_tests                what passed is counted, failures are shown at once
 #
 # Whatever can be judged without installing or building is judged before.
 
@@ -106,13 +108,15 @@ install_missing() {
 }
 
 apt_install() {
-  local - log plan candidate code
+  local - log plan candidate code offline=() began=$SECONDS
   set -o pipefail
   log=$(mktemp)
   say "apt: looking for ${#} missing packages: $*"
   # Lists that cannot be renewed may do all the same, and a third party's server is not ours to judge.
   as_root apt-get -q update -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 \
     </dev/null >"$log" 2>&1 || true
+  # Then what was fetched before has to do; apt would try for minutes.
+  grep -qE '^(Get|Hit):' "$log" || offline=(--no-download)
   case " $* " in
     *' cmake '*)
       candidate=$(LC_ALL=C apt-cache policy cmake | sed -n 's/^ *Candidate: //p')
@@ -131,20 +135,21 @@ apt_install() {
   code=0
   # shellcheck disable=SC2016
   as_root sh -c 'exec env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends \
-    -o APT::Status-Fd=9 -o Dpkg::Use-Pty=0 "$@" 9>&1 1>&2' sh "$@" </dev/null 2>>"$log" | apt_progress ||
-    code=$?
+    -o APT::Status-Fd=9 -o Dpkg::Use-Pty=0 "$@" 9>&1 1>&2' sh ${offline[@]+"${offline[@]}"} "$@" </dev/null 2>>"$log" |
+    apt_progress || code=$?
   [ $code -eq 0 ] || installing_failed "$log" "$@"
   rm -f "$log"
+  say "apt: installed in $((SECONDS - began)) s"
 }
 
 installing_failed() {
   local log=$1
   shift
-  tail -n 20 "$log" >&2
-  if grep -qE 'Could not (resolve|connect)|Temporary failure|Network is unreachable|Failed to fetch' "$log"; then
-    say "apt could not reach its servers. With a network, this installs what is missing:"
+  if grep -qE '^(Get|Hit):' "$log"; then
+    tail -n 20 "$log" >&2
+    say 'apt could not install what is missing; what it said is above.'
   else
-    say "apt could not install what is missing; what it said is above. As root, this is what was tried:"
+    say 'apt could not reach its servers. With a network, this installs what is missing:'
   fi
   rm -f "$log"
   stop "apt-get install --no-install-recommends $*"
@@ -166,17 +171,13 @@ apt_plan() {
 
 # Lines of APT::Status-Fd: KIND:PACKAGE:PERCENT:TEXT. On a terminal one line that changes, elsewhere a line now and then.
 apt_progress() {
-  local kind what percent text phase shown='' last=-10 every=10 begin='' end=$'\n'
+  local kind percent text shown='' last=0 every=10 begin='' end=$'\n'
   if [ -t 2 ]; then every=1 begin=$'\r\e[K' end=''; fi
-  while IFS=: read -r kind what percent text; do
-    case $kind in
-      dlstatus) phase=fetching what='' ;;
-      pmstatus) phase=installing ;;
-      *) continue ;;
-    esac
-    [ "$phase" != "$shown" ] || [ $((SECONDS - last)) -ge $every ] || continue
-    shown=$phase last=$SECONDS
-    printf '%s  apt: %s, %d %%%s%s' "$begin" "$phase" "${percent%%.*}" "${what:+, $what}" "$end" >&2
+  while IFS=: read -r kind _ percent text; do
+    case $kind in dlstatus | pmstatus) ;; *) continue ;; esac
+    [ "$kind" != "$shown" ] || [ $((SECONDS - last)) -ge $every ] || continue
+    shown=$kind last=$SECONDS
+    printf '%s  apt: %d %%: %s%s' "$begin" "${percent%%.*}" "$text" "$end" >&2
   done
   printf '%s' "$begin" >&2
 }
@@ -225,4 +226,38 @@ configure() {
   fi
   if [ ! -e "$build/CMakeCache.txt" ] && command -v ninja >/dev/null; then set -- -G Ninja "$@"; fi
   cmake -S "$source" -B "$build" "-DCMAKE_COMPILE_WARNING_AS_ERROR=$([ -n "${CI-}" ] && echo ON || echo OFF)" "$@"
+}
+
+# ------------------------------------------------------------------------------------------------------------- test
+
+# Reads what ctest says. What passed is counted, all else goes on at once; and a line comes every ten seconds, so that
+# nobody has to wonder.
+report_tests() {
+  local line='' rest='' total='' done=0 last=$SECONDS code number names
+  declare -A running=()
+  while :; do
+    code=0
+    IFS= read -r -t 5 line || code=$?
+    rest+=$line
+    if [ $code -eq 0 ]; then
+      line=$rest rest=''
+      if [[ $line =~ ^\ *Start\ +([0-9]+):\ (.*)$ ]]; then
+        running[${BASH_REMATCH[1]}]=${BASH_REMATCH[2]}
+      elif [[ $line =~ ^\ *([0-9]+)/([0-9]+)\ Test\ +\#([0-9]+):\  ]]; then
+        done=${BASH_REMATCH[1]} total=${BASH_REMATCH[2]} number=${BASH_REMATCH[3]}
+        unset "running[$number]"
+        [[ $line =~ \ Passed\ +[0-9.]+\ sec ]] || printf '%s\n' "$line"
+      else
+        printf '%s\n' "$line"
+      fi
+    elif [ $code -le 128 ]; then    # not a time-out: the end
+      [ -z "$rest" ] || printf '%s\n' "$rest"
+      return
+    fi
+    if [ $((SECONDS - last)) -ge 10 ] && [ ${#running[@]} -gt 0 ]; then
+      last=$SECONDS
+      names=$(printf '%s; ' "${running[@]}")
+      printf '  %s%s done; running: %s\n' "$done" "${total:+ of $total}" "${names%; }"
+    fi
+  done
 }
