@@ -1,6 +1,7 @@
 #include "board.hpp"
 
 #include "dashboard_page.hpp"
+#include "lines.hpp"
 
 #include <hotline/prometheus.hpp>
 
@@ -29,6 +30,15 @@ double seconds(std::chrono::system_clock::time_point at) {
   return std::chrono::duration<double>(at.time_since_epoch()).count();
 }
 
+// Failures that a page can do something about have a name of their own.
+hotline::command_error told_to_client(const hotline::failure& why, std::string_view otherwise) {
+  const std::string_view name = why.code == std::errc::invalid_argument            ? "invalid_name"
+                                : why.code == std::errc::not_supported             ? "no_repository"
+                                : why.code == std::errc::no_such_file_or_directory ? "no_git"
+                                                                                   : otherwise;
+  return {std::string(name), why.message};
+}
+
 std::string_view name_of(output_stream from) { return from == output_stream::err ? "stderr" : "stdout"; }
 
 // What connects here can run programs. Only pages that we served may, and none that reached us by a foreign name that
@@ -46,7 +56,7 @@ board::board(asio::io_context& io, board_options options)
       manager_(hotline::make_ws_manager(
           io, events_, {.port = options_.port},
           {.valid_project = [](std::string_view asked) { return asked == project; }, .allows_origin = is_own_page})),
-      git_(io.get_executor(), options_.repository),
+      git_(io.get_executor(), options_.folder),
       // Pages outlive the server: an id of this run must not be one of the last.
       id_prefix_(std::to_string(events_.log()->env().random() % 1'000'000'000)) {
   serve_page();
@@ -118,10 +128,7 @@ void board::serve_repository() {
       "create_branch", [this](const hotline::request&, const branch_name& p, hotline::responder answer) {
         git_.create_branch(p.name, [this, shared = std::make_shared<hotline::responder>(std::move(answer))](
                                        const hotline::result<branch>& made) {
-          if (!made) {
-            const bool bad = made.error().code == std::errc::invalid_argument;
-            return std::move(*shared).fail({bad ? "invalid_name" : "not_created", made.error().message});
-          }
+          if (!made) return std::move(*shared).fail(told_to_client(made.error(), "not_created"));
           events_.emit(project, hotline::branch_created{made->name, made->commit});
           std::move(*shared).answer(hotline::json_object{{"name", made->name}, {"commit", made->commit}});
         });
@@ -129,7 +136,7 @@ void board::serve_repository() {
   manager_.on_command("list_branches", [this](const hotline::request&, hotline::responder answer) {
     git_.list_branches(
         [shared = std::make_shared<hotline::responder>(std::move(answer))](const hotline::result<branch_list>& list) {
-          if (!list) return std::move(*shared).fail({"git_failed", list.error().message});
+          if (!list) return std::move(*shared).fail(told_to_client(list.error(), "git_failed"));
           hotline::json_array branches;
           for (const branch& b : list->branches)
             branches.append(hotline::json_object{{"name", b.name}, {"commit", b.commit}});
@@ -163,12 +170,18 @@ hotline::command_result board::start_task(const task& what) {
 
 std::optional<hotline::failure> board::launch(const std::string& id, run& r, const task& what) {
   process_listener listener;
-  listener.on_line = [this, id, gate = r.gate](std::string_view line, output_stream from) {
-    if (gate.empty()) {
+  const task* const gate = r.gate.empty() ? nullptr : &what;
+  listener.on_line = [this, id, gate, whole = r.what](std::string_view line, output_stream from) {
+    if (gate == nullptr) {
       events_.emit(project, hotline::agent_output{id, std::string(line), std::string(name_of(from))});
     } else {
       events_.emit(project, hotline::agent_output::event_type,
-                   {{"task_id", id}, {"line", line}, {"stream", name_of(from)}, {"gate", gate}});
+                   {{"task_id", id}, {"line", line}, {"stream", name_of(from)}, {"gate", gate->name}});
+    }
+    for (const std::string_view signal : signals_in(line, *whole, gate)) {
+      hotline::json_object seen{{"task_id", id}, {"signal", signal}, {"line", line}};
+      if (gate != nullptr) seen.append("gate", gate->name);
+      events_.emit(project, hotline::signal_detected::event_type, seen);
     }
   };
   listener.on_exit = [this, id](exit_status status) { ended(id, status); };
@@ -229,6 +242,11 @@ hotline::json_object board::list_tasks() const {
   for (const task& t : options_.tasks) {
     hotline::json_object told{{"name", t.name}, {"argv", t.argv}};
     if (!t.gate.empty()) told.append("gate", t.gate);
+    if (!t.signals.empty()) {
+      hotline::json_object signals;
+      for (const auto& [signal, text] : t.signals) signals.append(signal, text);
+      told.append("signals", signals);
+    }
     tasks.append(told);
   }
   for (const auto& [id, r] : runs_) {
@@ -237,7 +255,10 @@ hotline::json_object board::list_tasks() const {
     if (!r.gate.empty()) told.append("gate", r.gate);
     running.append(told);
   }
-  return {{"tasks", tasks}, {"running", running}};
+  return {{"tasks", tasks},
+          {"running", running},
+          {"folder", valid_utf8(options_.folder)},  // a path may be any bytes
+          {"repository", options_.is_repository}};
 }
 
 }  // namespace dashboard

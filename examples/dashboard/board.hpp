@@ -20,7 +20,8 @@
 namespace dashboard {
 
 struct board_options {
-  std::string repository;
+  std::string folder;         ///< what it shows
+  bool is_repository = true;  ///< whether git finds one there
   std::vector<task> tasks;
   std::uint16_t port = 8080;
   std::size_t most_running = 16;  ///< tasks at once; one more is refused with `too_many_tasks`

@@ -3,6 +3,7 @@
 #include <asio/post.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <list>
 #include <system_error>
 #include <utility>
@@ -21,6 +22,9 @@ struct outcome {
   exit_status status;
   std::vector<std::string> out;
   std::vector<std::string> err;
+  bool missing = false;  // there is no git to run
+
+  [[nodiscard]] std::string first_line() const { return status.success() && !out.empty() ? out.front() : ""; }
 };
 
 // The sentence in what git printed: "fatal: a branch named 'x' already exists" without its first word.
@@ -32,7 +36,10 @@ std::string sentence(const outcome& told) {
 }
 
 hotline::failure failure_of(const outcome& told) {
+  if (told.missing) return refused(std::errc::no_such_file_or_directory, "git is not installed");
   std::string message = sentence(told);
+  if (message.starts_with("not a git repository"))
+    return refused(std::errc::not_supported, "the folder is in no git repository");
   const bool taken = message.find("already exists") != std::string::npos;
   return refused(taken ? std::errc::file_exists : std::errc::io_error, std::move(message));
 }
@@ -110,7 +117,12 @@ class git::runner : public std::enable_shared_from_this<git::runner> {
       return;
     }
     jobs_.erase(entry);
-    refuse(std::move(next), started.error().message);
+    const hotline::failure& why = started.error();
+    // The folder could be what is missing, too.
+    std::error_code ignored;
+    const bool missing =
+        why.code == std::errc::no_such_file_or_directory && std::filesystem::is_directory(repository_, ignored);
+    refuse(std::move(next), why.message, missing);
   }
 
   void stop() {
@@ -131,8 +143,10 @@ class git::runner : public std::enable_shared_from_this<git::runner> {
     std::optional<process> running;
   };
 
-  void refuse(next_step next, std::string why) {
-    later([next = std::move(next), why = std::move(why)] { next({.status = {.code = 127}, .out = {}, .err = {why}}); });
+  void refuse(next_step next, std::string why, bool missing = false) {
+    later([next = std::move(next), why = std::move(why), missing] {
+      next({.status = {.code = 127}, .out = {}, .err = {why}, .missing = missing});
+    });
   }
 
   asio::any_io_executor loop_;
@@ -143,6 +157,31 @@ class git::runner : public std::enable_shared_from_this<git::runner> {
 
 git::git(asio::any_io_executor loop, std::string repository)
     : runner_(std::make_shared<runner>(std::move(loop), std::move(repository))) {}
+
+void git::find_repository(repository_answer answer) {
+  const auto found = std::make_shared<repository>();
+  const auto with_branch = [found, run = runner_.get(), answer](const outcome& branch) {
+    found->branch = branch.first_line();
+    run->run({"rev-parse", "--verify", "--quiet", "--short", "HEAD^{commit}"}, [found, answer](const outcome& head) {
+      found->head = head.first_line();
+      answer(std::move(*found));
+    });
+  };
+  // A bare repository has no top level.
+  const auto with_top = [found, run = runner_.get(), with_branch](const outcome& top) {
+    if (top.status.success()) found->top = top.first_line();
+    run->run({"symbolic-ref", "--quiet", "--short", "HEAD"}, with_branch);
+  };
+  runner_->run({"rev-parse", "--absolute-git-dir"},
+               [found, run = runner_.get(), answer, with_top](const outcome& directory) {
+                 if (!directory.status.success()) {
+                   answer(failure_of(directory));
+                   return;
+                 }
+                 found->top = directory.first_line();
+                 run->run({"rev-parse", "--show-toplevel"}, with_top);
+               });
+}
 
 void git::create_branch(std::string name, branch_answer answer) {
   if (auto error = branch_name_error(name)) {

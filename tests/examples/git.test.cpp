@@ -19,6 +19,7 @@ using dashboard::branch;
 using dashboard::branch_list;
 using dashboard::branch_name_error;
 using dashboard::git;
+using dashboard::repository;
 using namespace std::chrono_literals;
 
 namespace {
@@ -83,6 +84,16 @@ hotline::result<branch_list> list(const std::string& directory) {
   git repository(loop.get_executor(), directory);
   std::optional<hotline::result<branch_list>> answer;
   repository.list_branches([&](hotline::result<branch_list> got) { answer = std::move(got); });
+  loop.run_for(60s);
+  REQUIRE(answer);
+  return *answer;
+}
+
+hotline::result<repository> find(const std::string& directory) {
+  asio::io_context loop;
+  git asked(loop.get_executor(), directory);
+  std::optional<hotline::result<repository>> answer;
+  asked.find_repository([&](hotline::result<repository> got) { answer = std::move(got); });
   loop.run_for(60s);
   REQUIRE(answer);
   return *answer;
@@ -167,12 +178,61 @@ TEST_CASE("an empty repository, no repository and no directory are told apart", 
 
   const auto none = create("/", "x");
   REQUIRE_FALSE(none);
-  CHECK(none.error().message.starts_with("not a git repository"));
+  CHECK(none.error().code == std::errc::not_supported);
+  CHECK(none.error().message == "the folder is in no git repository");
   CHECK_FALSE(list("/"));
 
   const auto nowhere = list("/no/such/directory");
   REQUIRE_FALSE(nowhere);
   CHECK(nowhere.error().message == "cannot enter /no/such/directory: No such file or directory");
+}
+
+TEST_CASE("the repository of a folder is found, with what is checked out", "[examples]") {
+  const scratch_repository repository;
+  const auto empty = find(repository.directory());
+  REQUIRE(empty);
+  CHECK(empty->top == std::filesystem::canonical(repository.directory()));
+  CHECK(empty->branch == "main");
+  CHECK(empty->head.empty());
+
+  const std::string commit = repository.commit();
+  std::filesystem::create_directories(repository.directory() + "/a/b");
+  const auto below = find(repository.directory() + "/a/b");
+  REQUIRE(below);
+  CHECK(below->top == std::filesystem::canonical(repository.directory()));
+  CHECK((!below->head.empty() && commit.starts_with(below->head)));
+
+  repository.run({"checkout", "--quiet", "--detach"});
+  const auto detached = find(repository.directory());
+  REQUIRE(detached);
+  CHECK(detached->branch.empty());
+  CHECK(detached->head == below->head);
+
+  repository.run({"clone", "--quiet", "--bare", ".", "bare.git"});
+  const auto bare = find(repository.directory() + "/bare.git");
+  REQUIRE(bare);
+  CHECK(bare->top == std::filesystem::canonical(repository.directory() + "/bare.git"));
+}
+
+TEST_CASE("a folder in no repository, a folder that is gone and a missing git are told apart", "[examples]") {
+  const auto none = find("/");
+  REQUIRE_FALSE(none);
+  CHECK(none.error().code == std::errc::not_supported);
+
+  const auto gone = find("/no/such/directory");
+  REQUIRE_FALSE(gone);
+  CHECK(gone.error().message == "cannot enter /no/such/directory: No such file or directory");
+
+  const std::string path = ::getenv("PATH");
+  ::setenv("PATH", "/no/such/directory", 1);
+  const auto missing = find("/");
+  const auto branches = list("/");
+  ::setenv("PATH", path.c_str(), 1);
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().code == std::errc::no_such_file_or_directory);
+  CHECK(missing.error().message == "git is not installed");
+  REQUIRE_FALSE(branches);
+  CHECK(branches.error().message == "git is not installed");
 }
 
 TEST_CASE("branches are listed with their commits, the current one and HEAD", "[examples]") {
