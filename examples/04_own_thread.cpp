@@ -1,23 +1,47 @@
 // hotline's loop in a thread of its own: other threads emit events, and a worker thread answers commands.
-// Try it: connect to /ws/lab and watch `measured`; send {"command":"count_primes","id":1,"payload":{"below":1000000}}.
+// Try it: open its address, see both sensors measure, and have primes counted meanwhile.
 #include <hotline/make_ws_manager.hpp>
 
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
 
+#include <charconv>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
-#include <cstdlib>
 #include <deque>
 #include <iostream>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string_view>
 #include <thread>
 #include <utility>
 
 namespace {
+
+constexpr const char* page = R"html(<!doctype html>
+<meta charset="utf-8"><title>lab</title><link rel="icon" href="data:,">
+<p>left <b id="left">?</b>, right <b id="right">?</b></p>
+<p>primes below <input id="below" type="number" value="1000000"> <button id="count">count</button>
+<button id="cancel">cancel</button> <b id="primes"></b></p>
+<p id="state">connecting</p>
+<script type="module">
+import {connect} from "/hotline.js";
+const element = id => document.querySelector("#" + id);
+const client = connect("/ws/lab");
+client.on("measured", ({sensor, n}) => element(sensor).textContent = n);
+let wanted = new AbortController();
+element("count").onclick = () => {
+  element("primes").textContent = "counting";
+  wanted = new AbortController();
+  client.call("count_primes", {below: element("below").valueAsNumber}, {signal: wanted.signal})
+    .then(({primes}) => element("primes").textContent = primes, error => element("primes").textContent = error.message);
+};
+element("cancel").onclick = () => wanted.abort(new Error("cancelled"));
+client.onState(({state, reason = ""}) => element("state").textContent = `${state} ${reason}`);
+</script>
+)html";
 
 struct count_primes {
   std::uint32_t below = 0;
@@ -81,14 +105,27 @@ void measure(const std::stop_token& stop, hotline::event_emitter& events, std::s
   }
 }
 
+bool read_port(std::string_view text, std::uint16_t& port) {
+  const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return wrong == std::errc() && end == text.data() + text.size();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int port = argc > 2 && std::string_view(argv[1]) == "--port" ? std::atoi(argv[2]) : 8080;
+  std::uint16_t port = 8080;
+  if (argc > 1 && (argc != 3 || std::string_view(argv[1]) != "--port" || !read_port(argv[2], port))) {
+    std::cerr << "usage: " << argv[0] << " [--port N], where N is 0 (any free port) to 65535\n";
+    return 2;
+  }
 
   asio::io_context io;
   hotline::event_emitter events;
-  auto manager = hotline::make_ws_manager(io, events, {.port = static_cast<std::uint16_t>(port)});
+  auto manager = hotline::make_ws_manager(io, events, {.port = port});
+  manager.on_http([](const hotline::http_request& q) -> std::optional<hotline::http_response> {
+    if (q.path != "/") return std::nullopt;
+    return hotline::http_response{.content_type = "text/html; charset=utf-8", .body = page};
+  });
   worker calculator;
   manager.on_command<count_primes>("count_primes",
                                    [&](const hotline::request&, const count_primes& what, hotline::responder answer) {
@@ -100,7 +137,7 @@ int main(int argc, char** argv) {
 
   // Before the loop runs, any thread may set up and start; from then on the manager belongs to the loop's.
   if (const auto failed = manager.start()) {
-    std::cerr << "cannot listen: " << failed.message() << '\n';
+    std::cerr << "cannot listen on port " << port << ": " << failed.message() << "; choose another with --port N\n";
     return 1;
   }
   std::cout << "listening on http://127.0.0.1:" << manager.transport().port() << std::endl;

@@ -10,9 +10,9 @@
 #include <asio/steady_timer.hpp>
 #include <asio/write.hpp>
 
+#include <charconv>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -23,15 +23,20 @@ using asio::ip::tcp;
 
 namespace {
 
-constexpr std::string_view page =
-    R"(<!doctype html><title>hotline</title><h1>Who is here</h1><ul></ul><script type="module">
+constexpr const char* page = R"html(<!doctype html>
+<meta charset="utf-8"><title>who is here</title><link rel="icon" href="data:,">
+<h1>Who is here</h1>
+<ul id="seen"></ul>
+<p id="state">connecting</p>
+<script type="module">
 import {connect} from "/hotline.js";
-connect("/ws/demo").on("*", event => {
-  const li = document.createElement("li");
-  li.textContent = `${event.event_type} ${event.connection_id}`;
-  document.querySelector("ul").append(li);
-});
-</script>)";
+const element = id => document.querySelector("#" + id);
+const client = connect("/ws/demo");
+client.on("*", event => element("seen").append(
+  Object.assign(document.createElement("li"), {textContent: `${event.event_type} ${event.connection_id}`})));
+client.onState(({state, reason = ""}) => element("state").textContent = `${state} ${reason}`);
+</script>
+)html";
 
 // One connection, until it is known whose it is. Pending operations keep it alive.
 class visitor : public std::enable_shared_from_this<visitor> {
@@ -60,7 +65,7 @@ class visitor : public std::enable_shared_from_this<visitor> {
       if (const auto failed = hotline_.adopt(std::move(socket_), read_))
         std::cerr << "not adopted: " << failed.message() << '\n';
     } else if (read_.starts_with("GET / ")) {
-      answer("200 OK", "text/html", page);
+      answer("200 OK", "text/html; charset=utf-8", page);
     } else if (read_.starts_with("GET /health ")) {
       answer("200 OK", "text/plain", "fine\n");
     } else {
@@ -93,10 +98,19 @@ void accept(tcp::acceptor& acceptor, hotline::asio_transport& hotline) {
   });
 }
 
+bool read_port(std::string_view text, std::uint16_t& port) {
+  const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return wrong == std::errc() && end == text.data() + text.size();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
-  const int port = argc > 2 && std::string_view(argv[1]) == "--port" ? std::atoi(argv[2]) : 8080;
+  std::uint16_t port = 8080;
+  if (argc > 1 && (argc != 3 || std::string_view(argv[1]) != "--port" || !read_port(argv[2], port))) {
+    std::cerr << "usage: " << argv[0] << " [--port N], where N is 0 (any free port) to 65535\n";
+    return 2;
+  }
 
   asio::io_context io;
   hotline::event_emitter events;
@@ -110,7 +124,7 @@ int main(int argc, char** argv) try {
     if (!events.emit(c.project, "went", {{"connection_id", c.id}})) std::cerr << "not told\n";
   });
 
-  tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(port)});
+  tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), port});
   asio::signal_set signals(io, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code, int) {
     acceptor.close();                  // new ones are the host's to turn away
@@ -122,6 +136,6 @@ int main(int argc, char** argv) try {
   std::cout << "listening on http://127.0.0.1:" << acceptor.local_endpoint().port() << std::endl;
   io.run();
 } catch (const std::exception& e) {
-  std::cerr << e.what() << '\n';
+  std::cerr << "cannot listen: " << e.what() << "; choose another port with --port N\n";
   return 1;
 }

@@ -1,5 +1,5 @@
 // More clients than one core can serve: two loops in two threads, a manager on each, over one emitter and its log.
-// Try it: connect twice to /ws/demo; send {"command":"say","payload":{"text":"hi"}}: both hear it, whichever loop is theirs.
+// Try it: open its address in two tabs and say something in each: both receive it, whichever loop is theirs.
 #include <hotline/make_ws_manager.hpp>
 
 #include <asio/io_context.hpp>
@@ -8,9 +8,10 @@
 #include <asio/signal_set.hpp>
 
 #include <array>
+#include <charconv>
 #include <csignal>
-#include <cstdlib>
 #include <iostream>
+#include <optional>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -19,11 +20,36 @@ using asio::ip::tcp;
 
 namespace {
 
+constexpr const char* page = R"html(<!doctype html>
+<meta charset="utf-8"><title>two loops</title><link rel="icon" href="data:,">
+<form><input name="text" placeholder="say something" autocomplete="off" autofocus></form>
+<ul id="said"></ul>
+<p id="state">connecting</p>
+<script type="module">
+import {connect} from "/hotline.js";
+const element = id => document.querySelector("#" + id);
+const show = text => element("said").append(Object.assign(document.createElement("li"), {textContent: text}));
+const client = connect("/ws/demo");
+client.on("said", ({text, loop}) => show(`${text} (said on loop ${loop})`));
+client.onGap(({reason}) => show(`(events are missing: ${reason})`));
+document.forms[0].onsubmit = ({target}) => {
+  client.call("say", {text: target.text.value}).catch(error => show(`(not said: ${error.message})`));
+  target.reset();
+  return false;
+};
+client.onState(({state, reason = ""}) => element("state").textContent = `${state} ${reason}`);
+</script>
+)html";
+
 // A loop and its manager. The managers know nothing of each other: what joins them is the log.
 class shard {
  public:
   shard(hotline::event_emitter& events, int number)
       : manager_(hotline::make_ws_manager(io_, events, {.listen = false})) {
+    manager_.on_http([](const hotline::http_request& q) -> std::optional<hotline::http_response> {
+      if (q.path != "/") return std::nullopt;
+      return hotline::http_response{.content_type = "text/html; charset=utf-8", .body = page};
+    });
     // Runs on this shard's thread; emit may be called from any.
     manager_.on_command("say", [&events, number](const hotline::request& q) -> hotline::command_result {
       const auto seq = events.emit(q.project(), "said", {{"text", q.payload()["text"]}, {"loop", number}});
@@ -83,16 +109,25 @@ class door {
   std::size_t turn_ = 0;
 };
 
+bool read_port(std::string_view text, std::uint16_t& port) {
+  const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return wrong == std::errc() && end == text.data() + text.size();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
-  const int port = argc > 2 && std::string_view(argv[1]) == "--port" ? std::atoi(argv[2]) : 8080;
+  std::uint16_t port = 8080;
+  if (argc > 1 && (argc != 3 || std::string_view(argv[1]) != "--port" || !read_port(argv[2], port))) {
+    std::cerr << "usage: " << argv[0] << " [--port N], where N is 0 (any free port) to 65535\n";
+    return 2;
+  }
 
   hotline::event_emitter events;
   std::array<shard, 2> shards{shard(events, 0), shard(events, 1)};
 
   asio::io_context io;  // this thread's: accepting and signals
-  door entrance(io, shards, static_cast<std::uint16_t>(port));
+  door entrance(io, shards, port);
   asio::signal_set signals(io, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code, int) {
     entrance.close();
@@ -104,6 +139,6 @@ int main(int argc, char** argv) try {
   std::cout << "listening on http://127.0.0.1:" << entrance.port() << std::endl;
   io.run();
 } catch (const std::exception& e) {
-  std::cerr << e.what() << '\n';
+  std::cerr << "cannot listen: " << e.what() << "; choose another port with --port N\n";
   return 1;
 }

@@ -1,14 +1,14 @@
 // Payloads, results and events as plain structs; a command that reports progress, can be cancelled and answers later.
-// Try it: send {"command":"count","id":1,"payload":{"to":50}} to /ws/demo, then {"command":"cancel","payload":{"id":1}}.
+// Try it: open its address, let it count, cancel that, and send what does not fit: 5000, or a word among the terms.
 #include <hotline/make_ws_manager.hpp>
 
 #include <asio/io_context.hpp>
 #include <asio/signal_set.hpp>
 #include <asio/steady_timer.hpp>
 
+#include <charconv>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -17,6 +17,32 @@
 #include <utility>
 
 namespace {
+
+constexpr const char* page = R"html(<!doctype html>
+<meta charset="utf-8"><title>typed commands</title><link rel="icon" href="data:,">
+<p>count to <input id="to" type="number" value="50"> <button id="count">count</button> <button id="cancel">cancel</button>
+<progress id="done" value="0"></progress> <b id="counted"></b></p>
+<p>add <input id="terms" value="1, 2.5"> <button id="add">add</button> <b id="sum"></b></p>
+<p>everybody receives: <b id="event"></b></p>
+<p id="state">connecting</p>
+<script type="module">
+import {connect} from "/hotline.js";
+const element = id => document.querySelector("#" + id);
+const client = connect("/ws/demo");
+let wanted = new AbortController();
+const answered = (id, call) => call.then(result => element(id).textContent = JSON.stringify(result),
+                                         error => element(id).textContent = `${error.code}: ${error.message}`);
+element("count").onclick = () => {
+  wanted = new AbortController();
+  const onProgress = ({n, of}) => Object.assign(element("done"), {max: of, value: n});
+  answered("counted", client.call("count", {to: element("to").valueAsNumber}, {signal: wanted.signal, onProgress}));
+};
+element("cancel").onclick = () => wanted.abort({code: "cancelled", message: "by you"});
+element("add").onclick = () => answered("sum", client.call("sum", {terms: element("terms").value.split(",").map(Number)}));
+client.on("counted", ({n}) => element("event").textContent = `counted to ${n}`);
+client.onState(({state, reason = ""}) => element("state").textContent = `${state} ${reason}`);
+</script>
+)html";
 
 /// A payload. What is optional may be missing; anything else that is missing or of another type is answered with
 /// `invalid_payload` and the field's name, and the handler is not called.
@@ -78,14 +104,27 @@ class counting : public std::enable_shared_from_this<counting> {
   int n_ = 0;
 };
 
+bool read_port(std::string_view text, std::uint16_t& port) {
+  const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return wrong == std::errc() && end == text.data() + text.size();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int port = argc > 2 && std::string_view(argv[1]) == "--port" ? std::atoi(argv[2]) : 8080;
+  std::uint16_t port = 8080;
+  if (argc > 1 && (argc != 3 || std::string_view(argv[1]) != "--port" || !read_port(argv[2], port))) {
+    std::cerr << "usage: " << argv[0] << " [--port N], where N is 0 (any free port) to 65535\n";
+    return 2;
+  }
 
   asio::io_context io;
   hotline::event_emitter events;
-  auto manager = hotline::make_ws_manager(io, events, {.port = static_cast<std::uint16_t>(port)});
+  auto manager = hotline::make_ws_manager(io, events, {.port = port});
+  manager.on_http([](const hotline::http_request& q) -> std::optional<hotline::http_response> {
+    if (q.path != "/") return std::nullopt;
+    return hotline::http_response{.content_type = "text/html; charset=utf-8", .body = page};
+  });
 
   // Answers at once: what a handler returns is the result.
   manager.on_command<sum_request>("sum", [](const hotline::request&, const sum_request& what) {
@@ -115,7 +154,7 @@ int main(int argc, char** argv) {
   asio::signal_set signals(io, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code, int) { manager.stop(); });
   if (const auto failed = manager.start()) {
-    std::cerr << "cannot listen: " << failed.message() << '\n';
+    std::cerr << "cannot listen on port " << port << ": " << failed.message() << "; choose another with --port N\n";
     return 1;
   }
   std::cout << "listening on http://127.0.0.1:" << manager.transport().port() << std::endl;

@@ -7,25 +7,26 @@
 
 #include <asio/signal_set.hpp>
 
+#include <charconv>
 #include <csignal>
-#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <iostream>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 
 namespace {
 
 constexpr const char* page = R"(<!doctype html>
-<title>hotline over TLS</title>
+<meta charset="utf-8"><title>hotline over TLS</title><link rel="icon" href="data:,">
 <ul id="said"></ul>
 <input id="text" placeholder="say something">
+<p id="state">connecting</p>
 <script type="module">
   import {connect} from '/hotline.js';
   const live = connect('/ws/demo');
+  live.onState(({state: now, reason = ''}) => state.textContent = `${now} ${reason}`);
   live.on('said', ({text}) => {
     said.append(Object.assign(document.createElement('li'), {textContent: text}));
   });
@@ -33,27 +34,41 @@ constexpr const char* page = R"(<!doctype html>
 </script>
 )";
 
+bool read_port(std::string_view text, std::uint16_t& port) {
+  const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return wrong == std::errc() && end == text.data() + text.size();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
-  int port = 8443;
+  std::uint16_t port = 8443;
   hotline::tls_options files{.certificate_chain_file = "chain.pem", .private_key_file = "key.pem"};
-  for (int i = 1; i + 1 < argc; i += 2) {
+  for (int i = 1; i < argc; i += 2) {
     const std::string_view name = argv[i];
-    if (name == "--port") port = std::atoi(argv[i + 1]);
+    const bool known = name == "--port" || name == "--certificate" || name == "--key";
+    if (!known || i + 1 == argc || (name == "--port" && !read_port(argv[i + 1], port))) {
+      std::cerr << "usage: " << argv[0] << " [--certificate FILE] [--key FILE] [--port N]"
+                << ", where N is 0 (any free port) to 65535\n";
+      return 2;
+    }
     if (name == "--certificate") files.certificate_chain_file = argv[i + 1];
     if (name == "--key") files.private_key_file = argv[i + 1];
   }
 
   hotline::tls_context tls;
-  if (const auto failed = tls.load(files)) throw std::system_error(failed, "certificate or key");
+  if (const auto failed = tls.load(files)) {
+    std::cerr << "cannot load " << files.certificate_chain_file << " and " << files.private_key_file << ": "
+              << failed.message() << "; the first lines of this example tell how to make them\n";
+    return 1;
+  }
 
   asio::io_context io;
   hotline::event_emitter events;
-  auto manager = hotline::make_wss_manager(io, events, tls, {.port = static_cast<std::uint16_t>(port)});
+  auto manager = hotline::make_wss_manager(io, events, tls, {.port = port});
   manager.on_http([](const hotline::http_request& q) -> std::optional<hotline::http_response> {
     if (q.path != "/") return std::nullopt;
-    return hotline::http_response{.content_type = "text/html", .body = page};
+    return hotline::http_response{.content_type = "text/html; charset=utf-8", .body = page};
   });
   manager.on_command("say", [&](const hotline::request& q) -> hotline::command_result {
     const auto seq = events.emit(q.project(), "said", {{"text", q.payload()["text"]}});
@@ -80,7 +95,10 @@ int main(int argc, char** argv) try {
     manager.stop();
   });
 
-  if (const auto failed = manager.start()) throw std::system_error(failed);
+  if (const auto failed = manager.start()) {
+    std::cerr << "cannot listen on port " << port << ": " << failed.message() << "; choose another with --port N\n";
+    return 1;
+  }
   std::cout << "listening on https://127.0.0.1:" << manager.transport().port() << std::endl;
   io.run();
 } catch (const std::exception& e) {

@@ -59,7 +59,7 @@ class token_table {
 };
 
 constexpr std::string_view page = R"html(<!doctype html>
-<meta charset="utf-8"><title>Who is it?</title>
+<meta charset="utf-8"><title>Who is it?</title><link rel="icon" href="data:,">
 <pre id="log"></pre>
 <script type="module">
 import {connect} from "/hotline.js";
@@ -73,21 +73,27 @@ say("hello, " + (await client.call("who_am_i")).name);
 </script>
 )html";
 
-int number(int argc, char** argv, std::string_view name, int otherwise) {
-  for (int i = 1; i + 1 < argc; ++i) {
-    const std::string_view text = argv[i + 1];
-    if (argv[i] == name) std::from_chars(text.data(), text.data() + text.size(), otherwise);
-  }
-  return otherwise;
+bool read_number(std::string_view text, std::uint16_t& number) {
+  const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return wrong == std::errc() && end == text.data() + text.size();
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::uint16_t port = 8080, lifetime = 60;
+  for (int i = 1; i < argc; i += 2) {
+    const std::string_view name = argv[i];
+    const bool known = name == "--port" || name == "--lifetime";
+    if (!known || i + 1 == argc || !read_number(argv[i + 1], name == "--port" ? port : lifetime)) {
+      std::cerr << "usage: " << argv[0] << " [--lifetime SECONDS] [--port N], where N is 0 (any free port) to 65535\n";
+      return 2;
+    }
+  }
+
   asio::io_context io(1);
   hotline::event_emitter events;
-  const auto port = static_cast<std::uint16_t>(number(argc, argv, "--port", 8080));
-  token_table tokens(io, std::chrono::seconds(number(argc, argv, "--lifetime", 60)));
+  token_table tokens(io, std::chrono::seconds(lifetime));
   auto manager = hotline::make_ws_manager(io, events, {.port = port}, {.origins = {"https://app.example"}});
 
   // Before the upgrade, and whenever somebody comes back. `token()` looks where clients can put one: in the header
@@ -135,7 +141,7 @@ int main(int argc, char** argv) {
   asio::signal_set signals(io, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code, int) { manager.stop(); });
   if (const auto failed = manager.start()) {
-    std::cerr << failed.message() << '\n';
+    std::cerr << "cannot listen on port " << port << ": " << failed.message() << "; choose another with --port N\n";
     return 1;
   }
   std::cout << "listening on http://127.0.0.1:" << manager.transport().port() << std::endl;

@@ -2,9 +2,12 @@
 //
 //   node tests/e2e/examples.test.mjs [BUILD_DIRECTORY]
 import {strict as assert} from 'node:assert';
+import {execFileSync, spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {connect as dial} from 'node:net';
-import {join} from 'node:path';
+import {mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync} from 'node:fs';
+import {connect as dial, createServer} from 'node:net';
+import {tmpdir} from 'node:os';
+import {join, resolve} from 'node:path';
 import {chromium} from 'playwright-core';
 import {WebSocket} from 'ws';
 import {connect} from '../../include/hotline/browser/hotline.js';
@@ -24,9 +27,263 @@ async function stops_cleanly(program, ...clients) {
   assert.equal(program.errors, '');
 }
 
+const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'hotline-examples-')));
+process.on('exit', () => rmSync(scratch, {recursive: true, force: true}));
+process.env.GIT_CEILING_DIRECTORIES = scratch;  // the system's folder for such files could lie in a repository
+
+// A program that is not expected to serve: how it ended, and what it printed.
+async function told_by(name, ...args) {
+  const program = spawn(resolve(examples, name), args, {stdio: ['ignore', 'pipe', 'pipe'], cwd: scratch});
+  const told = {out: '', err: ''};
+  program.stdout.on('data', (text) => told.out += text);
+  program.stderr.on('data', (text) => told.err += text);
+  try {
+    [told.code] = await within(once(program, 'close'), `${name} ${args.join(' ')} to end`);
+  } finally {
+    program.kill('SIGKILL');
+  }
+  return told;
+}
+
+const one_sentence = /^[^\n]+\n$/;
+
+// A certificate for 09_tls.
+function certificate() {
+  const files = {certificate: join(scratch, 'chain.pem'), key: join(scratch, 'key.pem')};
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+    '-subj', '/CN=localhost', '-keyout', files.key, '-out', files.certificate], {stdio: 'ignore'});
+  return ['--certificate', files.certificate, '--key', files.key];
+}
+
+// Each example's page: what shows that it is live, and what it does when it is used.
+const shows = (page, selector, pattern) => page.waitForFunction(([at, source]) =>
+  new RegExp(source).test(document.querySelector(at)?.textContent ?? ''), [selector, pattern.source]);
+const changes = async (page, selector) => {
+  const before = await page.textContent(selector);
+  await page.waitForFunction(([at, text]) => document.querySelector(at).textContent !== text, [selector, before]);
+};
+const says = async (page, text) => {
+  await page.fill('input', text);
+  await page.keyboard.press('Enter');
+};
+const markup = '<img src=x onerror=document.title=1>';
+const pages = {
+  '01_quickstart': async (page, other) => {
+    await says(page, markup);
+    for (const each of [page, other]) await shows(each, '#said', /^<img src=x onerror=document\.title=1>$/);
+    await says(other, 'two');
+    for (const each of [page, other]) await shows(each, '#said', />two$/);
+    await page.reload();
+    await shows(page, '#said', />two$/);
+  },
+  '02_host_io_context': async (page) => {
+    await shows(page, '#beat', /^\d+$/);
+    await changes(page, '#beat');
+  },
+  '03_polling_loop': async (page) => {
+    await shows(page, '#x', /^-?\d+\.\d\d$/);
+    await changes(page, '#x');
+    await page.click('#right');
+  },
+  '04_own_thread': async (page) => {
+    await shows(page, '#left', /^\d+$/);
+    await shows(page, '#right', /^\d+$/);
+    await page.fill('#below', '100');
+    await page.click('#count');
+    await shows(page, '#primes', /^25$/);
+    await page.fill('#below', '4000000000');
+    await page.click('#count');
+    await shows(page, '#primes', /^counting$/);
+    await page.click('#cancel');
+    await shows(page, '#primes', /^cancelled$/);
+  },
+  '05_custom_heartbeat': async (page) => {
+    await shows(page, '#interval', /^1$/);
+    await shows(page, '#timeout', /^2$/);
+    await page.waitForFunction(() => document.querySelectorAll('#connections li').length === 2);
+    await shows(page, '#connections', /heard \d+\.\d s ago/);
+  },
+  '06_adopt_upgrades': async (page, other) => {
+    await shows(page, '#seen', /came \S+/);
+    await other.close();
+    await shows(page, '#seen', /went \S+/);
+  },
+  '07_two_loops': async (page, other) => {
+    await says(page, markup);
+    for (const each of [page, other])
+      await shows(each, '#said', /^<img src=x onerror=document\.title=1> \(said on loop [01]\)$/);
+  },
+  '08_typed_commands': async (page, other) => {
+    await page.fill('#to', '3');
+    await page.click('#count');
+    await shows(page, '#counted', /^\{"counted":3\}$/);
+    await shows(other, '#event', /^counted to 3$/);
+    await page.fill('#to', '1000');
+    await page.click('#count');
+    await page.waitForFunction(() => document.querySelector('#done').max === 1000);
+    await page.click('#cancel');
+    await shows(page, '#counted', /^cancelled: by you$/);
+    await page.click('#add');
+    await shows(page, '#sum', /^\{"sum":3\.5,"terms":2\}$/);
+    await page.fill('#terms', '1, two');
+    await page.click('#add');
+    await shows(page, '#sum', /^invalid_payload: terms\[1\]: expected number$/);
+  },
+  '09_tls': async (page, other) => {
+    await says(page, markup);
+    for (const each of [page, other]) await shows(each, '#said', /^<img src=x onerror=document\.title=1>$/);
+  },
+  '10_authentication': async (page, other) => {
+    for (const each of [page, other]) await shows(each, '#log', /hello, bob/);
+    await shows(page, '#log', /"came":"bob"/);
+  },
+};
+
 const is_consecutive = (numbers, step = 1) => numbers.every((n, i) => i === 0 || n === numbers[i - 1] + step);
 
 await run([
+  ['each numbered example shows something live at its address, and no error on the console', async () => {
+    const browser = await chromium.launch({
+      executablePath: process.env.HOTLINE_CHROMIUM ?? '/usr/bin/chromium',
+      args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+        '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    });
+    try {
+      for (const [name, use] of Object.entries(pages)) {
+        const program = await start(name, ...(name === '09_tls' ? certificate() : []));
+        const context = await browser.newContext({ignoreHTTPSErrors: true});
+        const errors = [];
+        const open = async () => {
+          const page = await context.newPage();
+          page.on('pageerror', (error) => errors.push(error.message));
+          page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+          page.on('response', (response) => response.status() >= 400 && errors.push(`${response.status()} ${response.url()}`));
+          assert.equal((await page.goto(program.url)).status(), 200, name);
+          if (name !== '10_authentication') await shows(page, '#state', /^live/);
+          return page;
+        };
+        const page = await open();
+        await use(page, await open());
+        assert.equal(await page.title() === '1', false, `${name}: markup was taken for markup`);
+        assert.deepEqual(errors, [], name);
+        await context.close();
+        await program.stop();
+      }
+    } finally {
+      await browser.close();
+    }
+  }],
+
+  ['each example says in a sentence what is wrong with its port, and which program has it', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    for (const name of [...Object.keys(pages), 'dashboard']) {
+      const more = name === '09_tls' ? certificate() : [];
+      for (const bad of [['--port', 'x'], ['--port', '70000'], ['--port', '-1'], ['--port', '80x'], ['--port', ''], ['--port'],
+        ['--prot', '1'], ['stray']]) {
+        const told = await told_by(name, ...more, ...bad);
+        assert.deepEqual([told.code, told.out], [2, ''], `${name} ${bad}`);
+        assert.match(told.err, one_sentence, `${name} ${bad}`);
+        assert.match(told.err, /--port|--repo/, `${name} ${bad}`);
+      }
+      const told = await told_by(name, ...more, '--port', `${taken.address().port}`);
+      assert.deepEqual([told.code, told.out], [1, ''], name);
+      assert.match(told.err, one_sentence, name);
+      assert.match(told.err, /(in use|is taken).*--port N/, name);
+    }
+    taken.close();
+  }],
+
+  ['09_tls without a certificate says which files it looked for', async () => {
+    const told = await told_by('09_tls', '--certificate', 'no-chain.pem', '--key', 'no-key.pem', '--port', '0');
+    assert.deepEqual([told.code, told.out], [1, '']);
+    assert.match(told.err, /^cannot load no-chain\.pem and no-key\.pem: [^\n]+\n$/);
+  }],
+
+  ['dashboard: what is wrong with an argument is one sentence, and --help tells all of them', async () => {
+    const help = await told_by('dashboard', '--help');
+    assert.deepEqual([help.code, help.err], [0, '']);
+    for (const argument of ['--port N', '--repo DIR', '--tasks FILE', '-h, --help']) assert.ok(help.out.includes(argument));
+    assert.deepEqual(await told_by('dashboard', '-h'), help);
+    const file = join(scratch, 'bad.json');
+    writeFileSync(file, '{\n  "build": {"argv": "make"}\n}\n');
+    for (const [args, expected] of [
+      [['--port', '70000'], 'dashboard: --port 70000: expected a number from 0 to 65535 (0: any free port)\n'],
+      [['--prot', '1'], 'dashboard: unknown argument --prot; did you mean --port?\n'],
+      [['--repo', '/nowhere'], 'dashboard: --repo /nowhere: there is no such folder\n'],
+      [['--repo', file], `dashboard: --repo ${file}: expected a folder, and this is not one\n`],
+      [['--tasks', scratch], `${scratch}: is a folder; expected a file of tasks\n`],
+      [['--tasks', file], `${file}:2:21: build.argv: expected array of strings\n`],
+      [['--tasks', '/dev/zero'], '/dev/zero: is over 1 MiB, the most that a tasks file may have\n'],
+    ]) assert.deepEqual(await told_by('dashboard', ...args), {out: '', err: expected, code: 2});
+  }],
+
+  ['dashboard: a folder that is no repository is shown without git, and says so', async () => {
+    const folder = join(scratch, 'plain');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'package.json'), '{}');
+    const program = await start('dashboard', '--repo', folder);
+    assert.deepEqual(program.lines, [`showing ${folder}, which is no git repository: ` +
+      'the tasks log, status, diff and files and the branches are not there', `listening on ${program.url}`]);
+    const client = await Client.connect(program, 'main');
+    const list = (await client.call('list_tasks')).result;
+    assert.deepEqual([list.folder, list.repository], [folder, false]);
+    assert.deepEqual(list.tasks.map(({name}) => name), ['test', 'count']);
+    assert.deepEqual(list.tasks[1].signals, {halfway: '15 of 30'});
+    for (const [command, payload] of [['list_branches'], ['create_branch', {name: 'x'}]])
+      assert.deepEqual((await client.call(command, payload)).error,
+        {code: 'no_repository', message: 'the folder is in no git repository', retryable: false});
+    await stops_cleanly(program, client);
+  }],
+
+  ['dashboard: a repository is shown with its branch, and a folder in it with the repository', async () => {
+    const top = join(scratch, 'repository'), below = join(top, 'below');
+    execFileSync('git', ['init', '-q', '-b', 'trunk', top]);
+    mkdirSync(below);
+    const first = await start('dashboard', '--repo', top);
+    assert.deepEqual(first.lines[0], `showing ${top} (branch trunk, no commit yet)`);
+    await first.stop();
+    execFileSync('git', ['-C', top, '-c', 'user.name=t', '-c', 'user.email=t@example.com', 'commit', '-q', '--allow-empty',
+      '-m', 'first']);
+    const program = await start('dashboard', '--repo', '/', '--repo', below);
+    assert.deepEqual(program.lines[0], `showing ${below}, a folder of the repository ${top} (branch trunk)`);
+    const client = await Client.connect(program, 'main');
+    const list = (await client.call('list_tasks')).result;
+    assert.deepEqual([list.folder, list.repository], [below, true]);
+    assert.deepEqual((await client.call('list_branches')).result.current, 'trunk');
+    await stops_cleanly(program, client);
+  }],
+
+  ['dashboard: a line with a text that is watched for is followed by its signals, at the gate too', async () => {
+    const file = join(scratch, 'signals.json');
+    writeFileSync(file, JSON.stringify({
+      build: {argv: ['sh', '-c', 'echo start; echo "warning: warning: Error"; echo end'], gate: 'lint',
+        signals: {warning: 'warning:', failure: 'Error', never: 'Password:'}},
+      lint: {argv: ['sh', '-c', 'echo "warning: style"'], signals: {style: 'style'}},
+    }));
+    const program = await start('dashboard', '--tasks', file);
+    const client = await Client.connect(program, 'main');
+    const {task_id} = (await client.call('start_task', {task: 'build'})).result;
+    const seen = [];
+    for (let event; event?.event_type !== 'gate_passed';) {
+      event = await client.next((m) => ['agent_output', 'signal_detected', 'gate_passed'].includes(m.event_type));
+      assert.equal(event.task_id, task_id);
+      seen.push([event.event_type, event.signal, event.line, event.gate]);
+    }
+    assert.deepEqual(seen, [
+      ['agent_output', undefined, 'start', undefined],
+      ['agent_output', undefined, 'warning: warning: Error', undefined],
+      ['signal_detected', 'warning', 'warning: warning: Error', undefined],
+      ['signal_detected', 'failure', 'warning: warning: Error', undefined],
+      ['agent_output', undefined, 'end', undefined],
+      ['agent_output', undefined, 'warning: style', 'lint'],
+      ['signal_detected', 'warning', 'warning: style', 'lint'],
+      ['signal_detected', 'style', 'warning: style', 'lint'],
+      ['gate_passed', undefined, undefined, 'lint'],
+    ]);
+    await stops_cleanly(program, client);
+  }],
+
   ['01_quickstart: what one says, everybody in the project hears', async () => {
     const program = await start('01_quickstart');
     const speaker = await Client.connect(program, 'demo');
