@@ -6,6 +6,7 @@ import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {chromium} from 'playwright-core';
 import {Program, examples, run, within} from './programs.mjs';
+import {Proxy} from './proxy.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const text = (path) => readFileSync(join(root, path), 'utf8');
@@ -41,6 +42,45 @@ await run([
       assert.deepEqual(said.sort(), ['1 said hello', 'answered {"seq":1}']);
     } finally {
       await browser.close();
+    }
+  }],
+
+  ['README.md: two tabs show what is typed into one, wait for a server that is gone, and go on with the next', async () => {
+    const serve = () => Program.start(join(examples, '01_quickstart'));
+    let program = await serve();
+    const proxy = await Proxy.start(null, program.port);  // an address that outlives the server
+    const browser = await chromium.launch({
+      executablePath: process.env.HOTLINE_CHROMIUM ?? '/usr/bin/chromium',
+      args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+        '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    });
+    const state = (tab, word) => tab.waitForSelector(`#state:text-matches("^${word}")`);
+    const said = (tab, text) => tab.waitForSelector(`#said li:text-is("${text}")`);
+    const type = async (tab, text) => {
+      await tab.fill('input', text);
+      await tab.keyboard.press('Enter');
+    };
+    try {
+      const tabs = [await browser.newPage(), await browser.newPage()];
+      for (const tab of tabs) {
+        await tab.goto(`http://127.0.0.1:${proxy.port}`);
+        await state(tab, 'live');
+      }
+      await type(tabs[0], 'hello');
+      for (const tab of tabs) await said(tab, 'hello');
+      proxy.target = null;
+      await program.stop();
+      for (const tab of tabs) await state(tab, 'waiting');
+      await type(tabs[1], 'typed meanwhile');
+      program = await serve();
+      proxy.target = program.port;
+      for (const tab of tabs) {
+        await state(tab, 'live');
+        await said(tab, 'typed meanwhile');
+      }
+    } finally {
+      await browser.close();
+      await proxy.end();
     }
   }],
 
