@@ -104,7 +104,7 @@ for words in 'wrie' 'wire: [' '--nope'; do
   is "tests/run $words, in a sentence" 1 "$(grep -c . <<<"$(grep -v '^grep' <<<"$said")")"
 done
 has 'help' '--tasks FILE' "$("$root/examples/run" --help)"
-for words in '--port 70000' '--port x' '--port -1' '--port' '--port 99999999999999999999' '--prt 1' 'stray' '--repo /nowhere' \
+for words in '--port 70000' '--port=70000' '--port x' '--port -1' '--port' '--port 99999999999999999999' '--prt 1' 'stray' '--repo /nowhere' \
   "--repo $scratch/file" '--tasks /nowhere' "--tasks $scratch" "--tasks $scratch/file"; do
   # shellcheck disable=SC2086
   said=$("$root/examples/run" $words 2>&1) && is "examples/run $words is refused" refused "$said"
