@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import {chromium} from 'playwright-core';
+import {launchBrowser} from './browser.mjs';
 import {Server, within} from './harness.mjs';
 
 const asks = {perMessageDeflate: true};
@@ -56,11 +56,7 @@ test('a session goes on whether or not the next connection asks', async t => {
 
 test('a browser asks by itself, and hears every event', async t => {
   const server = await Server.start(t, '--deflate', 256);
-  const browser = await chromium.launch({
-    executablePath: process.env.HOTLINE_CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-           '--disable-component-update', '--disable-sync'],
-  });
+  const browser = await launchBrowser();
   t.after(() => browser.close());
   const page = await browser.newPage();
   await page.goto(`http://127.0.0.1:${server.port}/health`);

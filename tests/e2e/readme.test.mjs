@@ -4,7 +4,7 @@ import {strict as assert} from 'node:assert';
 import {existsSync, readFileSync, readdirSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import {chromium} from 'playwright-core';
+import {launchBrowser} from './browser.mjs';
 import {Program, examples, run, within} from './programs.mjs';
 import {Proxy} from './proxy.mjs';
 
@@ -25,11 +25,7 @@ await run([
 
   ['README.md: the browser half does what it says', async () => {
     const program = await Program.start(join(examples, '01_quickstart'));
-    const browser = await chromium.launch({
-      executablePath: process.env.HOTLINE_CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-        '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-    });
+    const browser = await launchBrowser();
     try {
       const page = await browser.newPage();
       await page.goto(program.url);

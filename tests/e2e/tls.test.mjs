@@ -8,7 +8,7 @@ import {connect as dial} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {connect as dialTls} from 'node:tls';
-import {chromium} from 'playwright-core';
+import {launchBrowser} from './browser.mjs';
 import {Client, Program, examples, run, within} from './programs.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'hotline-tls-'));
@@ -109,11 +109,7 @@ await run([
 
   ['a page in a browser is served over https, and hears events over wss', async () => {
     const program = await start();
-    const browser = await chromium.launch({
-      executablePath: process.env.HOTLINE_CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-             '--disable-component-update', '--disable-sync', '--ignore-certificate-errors'],
-    });
+    const browser = await launchBrowser('--ignore-certificate-errors');
     try {
       const page = await browser.newPage();
       const sockets = [];
