@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
 import test, {after, describe} from 'node:test';
-import {chromium} from 'playwright-core';
 import WebSocket from 'ws';
 import {connect} from '../../include/hotline/browser/hotline.js';
+import {launchBrowser} from './browser.mjs';
 import {Inbox, Server, within} from './harness.mjs';
 import {Proxy} from './proxy.mjs';
 
@@ -13,7 +13,7 @@ async function stage(t, {server = [], ...options} = {}) {
   const started = await Server.start(t, ...server);
   const proxy = await Proxy.start(t, started.port);
   const states = new Inbox(), gaps = [], heard = [];
-  const client = connect(`http://127.0.0.1:${proxy.port}/ws/p`, {WebSocket, retryBase: 5, retryCap: 50, ...options});
+  const client = connect(`http://127.0.0.1:${proxy.port}/ws/p`, {WebSocket, retryBase: 5, retryCap: 50, callTimeout: 0, ...options});
   t.after(() => client.close());
   client.onState((change) => states.put(change));
   client.onGap((gap) => gaps.push(gap));
@@ -121,14 +121,14 @@ describe('under node', () => {
     client.call('stop').catch(() => {});
     const change = await states.find(waiting, 'the farewell');
     assert.deepEqual([change.code, change.reason], [1001, 'the server is shutting down']);
-    await server.exited;
+    await within(server.exited, 'the end of the server');
     proxy.target = (await Server.start(t)).port;
     client.check();
     assert.equal((await states.find(live, 'the way back')).reason, 'epoch_changed');
   });
 
   test('a session that waited too long: a gap, and calls that may have run are given back', async (t) => {
-    const {server, proxy, client, gaps, states} = await stage(t, {server: ['--resume-window-ms', 1], callTimeout: 0});
+    const {server, proxy, client, gaps, states} = await stage(t, {server: ['--resume-window-ms', 1]});
     const id = client.session.connection_id;
     const running = client.call('slow', {steps: 0, wait: true});
     await client.call('echo');
@@ -137,6 +137,8 @@ describe('under node', () => {
     proxy.cut();
     await states.find(waiting, 'the loss');
     // Its command is told to stop when the session is over.
+    await server.printed.find((line) => line.startsWith('closed'), 'the end of the connection');
+    await server.advance(1);
     await server.printed.find((line) => line === 'told to stop', 'the end of the session');
     proxy.target = target;
     client.check();
@@ -174,11 +176,7 @@ describe('under node', () => {
 });
 
 describe('in Chromium', async () => {
-  const browser = await chromium.launch({
-    executablePath: process.env.HOTLINE_CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-  });
+  const browser = await launchBrowser();
   after(() => browser.close());
 
   /** A page with a live client, as `window.client`, that keeps what it hears in `window.kept`. */
@@ -192,7 +190,7 @@ describe('in Chromium', async () => {
     await page.evaluate(async () => {
       const {connect} = await import('/hotline.js');
       window.kept = {seqs: [], gaps: [], states: []};
-      window.client = connect('/ws/p', {retryBase: 5, retryCap: 50});
+      window.client = connect('/ws/p', {retryBase: 5, retryCap: 50, callTimeout: 0});
       client.on('*', ({seq}) => kept.seqs.push(seq));
       client.onGap(({reason}) => kept.gaps.push(reason));
       client.onState(({state}) => kept.states.push(state));
@@ -206,7 +204,9 @@ describe('in Chromium', async () => {
     const source = await server.connect();
     await source.result('subscribe', {events: []});
     for (let cut = 0; cut < 100; ++cut) {
-      await source.result('emit', {type: 'line', count: 200});
+      const {seq: last} = await source.result('emit', {type: 'line', count: 200});
+      // It must not fall behind by more than the log holds.
+      if (cut % 3 === 0) await page.waitForFunction((seq) => client.seq >= seq, last - 100);
       const before = await page.evaluate(() => kept.states.filter((state) => state === 'live').length);
       proxy.cut();
       await page.waitForFunction((times) => kept.states.filter((state) => state === 'live').length > times, before);

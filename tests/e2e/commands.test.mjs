@@ -125,7 +125,10 @@ test('an id runs once: asked again it gets the answer that it had, or the one st
 test('a command that is not answered in time is told so, and its handler too', async t => {
   const server = await Server.start(t, '--command-timeout-ms', 100);
   const client = await server.connect();
-  const {error} = await client.refusal('slow', {steps: 0, wait: true});
+  const refusal = client.refusal('slow', {steps: 0, wait: true});
+  await client.settled();
+  await server.advance(100);
+  const {error} = await refusal;
   assert.equal(error.code, 'timeout');
   assert.equal(error.retryable, true);
   await client.settled();

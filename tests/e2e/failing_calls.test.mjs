@@ -7,7 +7,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test from 'node:test';
 import {Server, within} from './harness.mjs';
-import {hasOnly} from './promises.mjs';
+import {bounds, hasOnly} from './promises.mjs';
 import {ReturningClient} from './returning_client.mjs';
 
 const tried = spawnSync('strace', ['-f', '-o', '/dev/null', '-e', 'inject=shutdown:error=EINVAL:when=1', 'true'], {encoding: 'utf8'});
@@ -25,6 +25,8 @@ const refusals = {
   shutdown: ['ENOTCONN'],
   ioctl: ['EIO'],
 };
+
+const life = [...bounds, '--drain-ms', 5_000];
 
 class TracedServer extends Server {
   constructor(args) { super(args.slice(2), ['strace', '-f', '-o', args[0], '-e', args[1]]); }
@@ -56,10 +58,13 @@ async function live(server) {
     first.end();
     second.end();
     const next = await join();
-    await hasOnly(next);
+    await hasOnly(server, next);
     next.ask('stop').catch(() => {});  // the answer may get lost with the server
     const lines = [];
-    for (let line = ''; line !== 'stopped'; lines.push(line)) line = await server.printed.next('the server\'s end');
+    const stopped = (async () => {
+      for (let line = ''; line !== 'stopped'; lines.push(line)) line = await server.printed.next('the server\'s end');
+    })();
+    await server.passingTime(stopped);
     assert.deepEqual(await within(server.exited, 'the end of the process'), {code: 0, signal: null});
     const count = (word) => lines.filter((line) => line.startsWith(word)).length;
     assert.equal(count('opened') + count('resumed'), count('closed'));
@@ -76,7 +81,7 @@ process.on('exit', () => rmSync(folder, {recursive: true, force: true}));
 /** What a life without refusals asks of the system once it listens: for each kind of call, the first and the last. */
 async function rehearse(t) {
   const file = join(folder, 'rehearsal');
-  await live(await TracedServer.start(t, file, `trace=listen,${Object.keys(refusals)}`));
+  await live(await TracedServer.start(t, file, `trace=listen,${Object.keys(refusals)}`, ...life));
   const ranges = {};
   const count = {};
   let listens = false;
@@ -100,7 +105,7 @@ test('whichever call the system refuses, the server goes on, and keeps its promi
     for (let one; (one = lives.pop()) !== undefined;) {
       const {call, error, when} = one, file = join(folder, `trace-${worker}`);
       try {
-        await live(await TracedServer.start(t, file, `inject=${call}:error=${error}:when=${when}`));
+        await live(await TracedServer.start(t, file, `inject=${call}:error=${error}:when=${when}`, ...life));
       } catch (failure) {
         throw new Error(`${call} ${when}: ${error}: ${failure.message}`, {cause: failure});
       }

@@ -6,18 +6,11 @@ import {readFileSync} from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import readline from 'node:readline';
+import {setTimeout as sleep} from 'node:timers/promises';
 import WebSocket from 'ws';
+import {within} from './patience.mjs';
 
-const PATIENCE_MS = 120_000;
-
-/** The promise, or a failure that says what did not come. Nothing is decided by this time but that the test has failed. */
-export function within(promise, what) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`did not come: ${what}`)), PATIENCE_MS);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
+export {within};
 
 /** Things that are waited for in the order in which they came. */
 export class Inbox {
@@ -26,6 +19,7 @@ export class Inbox {
   #ended = null;
 
   get size() { return this.#items.length; }
+  get ended() { return this.#ended !== null; }
 
   put(item) {
     if (this.#waiting.length > 0) this.#waiting.shift().resolve(item);
@@ -53,8 +47,10 @@ export class Inbox {
   }
 }
 
-/** One `e2e_server`. Ended with its test: `const server = await Server.start(t)`. */
+/** One `e2e_server`. Ended with its test: `const server = await Server.start(t)`. Its clock stands still but for `advance`. */
 export class Server {
+  #advancing = new Inbox();
+
   static async start(t, ...args) {
     const server = new this(args);
     t.after(() => server.kill());
@@ -70,15 +66,45 @@ export class Server {
     this.clients = new Set();
     this.printed = new Inbox();
     const [program, ...words] = [...within, path.join(process.env.HOTLINE_E2E ?? '.', 'e2e_server'), ...args.map(String)];
-    this.process = spawn(program, words, {stdio: ['ignore', 'pipe', 'inherit']});
+    this.process = spawn(program, words, {stdio: ['pipe', 'pipe', 'inherit']});
+    this.process.stdin.on('error', () => {});  // it has ended, which `#advancing` is told as well
     // `close`, and not `exit`: what it printed last has been read then.
     this.exited = new Promise((resolve, reject) => {
       this.process.on('error', reject);
       this.process.on('close', (code, signal) => resolve({code, signal}));
     });
     this.exited.catch(() => {});
-    readline.createInterface({input: this.process.stdout}).on('line', line => this.printed.put(line))
-      .on('close', () => this.printed.end('the server has ended'));
+    readline.createInterface({input: this.process.stdout})
+      .on('line', line => (line === 'the time has passed' ? this.#advancing : this.printed).put(line))
+      .on('close', () => {
+        this.printed.end('the server has ended');
+        this.#advancing.end('the server has ended');
+      });
+  }
+
+  /** Moves the server's clock on. What is due then happens at its next tick, so a test waits for that, not for a time. */
+  async advance(ms) {
+    this.process.stdin.write(`${ms}\n`);
+    await this.#advancing.next('the time to pass');
+  }
+
+  /** What the promise comes to. Until then the server's time passes in steps of `ms`, each after `before` has come: a client
+   * that the server hears in each step is never silent for longer than a step, however slow the machine is. */
+  async passingTime(promise, {ms = 500, before = () => {}} = {}) {
+    let settled = false;
+    const end = () => { settled = true; };
+    promise.then(end, end);
+    while (!settled) {
+      try {
+        await before();
+        await this.advance(ms);
+      } catch (error) {
+        if (!settled && !this.#advancing.ended) throw error;
+        break;
+      }
+      await Promise.race([promise, sleep(100)]).catch(() => {});  // the server's next tick may be half a second away
+    }
+    return within(promise, 'what was to come with time');
   }
 
   get pid() { return this.process.pid; }

@@ -149,9 +149,9 @@ test('a head may come byte by byte', async t => {
 });
 
 test('who says nothing is turned away after the time for a head', async t => {
-  const server = await Server.start(t);
+  const server = await Server.start(t, '--handshake-ms', 1_000);
   const raw = await server.raw();
-  await raw.ended();
+  await server.passingTime(raw.ended());
   assert.match(raw.received.toString(), /^HTTP\/1\.1 408 /);
 });
 

@@ -72,6 +72,6 @@ export class FarServer extends Server {
 
   heal() { run('iptables -F'); }
 
-  /** What the server sends over the bad cable is no more than this. */
-  limit(rate) { this.there(`tc qdisc add dev bad${this.number}-far root tbf rate ${rate} burst 16kb latency 200ms`); }
+  /** What the server sends over the bad cable is no more than this from now on. */
+  limit(rate) { this.there(`tc qdisc replace dev bad${this.number}-far root tbf rate ${rate} burst 16kb latency 200ms`); }
 }

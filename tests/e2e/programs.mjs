@@ -3,16 +3,9 @@
 import {spawn} from 'node:child_process';
 import {join} from 'node:path';
 import {WebSocket} from 'ws';
+import {within} from './patience.mjs';
 
-const patience = 30_000;
-
-export function within(promise, what) {
-  let timer;
-  const watchdog = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), patience);
-  });
-  return Promise.race([promise, watchdog]).finally(() => clearTimeout(timer));
-}
+export {within};
 
 /** Where the examples are: HOTLINE_EXAMPLES, or below the build directory that was named on the command line. */
 export const examples = process.env.HOTLINE_EXAMPLES ?? join(process.argv[2] ?? 'build', 'examples');
@@ -35,7 +28,8 @@ export class Program {
     this.lines = [];
     this.errors = '';
     this.waiting = [];
-    this.process = spawn(path, args, {stdio: ['ignore', 'pipe', 'pipe']});
+    this.process = spawn(path, args, {stdio: ['pipe', 'pipe', 'pipe']});
+    this.process.stdin.on('error', () => {});  // it has ended, or does not read
     Program.running.add(this);
     this.ended = new Promise((resolve, reject) => {
       this.process.on('error', reject);
@@ -61,6 +55,11 @@ export class Program {
     const found = new Promise((resolve, reject) => this.waiting.push({pattern, resolve, reject}));
     this.#look();
     return within(Promise.race([found, this.ended.then(() => found)]), `${this.name} to say ${pattern}`);
+  }
+
+  /** Moves the clock of a program with a steered one on (steered_clock.hpp). What is due then happens at its next tick. */
+  advance(ms) {
+    this.process.stdin.write(`${ms}\n`);
   }
 
   /** Sends SIGTERM; how it ended: {code, signal}. */
@@ -150,6 +149,18 @@ export class Client {
       }
       return true;
     });
+  }
+}
+
+/** For programs whose clock is the machine's: `test` is given a time in seconds that the program is to allow for something.
+ * While it fails it is given twice as much, from `from` up to `upTo`, so that a slow machine passes as well. */
+export async function withEnoughTime({from, upTo}, test) {
+  for (let time = from;; time *= 2) {
+    try {
+      return await test(time);
+    } catch (error) {
+      if (2 * time > upTo) throw error;
+    }
   }
 }
 

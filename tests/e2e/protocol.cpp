@@ -3,6 +3,7 @@
 //   e2e_protocol --port 0
 //
 // A line is run by the command `host {"line": "…"}`, sent from any project but `demo`. SIGTERM ends it in good order.
+// Its clock stands still but for the numbers that it reads on standard input (steered_clock.hpp).
 
 #include <hotline/hotline.hpp>
 
@@ -21,6 +22,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "steered_clock.hpp"
 
 // One line of the page: its text, and what it does.
 #define HOST_LINE(...)                         \
@@ -46,7 +49,9 @@ struct line_payload {
 
 int main() {
   asio::io_context io(1);
-  hotline::event_emitter events({.events = 4});
+  const auto env = std::make_shared<steered_environment>();
+  clock_input clock(io, env);
+  hotline::event_emitter events({.events = 4}, env);
   auto manager = hotline::make_ws_manager(io, events, {}, {.command_timeout = 1s});
   std::string id;  // of the client of `demo` that came last
   manager.on_connect([&](const hotline::connection_info& c) {
@@ -54,8 +59,8 @@ int main() {
   });
 
   // Of `vault` everybody is ada who has a token, for a minute or for a second.
-  const auto ada_by = [](std::string_view token) {
-    const auto now = std::chrono::system_clock::now();
+  const auto ada_by = [env](std::string_view token) {
+    const auto now = env->wall_now();
     if (token == "first" || token == "second") return hotline::admission{"ada", 0, now + 60s};
     if (token == "short") return hotline::admission{"ada", 0, now + 1s};
     return hotline::admission::refuse(401);
@@ -112,7 +117,7 @@ int main() {
       "stuck", [&](const hotline::request&, hotline::responder answer) { forgotten.push_back(std::move(answer)); });
 
   asio::signal_set signals(io, SIGINT, SIGTERM);
-  signals.async_wait([&](std::error_code, int) { manager.stop(); });
+  signals.async_wait([&](std::error_code, int) { manager.stop([&] { clock.close(); }); });
   if (const auto failed = manager.start()) {
     std::cerr << failed.message() << '\n';
     return 1;

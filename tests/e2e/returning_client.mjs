@@ -16,10 +16,17 @@ export class ReturningClient {
   #waiting = new Set();
   #ended = false;
 
-  /** `patience`: in milliseconds; a server that says nothing for so long, though it was asked, is given up. */
+  /** `patience`: in milliseconds; a server that says nothing for so long, though it was asked, is given up. Each time that
+   * this brought nothing new it takes twice as long, so that a slow machine gets through as well. `Infinity`: never. */
   constructor(url, {patience = 1_000, ...socket} = {}) {
-    Object.assign(this, {url, patience, socketOptions: socket});
+    Object.assign(this, {url, socketOptions: socket});
+    this.#patience = this.#wait = patience;
     this.#dial();
+  }
+
+  set patience(ms) {
+    this.#patience = this.#wait = ms;
+    if (this.#socket) this.#watch(this.#socket);
   }
 
   static async start(t, url, options) {
@@ -63,6 +70,8 @@ export class ReturningClient {
   #live = false;
   #timer;
   #heard = false;
+  #patience;
+  #wait;
 
   #dial() {
     if (this.#ended) return;
@@ -81,12 +90,16 @@ export class ReturningClient {
 
   #watch(socket) {
     clearTimeout(this.#timer);
+    if (this.#wait === Infinity) return;
     this.#timer = setTimeout(() => {
-      if (!this.#heard) return this.#gone(socket);
+      if (!this.#heard) {
+        this.#wait *= 2;
+        return this.#gone(socket);
+      }
       this.#heard = false;
       if (this.#live) socket.send('{"command":"ping"}');
       this.#watch(socket);
-    }, this.patience);
+    }, this.#wait);
   }
 
   #gone(socket) {
@@ -138,6 +151,7 @@ export class ReturningClient {
   #told(seq, text) {
     if (seq !== this.at + 1) throw new Error(`behind event ${this.at}`);
     this.at = seq;
+    this.#wait = this.#patience;
     this.events.set(seq, text);
   }
 
@@ -155,6 +169,7 @@ export class ReturningClient {
     const asked = this.#asked.get(id), text = JSON.stringify(answer);
     if (asked === undefined) throw new Error('an answer that nobody asked for');
     asked.answers.push(text);
+    this.#wait = this.#patience;
     if (asked.answers.length > asked.sent) throw new Error(`answered more than the ${asked.sent} times that it was sent`);
     if (text !== asked.answers[0]) throw new Error(`answered ${asked.answers[0]} before`);
   }

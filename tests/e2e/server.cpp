@@ -2,10 +2,14 @@
 //
 //   e2e_server [--ping-ms N] [--timeout-ms N] [--command-timeout-ms N] [--drain-ms N] [--handshake-ms N] [--close-ms N]
 //              [--resume-window-ms N] [--user-timeout-ms N] [--send-buffer BYTES] [--log-bytes BYTES]
-//              [--close-laggards 1] [--address ADDRESS] [--deflate AT_LEAST_BYTES]
+//              [--close-laggards 1] [--address ADDRESS] [--deflate AT_LEAST_BYTES] [--message-burst N]
+//
+// Its clock stands still. A number on standard input moves it on (steered_clock.hpp), so each timeout passes when the test says
+// so. What the test does not name has no bound that it could reach.
 //
 // Prints `listening on http://ADDRESS:PORT` (127.0.0.1), later `opened ID PROJECT`, `resumed ID` and
-// `closed ID CODE REASON` of its clients, `told to stop` of commands, and `threw WHERE WHAT`. SIGTERM, SIGINT and the command `stop` end it in good order, with 0.
+// `closed ID CODE REASON` of its clients, `told to stop` of commands, and `threw WHERE WHAT`. SIGTERM, SIGINT and the command
+// `stop` end it in good order, with 0.
 
 #include <hotline/deflate.hpp>
 #include <hotline/hotline.hpp>
@@ -30,6 +34,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "steered_clock.hpp"
 
 namespace {
 
@@ -120,8 +126,9 @@ void work(const slow_command& wanted, responder answer) {
 }
 
 struct settings {
-  std::chrono::milliseconds ping{30'000};
-  std::chrono::milliseconds timeout{90'000};
+  static constexpr std::chrono::hours never{24};  // no test moves the clock so far unless it says when something is due
+  std::chrono::milliseconds ping = never / 2;
+  std::chrono::milliseconds timeout = never;
   hotline::listen_options listen{};
   hotline::manager_options manager{};
   hotline::log_options log{};
@@ -131,6 +138,10 @@ struct settings {
 settings read_arguments(int argc, char** argv) {
   settings s;
   s.manager.connections.per_address = s.manager.connections.all;  // all that test it come from here
+  s.manager.handshake.timeout = s.manager.resume.window = s.manager.command_timeout = settings::never;
+  s.manager.close_timeout = s.manager.drain_timeout = s.manager.position_interval = settings::never;
+  // Tokens come with the time, which stands still.
+  s.manager.session.message_burst = s.manager.session.control_frame_burst = 1'000'000;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view name = argv[i];
     if (name == "--address") {
@@ -184,7 +195,9 @@ std::string what(const std::exception_ptr& thrown) {
 int main(int argc, char** argv) {
   const settings s = read_arguments(argc, argv);
   asio::io_context io(1);
-  hotline::event_emitter events(s.log);
+  const auto env = std::make_shared<steered_environment>();
+  clock_input clock(io, env);
+  hotline::event_emitter events(s.log, env);
   auto manager =
       hotline::make_ws_manager(io, events, s.listen, s.manager, hotline::interval_heartbeat(s.ping, s.timeout));
   if (s.deflate) manager.compress(std::make_unique<hotline::permessage_deflate>(*s.deflate));
@@ -193,7 +206,10 @@ int main(int argc, char** argv) {
 
   const auto stop = [&] {
     signals.cancel();
-    manager.stop([] { std::cout << "stopped" << std::endl; });
+    manager.stop([&] {
+      clock.close();
+      std::cout << "stopped" << std::endl;
+    });
   };
   signals.async_wait([&](std::error_code cancelled, int) {
     if (!cancelled) stop();
@@ -262,7 +278,7 @@ int main(int argc, char** argv) {
   manager.on_command("status", [&](const request&) {
     json_object told = to_json(manager.status());
     std::vector<json_object> connections;
-    for (const auto& c : manager.connections()) connections.push_back(to_json(c, manager.transport().env().now()));
+    for (const auto& c : manager.connections()) connections.push_back(to_json(c, env->now()));
     told.append("list", connections);
     return told;
   });
