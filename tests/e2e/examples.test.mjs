@@ -8,10 +8,11 @@ import {mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync} from 'node:
 import {connect as dial, createServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
-import {chromium} from 'playwright-core';
+import {monitorEventLoopDelay} from 'node:perf_hooks';
 import {WebSocket} from 'ws';
 import {connect} from '../../include/hotline/browser/hotline.js';
-import {Client, Program, examples, run, within} from './programs.mjs';
+import {launchBrowser} from './browser.mjs';
+import {Client, Program, examples, run, within, withEnoughTime} from './programs.mjs';
 
 const start = (name, ...args) => Program.start(join(examples, name), ...args);
 
@@ -143,11 +144,7 @@ const is_consecutive = (numbers, step = 1) => numbers.every((n, i) => i === 0 ||
 
 await run([
   ['each numbered example shows something live at its address, and no error on the console', async () => {
-    const browser = await chromium.launch({
-      executablePath: process.env.HOTLINE_CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-        '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-    });
+    const browser = await launchBrowser();
     try {
       for (const [name, use] of Object.entries(pages)) {
         const program = await start(name, ...(name === '09_tls' ? certificate() : []));
@@ -338,18 +335,28 @@ await run([
 
   ['05_custom_heartbeat: who does not answer is dropped with 4000, who does stays', async () => {
     const program = await start('05_custom_heartbeat');
-    const lively = await Client.connect(program, 'demo');
-    const silent = await Client.connect(program, 'demo', {autoPong: false});
-    assert.deepEqual(lively.hello.heartbeat, {interval: 1, timeout: 2});
-    const told = await silent.next((m) => m.type === 'disconnected');
-    assert.equal(told.code, 4000);
-    assert.equal(told.reconnect, true);
-    assert.equal((await within(silent.closed, 'the close')).code, 4000);
-    assert.equal(silent.pings, 1);
-    await lively.pinged(3);
-    const {connections} = (await lively.call('who')).result;
-    assert.deepEqual(connections.map((c) => [c.connection_id, c.healthy]), [[lively.hello.connection_id, true]]);
-    await stops_cleanly(program, lively);
+    const late = monitorEventLoopDelay();
+    late.enable();
+    for (;;) {
+      late.reset();
+      const lively = await Client.connect(program, 'demo');
+      const silent = await Client.connect(program, 'demo', {autoPong: false});
+      assert.deepEqual(lively.hello.heartbeat, {interval: 1, timeout: 2});
+      const told = await silent.next((m) => m.type === 'disconnected');
+      assert.equal(told.code, 4000);
+      assert.equal(told.reconnect, true);
+      assert.equal((await within(silent.closed, 'the close')).code, 4000);
+      assert.equal(silent.pings, 1);
+      const end = await Promise.race([lively.pinged(3), lively.closed]);
+      if (end !== undefined) {
+        // A second is all that the example gives. When we took so long ourselves, this says nothing about it.
+        assert.ok(late.max > 0.5e9, `closed with ${end.code} though it answered within ${late.max / 1e9} s`);
+        continue;
+      }
+      const {connections} = (await lively.call('who')).result;
+      assert.deepEqual(connections.map((c) => c.connection_id), [lively.hello.connection_id]);
+      return stops_cleanly(program, lively);
+    }
   }],
 
   ['05_custom_heartbeat --jittered: the shipped policy does the same', async () => {
@@ -469,7 +476,7 @@ await run([
   }],
 
   ['10_authentication: who has no token stays outside, and who has one hears what it may', async () => {
-    const program = await start('10_authentication');
+    const program = await start('10_authentication', '--lifetime', '3600');
     const token = async (name) => (await fetch(`${program.url}/token?name=${name}`)).text();
     const status = (target, headers = {}) => within(new Promise((resolve) => {
       const {socket} = new Client(`ws://127.0.0.1:${program.port}${target}`, {headers});
@@ -486,7 +493,7 @@ await run([
     const ada = await Client.connect(program, `demo?token=${await token('ada')}`);
     const bob = await Client.connect(program, `demo?token=${await token('bob')}`);
     assert.deepEqual([ada.hello.events, bob.hello.events], [['*'], []]);
-    assert.ok(ada.hello.expires_in > 50 && ada.hello.expires_in <= 60);
+    assert.ok(ada.hello.expires_in > 3000 && ada.hello.expires_in <= 3600);
     assert.deepEqual((await bob.call('who_am_i')).result, {name: 'bob'});
     const refused = await bob.call('subscribe', {events: ['door', 'vault']});
     assert.deepEqual(refused.error, {code: 'forbidden', message: "events[1]: the vault is ada's", retryable: false});
@@ -496,14 +503,15 @@ await run([
     assert.equal((await ada.event('vault')).by, 'ada');
 
     const renewed = (await ada.call('refresh', {token: await token('ada')})).result;
-    assert.ok(renewed.expires_in > 50);
+    assert.ok(renewed.expires_in > 3000);
     assert.equal((await ada.call('refresh', {token: await token('bob')})).error.code, 'forbidden');
     assert.equal((await ada.call('refresh', {token: 'guessed'})).error.code, 'unauthorized');
     await stops_cleanly(program, ada, bob);
   }],
 
-  ['10_authentication: who does not refresh is closed with 4001, and comes back with a new token', async () => {
-    const program = await start('10_authentication', '--lifetime', '1');
+  ['10_authentication: who does not refresh is closed with 4001, and comes back with a new token',
+    () => withEnoughTime({from: 1, upTo: 64}, async (lifetime) => {
+    const program = await start('10_authentication', '--lifetime', `${lifetime}`);
     const token = async () => (await fetch(`${program.url}/token?name=ada`)).text();
     const client = await Client.connect(program, `demo?token=${await token()}`);
     const told = await client.next((m) => m.type === 'disconnected');
@@ -516,10 +524,11 @@ await run([
     assert.deepEqual([again.hello.resumed, again.hello.connection_id], [true, client.hello.connection_id]);
     assert.equal((await within(again.closed, 'the end of this one')).code, 4001);
     assert.equal((await program.stop()).code, 0);
-  }],
+  })],
 
-  ['10_authentication: the browser client stays, whatever the time is that it is given', async () => {
-    const program = await start('10_authentication', '--lifetime', '4');
+  ['10_authentication: the browser client stays, whatever the time is that it is given',
+    () => withEnoughTime({from: 4, upTo: 128}, async (lifetime) => {
+    const program = await start('10_authentication', '--lifetime', `${lifetime}`);
     let asked = 0;
     let renewed;
     const longer = new Promise((resolve) => renewed = resolve);  // than two of its tokens hold
@@ -539,15 +548,11 @@ await run([
     assert.deepEqual(states, ['live']);
     client.close();
     assert.equal((await program.stop()).code, 0);
-  }],
+  })],
 
-  ['10_authentication: its page, in a browser', async () => {
-    const program = await start('10_authentication', '--lifetime', '2');
-    const browser = await chromium.launch({
-      executablePath: process.env.HOTLINE_CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-        '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-    });
+  ['10_authentication: its page, in a browser', () => withEnoughTime({from: 2, upTo: 64}, async (lifetime) => {
+    const program = await start('10_authentication', '--lifetime', `${lifetime}`);
+    const browser = await launchBrowser();
     try {
       const ada = await browser.newPage(), bob = await browser.newPage();
       const says = (page, text) => page.waitForFunction((t) => document.querySelector('#log')?.textContent.includes(t), text);
@@ -567,5 +572,5 @@ await run([
       await browser.close();
     }
     assert.equal((await program.stop()).code, 0);
-  }],
+  })],
 ]);

@@ -5,10 +5,11 @@ import {spawnSync} from 'node:child_process';
 import {join} from 'node:path';
 import {test} from 'node:test';
 import {WebSocket} from 'ws';
-import {Program, examples} from './programs.mjs';
+import {Program, examples, within} from './programs.mjs';
 
-const closed = (socket) => new Promise((resolve) => socket.once('close', (code) => resolve(code)));
-const opened = (socket) => new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+const closed = (socket) => within(new Promise((resolve) => socket.once('close', (code) => resolve(code))), 'the close');
+const opened = (socket) => within(new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject)),
+  'the connection');
 
 async function numbers(page) {
   const samples = page.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
