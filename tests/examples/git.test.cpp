@@ -1,6 +1,7 @@
 #include "../../examples/dashboard/git.hpp"
 
 #include <catch2_any.hpp>
+#include <patience.hpp>
 
 #include <asio/io_context.hpp>
 
@@ -20,7 +21,6 @@ using dashboard::branch_list;
 using dashboard::branch_name_error;
 using dashboard::git;
 using dashboard::repository;
-using namespace std::chrono_literals;
 
 namespace {
 
@@ -52,7 +52,7 @@ class scratch_repository {
         {.on_line = [&](std::string_view line, dashboard::output_stream) { lines.emplace_back(line); },
          .on_exit = [&](dashboard::exit_status status) { good = status.success(); }});
     REQUIRE(running);
-    loop.run_for(60s);
+    loop.run_for(patience);
     REQUIRE(good);
     return lines;
   }
@@ -74,7 +74,7 @@ hotline::result<branch> create(const std::string& directory, std::string name) {
   std::optional<hotline::result<branch>> answer;
   repository.create_branch(std::move(name), [&](hotline::result<branch> got) { answer = std::move(got); });
   CHECK_FALSE(answer);
-  loop.run_for(60s);
+  loop.run_for(patience);
   REQUIRE(answer);
   return *answer;
 }
@@ -84,7 +84,7 @@ hotline::result<branch_list> list(const std::string& directory) {
   git repository(loop.get_executor(), directory);
   std::optional<hotline::result<branch_list>> answer;
   repository.list_branches([&](hotline::result<branch_list> got) { answer = std::move(got); });
-  loop.run_for(60s);
+  loop.run_for(patience);
   REQUIRE(answer);
   return *answer;
 }
@@ -280,7 +280,7 @@ TEST_CASE("a repository object that goes answers nobody", "[examples]") {
   gone->create_branch("good", [&](const auto&) { ++answers; });
   gone->list_branches([&](const auto&) { ++answers; });
   gone.reset();
-  loop.run_for(60s);
+  loop.run_for(patience);
   CHECK(answers == 0);
 }
 
@@ -300,7 +300,7 @@ TEST_CASE("a git that hangs is ended by stopping, and nothing more is started", 
   hanging.stop();
   hanging.list_branches(keep);
   CHECK(failures.empty());
-  loop.run_for(60s);
+  loop.run_for(patience);
   ::setenv("PATH", path.c_str(), 1);
   REQUIRE(failures.size() == 3);
   CHECK(failures[0].message == "the server is shutting down");

@@ -1,6 +1,7 @@
 #include "../../examples/dashboard/process.hpp"
 
 #include <catch2_any.hpp>
+#include <patience.hpp>
 
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
@@ -26,7 +27,7 @@ namespace {
 
 process_request shell(std::string script) { return {.argv = {"/bin/sh", "-c", std::move(script)}}; }
 
-// One process on one loop, and what it told. The loop's bound is a watchdog only: no test gets near it.
+// One process on one loop, and what it told.
 struct watched {
   void start(const process_request& request) {
     auto started = process::start(loop.get_executor(), request,
@@ -42,7 +43,7 @@ struct watched {
 
   void finish() {
     loop.restart();  // a paused process leaves the loop without work
-    loop.run_for(60s);
+    loop.run_for(patience);
     REQUIRE(ended);
   }
 
@@ -228,7 +229,7 @@ TEST_CASE("a paused process keeps its output in the pipe, and its exit back, unt
     if (task.out.size() == 1) task.running->pause_reading();
   };
   task.start(request);
-  while (task.out.empty()) task.loop.run_one_for(60s);
+  while (task.out.empty()) task.loop.run_one_for(patience);
   for (int turn = 0; turn < 1000; ++turn) task.loop.poll();
   CHECK(task.out.size() * sizeof("a line of output") <= 16 * 1024);
   CHECK_FALSE(task.ended);
@@ -278,7 +279,7 @@ TEST_CASE("destroying a process kills its group, reaps it and calls nothing back
     task.running.reset();
   };
   task.start(shell("sleep 1000 & echo $!; echo second; wait"));
-  task.loop.run_for(60s);
+  task.loop.run_for(patience);
   CHECK_FALSE(task.ended);
   CHECK(task.out.size() == 1);
   CHECK(::kill(leader, 0) == -1);  // reaped: not even a zombie is left
@@ -297,7 +298,7 @@ TEST_CASE("a process may be replaced from its own exit callback", "[examples]") 
     running = *std::move(started);
   };
   again();
-  loop.run_for(60s);
+  loop.run_for(patience);
   CHECK(ended == 3);
 }
 
@@ -313,7 +314,7 @@ TEST_CASE("many processes run at once on one loop", "[examples]") {
     REQUIRE(started);
     running.push_back(*std::move(started));
   }
-  loop.run_for(60s);
+  loop.run_for(patience);
   CHECK(lines == 40);
   CHECK(ended == 40);
 }

@@ -3,6 +3,7 @@
 #include <asio/io_context.hpp>
 
 #include <catch2_any.hpp>
+#include <patience.hpp>
 
 #include <chrono>
 #include <filesystem>
@@ -67,5 +68,5 @@ class socket_loop {
   }
 
  private:
-  std::chrono::steady_clock::time_point end_of_patience_ = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  std::chrono::steady_clock::time_point end_of_patience_ = std::chrono::steady_clock::now() + patience;
 };
