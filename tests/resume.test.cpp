@@ -689,6 +689,20 @@ TEST_CASE("a laggard that the log overtakes may be closed instead of told of a g
   CHECK(t.socket->close_code == 4008);
 }
 
+TEST_CASE("a laggard that reads nothing at all is closed with 4008 as well, and cut off after close_timeout",
+          "[resume]") {
+  host h({.laggards = laggard_policy::close, .close_timeout = 2s}, {.events = 10});
+  traveller t(h);
+  traveller other(h);  // hears no events, so that the log cannot overtake it
+  other.socket->send(R"({"command":"subscribe","payload":{"events":[]}})");
+  let_log_overtake(h, t);
+  h.line().advance(1s);
+  CHECK(h.manager.status().connections == 2);
+  h.line().advance(3s);
+  CHECK(h.manager.status().connections == 1);
+  CHECK(h.manager.metrics().disconnections[close_code::too_slow] == 1);
+}
+
 TEST_CASE("a laggard whose session is taken over is closed, and its heir is not", "[resume]") {
   host h({.laggards = laggard_policy::close}, {.events = 10});
   traveller t(h);

@@ -255,6 +255,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
         counted_.limits[limit::close_time].add();
         return transport_.abort(*c.connection);
     }
+    outbound.notice_lag(c);
     if (c.position_is_due(at)) outbound.tell_position(c);
     if (c.has_commands()) desk.expire(c, at, wall());
     if (at >= c.expires_at) outbound.expire(c);

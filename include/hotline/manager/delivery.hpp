@@ -126,6 +126,15 @@ class delivery final : public room_output {
     close(c, close_code::unauthorized, "the authentication has expired");
   }
 
+  /// At a tick. The room notices a laggard when its socket takes more, which the socket of a client that reads nothing at
+  /// all never does.
+  void notice_lag(client_type& c) {
+    if (options_.laggards == laggard_policy::gap || !c.is_open() || c.room == nullptr || c.agreed_to_gap) return;
+    if (!c.blocked || !c.room->listeners.is_overtaken(c)) return;
+    c.left_behind = true;
+    turns.touch(c);
+  }
+
   /// The client hears no more events.
   void leave(client_type& c) noexcept {
     if (c.room == nullptr || paces.empty()) return rooms.leave(c);

@@ -151,6 +151,12 @@ class room {
   /// The last event that the session was sent, or that passed it by.
   [[nodiscard]] sequence position(const session& s) const noexcept { return s.place.current ? flushed_ : s.cursor; }
 
+  /// Whether the log no longer holds what comes next for the session: `resume` will find a gap.
+  [[nodiscard]] bool is_overtaken(const session& s) const {
+    if (s.place.current || s.cursor == flushed_ || s.place.group->wanted.hears_nothing()) return false;
+    return s.cursor + 1 < stream_->bounds().oldest;
+  }
+
   /// Where the session stands, when it could not know: more passed it by since what it was sent last, or told.
   [[nodiscard]] std::optional<sequence> untold(const session& s) const noexcept {
     if (!s.place.current) return std::nullopt;
