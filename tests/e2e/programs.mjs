@@ -160,6 +160,7 @@ export async function withEnoughTime({from, upTo}, test) {
       return await test(time);
     } catch (error) {
       if (2 * time > upTo) throw error;
+      console.log(`# with ${time} s: ${error.message}`);
     }
   }
 }

@@ -106,6 +106,14 @@ class Line {
   }
 }
 
+/** A socket that was reset at the wrong moment keeps node 20 from ending: it waits for a write that never completes, in the
+ * cleanup behind its `exit` event, for ever. `process.exit` leaves that cleanup out. */
+let leavesCleanupOut = false;
+function leaveCleanupOut() {
+  if (!leavesCleanupOut) process.once('exit', () => process.exit());
+  leavesCleanupOut = true;
+}
+
 export class Proxy {
   /** All lines there are. */
   lines = new Set();
@@ -116,6 +124,7 @@ export class Proxy {
   /** Leads to `port`, which may be changed: `proxy.target = other.port`. `weather(n)` says what the line with that number,
    * from 0 on, has to suffer: `{up, down}`, each what `Way` may have. */
   static async start(t, port, {weather = () => ({})} = {}) {
+    leaveCleanupOut();  // here, and not sooner, so that those who set the exit code are asked before
     const proxy = new Proxy();
     proxy.target = port;
     proxy.weather = weather;
