@@ -189,6 +189,7 @@ test('ping answers with pong, which tells where the log ends', async t => {
 test('status lists who is there and what they hear', async t => {
   const server = await Server.start(t);
   const a = await server.connect('a');
+  await server.advance(1);  // the oldest is listed first
   const b = await server.connect('b');
   await b.result('subscribe', {events: ['y', 'x']});
   const status = await a.result('status');
