@@ -1,4 +1,5 @@
-# Runs one packaging test, see CMakeLists.txt here. CASE is a folder beside this file, or install, or pkg_config.
+# Runs one packaging test, see CMakeLists.txt here. CASE is a folder beside this file, or install, pkg_config or
+# without_components.
 
 cmake_minimum_required(VERSION 3.24)
 
@@ -70,6 +71,19 @@ if(CASE STREQUAL "pkg_config")
       -o "${build}/secure_service" ${flags})
     run("${build}/secure_service")
   endif()
+  return()
+endif()
+
+# A machine without them gets a build all the same, and is told what it lacks.
+if(CASE STREQUAL "without_components")
+  run("${CMAKE_COMMAND}" -S "${SOURCE}" -B "${build}" -G "${GENERATOR}" "-DCMAKE_CXX_COMPILER=${CXX}"
+    -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON
+    -DHOTLINE_BUILD_TESTS=ON -DHOTLINE_BUILD_EXAMPLES=ON -DHOTLINE_BUILD_BENCHMARKS=ON -DHOTLINE_INSTALL=ON)
+  foreach(said IN ITEMS "no example 09_tls, it needs hotline::tls" "no tests of hotline::deflate" "no tests of hotline::tls")
+    if(NOT output MATCHES "${said}")
+      message(SEND_ERROR "configuring did not say: ${said}\n${output}")
+    endif()
+  endforeach()
   return()
 endif()
 
