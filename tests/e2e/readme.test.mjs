@@ -45,11 +45,7 @@ await run([
     const serve = () => Program.start(join(examples, '01_quickstart'));
     let program = await serve();
     const proxy = await Proxy.start(null, program.port);  // an address that outlives the server
-    const browser = await chromium.launch({
-      executablePath: process.env.HOTLINE_CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-        '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-    });
+    const browser = await launchBrowser();
     const state = (tab, word) => tab.waitForSelector(`#state:text-matches("^${word}")`);
     const said = (tab, text) => tab.waitForSelector(`#said li:text-is("${text}")`);
     const type = async (tab, text) => {
