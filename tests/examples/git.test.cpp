@@ -94,7 +94,7 @@ hotline::result<repository> find(const std::string& directory) {
   git asked(loop.get_executor(), directory);
   std::optional<hotline::result<repository>> answer;
   asked.find_repository([&](hotline::result<repository> got) { answer = std::move(got); });
-  loop.run_for(60s);
+  loop.run_for(patience);
   REQUIRE(answer);
   return *answer;
 }
