@@ -131,11 +131,12 @@ apt_install() {
     installing_failed "$log" "$@"
   fi
   apt_plan <<<"$plan"
-  # Descriptor 9, because debconf takes 3. It is opened inside, because sudo closes what it is handed.
+  # Descriptor 9, because debconf takes 3. It is opened inside, because sudo closes what it is handed. Configuration that is
+  # there already stays: nobody could answer dpkg's question.
   code=0
   # shellcheck disable=SC2016
   as_root sh -c 'exec env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends \
-    -o APT::Status-Fd=9 -o Dpkg::Use-Pty=0 "$@" 9>&1 1>&2' sh ${offline[@]+"${offline[@]}"} "$@" </dev/null 2>>"$log" |
+    -o APT::Status-Fd=9 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "$@" 9>&1 1>&2' sh ${offline[@]+"${offline[@]}"} "$@" </dev/null 2>>"$log" |
     apt_progress || code=$?
   [ $code -eq 0 ] || installing_failed "$log" "$@"
   rm -f "$log"
