@@ -108,10 +108,10 @@ install_missing() {
 }
 
 apt_install() {
-  local - log plan candidate code offline=() began=$SECONDS
+  local - log plan candidate install code offline=() began=$SECONDS
   set -o pipefail
   log=$(mktemp)
-  say "apt: looking for ${#} missing packages: $*"
+  say "apt: looking for what is missing: $*"
   # Lists that cannot be renewed may do all the same, and a third party's server is not ours to judge.
   as_root apt-get -q update -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 \
     </dev/null >"$log" 2>&1 || true
@@ -131,13 +131,13 @@ apt_install() {
     installing_failed "$log" "$@"
   fi
   apt_plan <<<"$plan"
-  # Descriptor 9, because debconf takes 3. It is opened inside, because sudo closes what it is handed. Configuration that is
-  # there already stays: nobody could answer dpkg's question.
+  # Configuration that is there already stays: nobody could answer dpkg's question.
+  install=(apt-get -q install -y --no-install-recommends -o APT::Status-Fd=9 -o Dpkg::Use-Pty=0
+    -o Dpkg::Options::=--force-confold)
+  # Descriptor 9, because debconf takes 3. It is opened inside, because sudo closes what it is handed.
   code=0
-  # shellcheck disable=SC2016
-  as_root sh -c 'exec env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends \
-    -o APT::Status-Fd=9 -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold "$@" 9>&1 1>&2' sh ${offline[@]+"${offline[@]}"} "$@" </dev/null 2>>"$log" |
-    apt_progress || code=$?
+  as_root sh -c 'exec env DEBIAN_FRONTEND=noninteractive "$@" 9>&1 1>&2' sh \
+    "${install[@]}" ${offline[@]+"${offline[@]}"} "$@" </dev/null 2>>"$log" | apt_progress || code=$?
   [ $code -eq 0 ] || installing_failed "$log" "$@"
   rm -f "$log"
   say "apt: installed in $((SECONDS - began)) s"
