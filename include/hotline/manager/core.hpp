@@ -232,6 +232,8 @@ class manager_core final : public transport_receiver<typename Transport::connect
     calls.guard("log", [&] { log_->sweep(); });
     const steady_time at = now();
     for (auto& [number, c] : outbound.clients) protect(*c, [&, &c = *c] { grow_older(c, at); });
+    if (outbound.closes_laggards())
+      for (auto& [number, c] : outbound.clients) protect(*c, [&, &c = *c] { outbound.notice_lag(c); });
     calls.guard("on_pace", [&] { outbound.measure_paces(); });
     for (auto& waiting : sessions_)
       if (waiting.session->has_commands())
@@ -255,7 +257,6 @@ class manager_core final : public transport_receiver<typename Transport::connect
         counted_.limits[limit::close_time].add();
         return transport_.abort(*c.connection);
     }
-    outbound.notice_lag(c);
     if (c.position_is_due(at)) outbound.tell_position(c);
     if (c.has_commands()) desk.expire(c, at, wall());
     if (at >= c.expires_at) outbound.expire(c);

@@ -126,11 +126,13 @@ class delivery final : public room_output {
     close(c, close_code::unauthorized, "the authentication has expired");
   }
 
-  /// At a tick. The room notices a laggard when its socket takes more, which the socket of a client that reads nothing at
-  /// all never does.
+  [[nodiscard]] bool closes_laggards() const noexcept { return options_.laggards != laggard_policy::gap; }
+
+  /// At a tick, where laggards are closed. The room notices one when its socket takes more, which the socket of a client
+  /// that reads nothing at all never does.
   void notice_lag(client_type& c) {
-    if (options_.laggards == laggard_policy::gap || !c.is_open() || c.room == nullptr || c.agreed_to_gap) return;
-    if (!c.blocked || !c.room->listeners.is_overtaken(c)) return;
+    if (!c.blocked || !c.is_open() || c.room == nullptr || c.agreed_to_gap) return;
+    if (!c.room->listeners.is_overtaken(c)) return;
     c.left_behind = true;
     turns.touch(c);
   }
@@ -234,7 +236,7 @@ class delivery final : public room_output {
 
   bool allows_gap(session& s) override {
     client_type& c = static_cast<client_type&>(s);
-    if (options_.laggards == laggard_policy::gap || std::exchange(c.agreed_to_gap, false)) return true;
+    if (!closes_laggards() || std::exchange(c.agreed_to_gap, false)) return true;
     // Closed when the turn ends, for the room is in the middle of something.
     c.left_behind = true;
     turns.touch(c);
