@@ -30,9 +30,9 @@ if(CASE STREQUAL "install")
     foreach(file IN LISTS files)
       file(READ "${file}" text)
       foreach(path IN ITEMS "${first}" "${SOURCE}" "${BUILD}")
-        # As a path of its own: what is checked out in /hotline is no part of include/hotline.
+        # As a path of its own: what is checked out in /hotline is neither in include/hotline nor in /hotline.js.
         string(REGEX REPLACE "([][+.*()^$?|\\\\])" "\\\\\\1" pattern "${path}")
-        if(text MATCHES "(^|[^A-Za-z0-9_./}-]|-[IL])${pattern}")
+        if(text MATCHES "(^|[^A-Za-z0-9_./}-]|-[IL])${pattern}($|[^A-Za-z0-9_.-])")
           message(SEND_ERROR "${file} names ${path}")
         endif()
       endforeach()
