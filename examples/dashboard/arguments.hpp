@@ -9,7 +9,7 @@
 #include <vector>
 
 /// \file
-/// What is typed behind the dashboard's name.
+/// The arguments of the program.
 
 namespace dashboard {
 

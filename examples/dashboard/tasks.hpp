@@ -48,8 +48,8 @@ inline constexpr std::size_t most_tasks_bytes = 1024 * 1024;
 [[nodiscard]] hotline::result<std::vector<task>> read_tasks_file(const std::string& file,
                                                                  const std::string& repository);
 
-/// What is worth running in any folder: git's own words about it unless `with_git` is false, and its tests where it is
-/// plain how to run them.
+/// The tasks that are worth running in any folder: git's own words about it unless `with_git` is false, and its tests
+/// where it is plain how to run them.
 [[nodiscard]] std::vector<task> default_tasks(const std::string& folder, bool with_git = true);
 
 /// The signals that a line of a task gives, each once, in the order of the task's. A line of its gate gives the gate's
