@@ -469,6 +469,106 @@ TEST_CASE("a flood of commands is refused by name and then ended", "[hostile]") 
   CHECK(h.manager.metrics().disconnections[close_code::too_many_messages] == 1);
 }
 
+TEST_CASE("a refused message settles the call of its id, and does not use the id up", "[hostile]") {
+  struct row {
+    std::string what, text, code, id;
+  };
+  const auto with = [](std::string_view payload) {
+    return R"({"id":7,"command":"work","payload":)" + std::string(payload) + "}";
+  };
+  const auto id_last = [](std::string_view payload) {
+    return R"({"payload":)" + std::string(payload) + R"(,"command":"work","id":7})";
+  };
+  const std::string deep = R"({"a":)" + repeated("[", 40) + repeated("]", 40) + "}";
+  const std::string many = R"({"a":[0)" + repeated(",0", 10'000) + "]}";
+  const std::vector<row> rows{
+      {"half a surrogate pair", with(R"({"text":"hello \ud83d"})"), "not_json", "7"},
+      {"half a surrogate pair before the id", id_last(R"({"text":"hello \ud83d"})"), "not_json", "7"},
+      {"the other half", with(R"({"text":"\ude00 hello"})"), "not_json", "7"},
+      {"half a pair in a name", with(R"({"\ud83d":1})"), "not_json", "7"},
+      {"40 levels", with(deep), "too_deep", "7"},
+      {"40 levels before the id", id_last(deep), "too_deep", "7"},
+      {"10,000 numbers", with(many), "too_many_values", "7"},
+      {"10,000 numbers before the id", id_last(many), "too_many_values", "7"},
+      {"2^64", with(R"({"n":18446744073709551616})"), "number_out_of_range", "7"},
+      {"2^64 before the id", id_last(R"({"n":18446744073709551616})"), "number_out_of_range", "7"},
+      {"1e999", with(R"({"n":1e999})"), "number_out_of_range", "7"},
+      {"a name used twice", with(R"({"a":1,"a":2})"), "duplicate_key", "7"},
+      {"NaN", with(R"({"a":NaN})"), "not_json", "7"},
+      {"NaN before the id", id_last(R"({"a":NaN})"), "not_json", "7"},
+      {"an end too early", R"({"id":7,"command":"work","payload":{"a":)", "not_json", "7"},
+      {"a comma too many", R"({"id":7,"command":"work",})", "not_json", "7"},
+      {"text behind it", R"({"id":7,"command":"work"} and more)", "not_json", "7"},
+      {"a NUL behind it", R"({"id":7,"command":"work"})" + std::string(1, '\0'), "not_json", "7"},
+      {"blanks around everything", " {\n\t\"id\" : 7 ,\r\n\"command\" : \"work\" , x", "not_json", "7"},
+      {"a command with a space", R"({"id":7,"command":"do work"})", "invalid_command", "7"},
+      {"a command of 65 characters", R"({"id":7,"command":")" + std::string(65, 'a') + "\"}", "invalid_command", "7"},
+      {"a command that is a number", R"({"id":7,"command":1})", "invalid_command", "7"},
+      {"no command", R"({"id":7,"payload":{}})", "no_command", "7"},
+      {"two commands", R"({"id":7,"command":"work","command":"rest"})", "duplicate_key", "7"},
+      {"a payload that is a list", with("[]"), "invalid_payload", "7"},
+      {"an id with escapes", R"({"id":"\u0061\n","payload":{"a":tru}})", "not_json", "-"},
+      {"an id that is text", R"({"id":"\u0061 \"b\"","payload":{"a":tru}})", "not_json", R"("a \"b\"")"},
+      {"an id with its name escaped", R"({"i\u0064":7,"payload":{"a":tru}})", "not_json", "7"},
+      {"the id twice", R"({"id":7,"id":7,"command":"work"})", "duplicate_key", "7"},
+      // Of these no id is echoed: it would be somebody else's, or it is none.
+      {"two ids", R"({"id":7,"command":"work","id":8})", "duplicate_key", "-"},
+      {"two ids, one of them none", R"({"id":7,"command":"work","id":""})", "duplicate_key", "-"},
+      {"an id that may go on", R"({"command":"work","id":7)", "not_json", "-"},
+      {"an id of another object", R"({"payload":{"id":7,"a":tru},"command":"work"})", "not_json", "-"},
+      {"an id behind brackets that do not close", R"({"payload":{"a":[1},"b":2],"id":7})", "not_json", "-"},
+      {"an id in a text", R"({"payload":"\"id\":7,","a":tru})", "not_json", "-"},
+      {"an id in a list", R"([{"id":7}])", "not_an_object", "-"},
+      {"an id of 65 bytes", R"({"id":")" + std::string(65, 'a') + R"(","payload":tru})", "not_json", "-"},
+      {"an id of 20 digits", R"({"id":18446744073709551616,"command":"work"})", "number_out_of_range", "-"},
+      {"an id that is half a surrogate pair", R"({"id":"\ud83d","command":"work"})", "not_json", "-"},
+  };
+  besieged h;
+  int ran = 0;
+  std::vector<responder> under_way;
+  h.manager.on_command("work", [&](const request&) { return json_object{{"run", ++ran}}; });
+  h.manager.on_command("rest", [&](const request&, responder r) { under_way.push_back(std::move(r)); });
+  for (const row& r : rows) {
+    INFO(r.what);
+    memory_client c = h.attacker();
+    c.send(r.text);
+    REQUIRE(c.messages.size() == 1);
+    const json told = c.next();
+    if (r.id == "-") {
+      CHECK(told["type"].as_string() == "error");
+      CHECK(told["code"].as_string() == r.code);
+      CHECK(told["id"].is_missing());
+    } else {
+      CHECK(told["type"].as_string() == "command_error");
+      CHECK(told["command"].is_string());
+      CHECK(told["id"].text() == r.id);
+      CHECK(told["error"]["code"].as_string() == r.code);
+      CHECK(told["error"]["retryable"].as_bool() == false);
+    }
+    // Nothing of it was remembered: the same id runs once.
+    const int before = ran;
+    c.send(R"({"id":7,"command":"work"})");
+    CHECK(c.next()["result"]["run"].as_int64() == before + 1);
+    CHECK_FALSE(c.close_code);
+    c.peer->reset();
+  }
+  // Whose answer is still to come gets no other.
+  memory_client c = h.attacker();
+  c.send(R"({"id":7,"command":"rest"})");
+  c.send(R"({"id":7,"command":"rest","payload":{"a":tru}})");
+  const json told = c.next();
+  CHECK(told["type"].as_string() == "error");
+  CHECK(told["id"].is_missing());
+  c.send(R"({"id":7,"command":"rest","payload":[]})");
+  CHECK(c.next()["type"].as_string() == "error");
+  std::move(under_way.at(0)).answer(json_object{{"done", true}});
+  c.pump();
+  REQUIRE(c.messages.size() == 1);
+  CHECK(c.next()["type"].as_string() == "command_response");
+  c.peer->reset();
+  h.check_alone();
+}
+
 TEST_CASE("who was refused for its haste may ask the same once more", "[hostile]") {
   besieged h({.session = {.messages_per_second = 10, .message_burst = 2}});
   h.manager.on_command("work", [](const request&) { return json_object{{"done", true}}; });

@@ -311,11 +311,13 @@ class command_desk {
     }
   }
 
-  // What was never a command that could run.
+  // It was never a command that could run, so its id is not used up. Whose answer is still to come gets no other: then
+  // what is wrong is told without the id.
   void refuse(command_client& client, const protocol_failure& why, wall_time wall) {
     if (why.code == "too_deep") counted_.limits[limit::json_depth].add();
     if (why.code == "too_many_values") counted_.limits[limit::json_nodes].add();
-    if (!why.command.empty()) {
+    const bool is_known = why.id || !why.command.empty();
+    if (is_known && client.commands().admit(why.id).what != command_table::admission::under_way) {
       count(true);
       return client.answer(command_error_text(why.command, why.id, why.code, why.message, false, wall));
     }

@@ -6,6 +6,7 @@
 #include <hotline/protocol/command_id.hpp>
 #include <hotline/protocol/json.hpp>
 #include <hotline/protocol/json_reader.hpp>
+#include <hotline/protocol/refused_message.hpp>
 #include <hotline/types.hpp>
 
 #include <optional>
@@ -24,11 +25,11 @@ struct client_command {
   json payload;  ///< an object, or missing
 };
 
-/// Why a message is no command. With a `command` it is told as `command_error`, without as `error`.
+/// Why a message is no command. With an `id` or a `command` the client receives it as `command_error`, without as `error`.
 struct protocol_failure {
   std::string_view code;  ///< one of those in `read_envelope`
   std::string message;
-  std::optional<command_id> id;  ///< when the message had a valid one
+  std::optional<command_id> id;  ///< when the message had a valid one, also where its JSON breaks elsewhere
   std::string command;           ///< when the message had a valid one
 };
 
@@ -46,13 +47,20 @@ struct protocol_failure {
   return "not_json";
 }
 
+/// A text without a readable `id` is no command of anybody's, whatever else can be read of it.
+[[nodiscard]] inline protocol_failure as_failure(const failure& why, refused_message known) {
+  protocol_failure refused{failure_code_of(why), why.message, std::move(known.id), {}};
+  if (refused.id && known.command && is_command_name(*known.command)) refused.command = *std::move(known.command);
+  return refused;
+}
+
 /// Reads one message. Failure codes: not_json, too_big, too_deep, too_many_values, duplicate_key and
 /// number_out_of_range (in any object or array of the message), not_an_object, no_command, invalid_command, invalid_id,
 /// invalid_payload.
 [[nodiscard]] inline std::variant<client_command, protocol_failure> read_envelope(std::string_view text,
                                                                                   const session_limits& limits) {
   auto parsed = parse_json(text, {limits.json_depth, limits.json_nodes, limits.message_bytes});
-  if (!parsed) return protocol_failure{failure_code_of(parsed.error()), parsed.error().message, {}, {}};
+  if (!parsed) return as_failure(parsed.error(), refused_message_reader(text).read());
   if (!parsed->is_object()) return protocol_failure{"not_an_object", "a message is a JSON object", {}, {}};
 
   const json name = (*parsed)["command"];
