@@ -94,6 +94,8 @@ inline constexpr std::chrono::milliseconds tick_interval{500};
 /// | `c.context()`         | `void*&`          | the receiver's own; null at first |
 /// | `c.remote_address()`  | `std::string`     | for people and logs: "127.0.0.1:40312", "unix", "memory" |
 ///
+/// A model may have `t.scheme()`, a `std::string_view`: "https" where all clients speak TLS to it. Without it that is unknown.
+///
 /// Models: `basic_asio_transport`, `basic_tls_transport`, `memory_transport`. `tests/transport/conformance.hpp` runs over any
 /// model.
 template <class T>

@@ -126,6 +126,7 @@ inline constexpr auto keys_of<close_code> =
 
 template <>
 inline constexpr auto keys_of<http_status> = std::to_array<named_key<http_status>>({{http_status{200}, "200"},
+                                                                                    {http_status{204}, "204"},
                                                                                     {http_status{304}, "304"},
                                                                                     {http_status{400}, "400"},
                                                                                     {http_status{401}, "401"},

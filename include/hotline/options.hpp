@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hotline/origin.hpp>
 #include <hotline/types.hpp>
 
 #include <chrono>
@@ -20,6 +21,7 @@
 ///     connections.*, session.messages_per_second, message_burst, control_frames_per_second, control_frame_burst   < 1
 ///     handshake.headers < 5        handshake.timeout <= 0                 log_options::age <= 0
 ///     route_prefix that does not begin and end with '/'
+///     origins with an entry that is neither "*" nor an origin
 ///     log_options::event_bytes over half of log_options::bytes or of log_options::total_bytes, or over 1 GiB
 
 namespace hotline {
@@ -108,13 +110,15 @@ struct manager_options {
   std::string route_prefix = "/ws/";  ///< what stands before the project id; begins and ends with '/'
   /// Which project ids exist at all, asked with the percent-decoded id; a refused one gets 404 before the upgrade.
   std::function<bool(std::string_view)> valid_project = is_project_id;
-  /// Pages of which other origins may connect, as browsers name them: "https://app.example". "*": of any, but for pages
-  /// that have none and say so (`null`: files, sandboxes). Who is not let in gets 403 before the upgrade. Programs that
-  /// are no browsers send no Origin and are not asked.
+  /// Pages of which other origins may connect, as browsers name them: "https://app.example", "http://app.example:8080". "*":
+  /// of any, but for pages that have none and say so (`null`: files, sandboxes). Compared as RFC 6454 section 5 does, so
+  /// ":443" after "https" changes nothing. A page that is not let in gets 403 before the upgrade. Programs that are no
+  /// browsers send no Origin and are not asked. An entry that no browser's origin can equal is refused by the constructor:
+  /// one with a path (a '/' at its end is one), with a pattern, without a scheme, with letters beyond ASCII.
   std::vector<std::string> origins{};
-  /// Whether a page of an origin that is not in `origins` may connect to this host (as the client names it): pages of the
-  /// same host. Null: none.
-  std::function<bool(std::string_view origin, std::string_view host)> allows_origin = is_same_origin;
+  /// Whether a page of an origin that is not in `origins` may connect to this host (as the client names it), by this scheme
+  /// (where it is known, see `ws_manager::client_scheme`): pages of the same origin. Null: none.
+  origin_rule allows_origin = is_same_origin;
   /// Where the browser client is served, `import {connect} from "/hotline.js"`; empty: nowhere.
   std::string client_module_path = "/hotline.js";
   bool hears_all = true;  ///< a new connection hears every event until it first subscribes

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <hotline/origin.hpp>
+
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -58,20 +60,6 @@ struct string_hash {
 
 /// Whether `text` can name an event's type: `[A-Za-z0-9._:-]{1,128}`. So a type needs no escaping on the wire.
 [[nodiscard]] constexpr bool is_event_type(std::string_view text) noexcept { return detail::is_name(text, "._:-"); }
-
-/// Whether a page from `origin` (RFC 6454) was served by the host that it now asks: the default rule for browsers. Any
-/// page may open a WebSocket to anywhere, and the browser leaves it to the server to refuse.
-[[nodiscard]] constexpr bool is_same_origin(std::string_view origin, std::string_view host) noexcept {
-  const std::size_t scheme = origin.find("://");
-  if (scheme == std::string_view::npos) return false;  // "null", a sandboxed page's
-  origin.remove_prefix(scheme + 3);
-  if (origin.size() != host.size()) return false;
-  for (std::size_t i = 0; i < host.size(); ++i) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    if (lower(origin[i]) != lower(host[i])) return false;
-  }
-  return true;
-}
 
 /// Why a connection is closed: the codes of RFC 6455 section 7.4.1 that a server sends, and hotline's own (4000-4999).
 enum class close_code : std::uint16_t {

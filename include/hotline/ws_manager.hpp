@@ -149,17 +149,25 @@ class ws_manager {
     core_->calls.on_session_expired = std::move(f);
   }
 
-  /// Answers HTTP GETs and HEADs outside the route's prefix (a page, a health check), of anybody: neither `authenticate`
-  /// nor `origins` is asked. Nothing, or no hook, is 404.
+  /// Answers HTTP requests outside the route's prefix (a page, a health check, a browser's CORS preflight), of anybody:
+  /// neither `authenticate` nor `origins` is asked. The method is GET, HEAD, for which the body is left out, or OPTIONS. When
+  /// the hook returns nothing, and without one, GET and HEAD get 404, OPTIONS gets 204 with `Allow`. The last hook counts.
   void on_http(std::function<std::optional<http_response>(const http_request&)> f) {
     core_->calls.on_http = std::move(f);
   }
 
-  /// Whom a client stands for, from its request, when it comes through a proxy: the address that the proxy names
-  /// (`X-Forwarded-For`, which anybody can send to who has no proxy). It is what `connection_limits::per_address` and
-  /// `resume_options::per_address` count by, and what `connection_info::remote_address` tells. Without it, and when it
-  /// names none, that is the peer's own.
+  /// Says from its request whom a client stands for when it comes through a proxy: the address that the proxy names, such as
+  /// `q.forwarded_for(1)`. Only where each client comes through that proxy: anybody else can send the header too. It is what
+  /// `connection_limits::per_address` and `resume_options::per_address` count by, and what
+  /// `connection_info::remote_address` tells. Without the hook, and when it returns an empty text, that is the peer's own.
+  /// The last hook counts.
   void client_address(std::function<std::string(const http_request&)> f) { core_->calls.client_address = std::move(f); }
+
+  /// Says from its request what a client speaks when a proxy ends TLS for it: "https" or "http", such as
+  /// `std::string(q.header("X-Forwarded-Proto"))`. It is what `http_request::scheme` tells, and a page whose origin has
+  /// another scheme is not of the same origin then. Without the hook, and when it returns an empty text, the scheme is what
+  /// the transport knows: "https" with TLS, else unknown, and the origin's own is taken for it. The last hook counts.
+  void client_scheme(std::function<std::string(const http_request&)> f) { core_->calls.client_scheme = std::move(f); }
 
   /// Decides who may connect, from the request (its headers, its query) and the project's id, before the upgrade and at
   /// every connect anew, resumes included, but for who is over a limit of connections: a session goes on only for the

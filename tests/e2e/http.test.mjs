@@ -34,12 +34,22 @@ test('GET and HEAD are the host\'s, elsewhere it is 404', async t => {
 
 test('other methods are 405 and say which there are', async t => {
   const server = await Server.start(t);
-  for (const method of ['DELETE', 'OPTIONS', 'TRACE', 'PATCH', 'BREW']) {
+  for (const method of ['DELETE', 'TRACE', 'PATCH', 'BREW']) {
     const answer = method === 'BREW' ? await server.answerTo('BREW /health HTTP/1.1\r\nHost: x\r\n\r\n')
                                      : `HTTP/1.1 ${(await request(server, method, '/health')).status} `;
     assert.match(answer, /^HTTP\/1\.1 405 /, method);
   }
-  assert.equal((await request(server, 'DELETE', '/ws/p')).headers.allow, 'GET, HEAD');
+  assert.equal((await request(server, 'DELETE', '/ws/p')).headers.allow, 'GET, HEAD, OPTIONS');
+});
+
+test('OPTIONS is 204 where the host has no answer of its own', async t => {
+  const server = await Server.start(t);
+  for (const path of ['/none', '/ws/p', '/hotline.js']) {
+    const answer = await request(server, 'OPTIONS', path);
+    assert.equal(answer.status, 204);
+    assert.equal(answer.headers.allow, 'GET, HEAD, OPTIONS');
+  }
+  assert.match(await server.answerTo('OPTIONS /none HTTP/1.0\r\n\r\n'), /^HTTP\/1\.1 204 /);
 });
 
 test('a project asked for without an upgrade is 426, which says to what', async t => {

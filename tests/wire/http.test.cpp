@@ -168,7 +168,7 @@ TEST_CASE("plain answers carry the headers their status demands", "[wire]") {
       "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 14\r\nConnection: close\r\n"
       "\r\n404 Not Found\n");
   CHECK(plain(401).find("\r\nWWW-Authenticate: Bearer\r\n") != std::string::npos);
-  CHECK(plain(405).find("\r\nAllow: GET, HEAD\r\n") != std::string::npos);
+  CHECK(plain(405).find("\r\nAllow: GET, HEAD, OPTIONS\r\n") != std::string::npos);
   CHECK(plain(426).find("\r\nUpgrade: websocket\r\n") != std::string::npos);
   CHECK(plain(426).find("\r\nSec-WebSocket-Version: 13\r\n") != std::string::npos);
   CHECK(plain(426).find("\r\nConnection: close, Upgrade\r\n") != std::string::npos);

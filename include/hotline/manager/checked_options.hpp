@@ -1,6 +1,7 @@
 #pragma once
 
 #include <hotline/options.hpp>
+#include <hotline/origin.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -17,6 +18,9 @@ namespace hotline::detail {
   };
   const std::string& prefix = options.route_prefix;
   demand(!prefix.empty() && prefix.front() == '/' && prefix.back() == '/', "route_prefix must begin and end with '/'");
+  for (const std::string& entry : options.origins)
+    demand(entry == "*" || can_be_origin(entry),
+           "origins must be \"*\" or such as \"https://app.example:8443\", no path, no pattern: \"" + entry + "\"");
   demand(options.connections.all >= 1, "connections.all must be at least 1");
   demand(options.connections.per_project >= 1, "connections.per_project must be at least 1");
   demand(options.connections.per_address >= 1, "connections.per_address must be at least 1");

@@ -53,6 +53,11 @@ class delivery final : public room_output {
   [[nodiscard]] const manager_options& options() const noexcept { return options_; }
   [[nodiscard]] const Heartbeat& heartbeat() const noexcept { return heartbeat_; }
   [[nodiscard]] environment& env() { return carrier_.env(); }
+  /// What clients speak, as far as the transport knows: see `transport`.
+  [[nodiscard]] std::string_view scheme() const noexcept {
+    if constexpr (requires { carrier_.scheme(); }) return carrier_.scheme();
+    return {};
+  }
   [[nodiscard]] steady_time now() { return carrier_.env().now(); }
   [[nodiscard]] wall_time wall() { return carrier_.env().wall_now(); }
   [[nodiscard]] live_metrics& counted() noexcept { return counted_; }

@@ -68,15 +68,15 @@ class entrance {
   }
 
   /// The answer to its request, and the end. `over`: the limit that it is refused for.
-  void respond(client_type& c, const reception& answer, std::optional<limit> over = {}) {
+  void respond(client_type& c, const reception& answer, std::optional<limit> over = {}, std::string_view rule = {}) {
     outbound_.counted().http_answers[http_status(answer.status)].add();
     c.respond(answer.response, outbound_.now());
     if (c.counted_as == census::place::handshake) crowd_.await(c.number());
     outbound_.turns.touch(c);
-    if (answer.status >= 400) log_refusal(c, answer.status, over);
+    if (answer.status >= 400) log_refusal(c, answer.status, over, answer.rule.empty() ? rule : answer.rule);
   }
-  void respond(client_type& c, int status, std::optional<limit> over = {}) {
-    respond(c, as_reception(plain_response(status, outbound_.options().retry_after)), over);
+  void respond(client_type& c, int status, std::optional<limit> over = {}, std::string_view rule = {}) {
+    respond(c, as_reception(plain_response(status, outbound_.options().retry_after)), over, rule);
   }
 
   /// The same, for it is over `what`.
@@ -91,6 +91,11 @@ class entrance {
     crowd_.hear(c.number());
     if (closed_) return respond(c, 503);
     request.remote_address = c.remote_address;
+    request.scheme = outbound_.scheme();
+    if (calls_.client_scheme)
+      calls_.guard("client_scheme", [&] {
+        if (std::string named = calls_.client_scheme(request); !named.empty()) request.scheme = std::move(named);
+      });
     const manager_options& options = outbound_.options();
     reception answer = as_reception(plain_response(500));
     calls_.guard("a rule of the options",
@@ -130,7 +135,7 @@ class entrance {
     int refusal = told ? told->refusal : 500;
     if (refusal == 0 && has_expired(*told, outbound_.wall())) refusal = 401;
     if (closed_) refusal = 503;
-    if (refusal != 0) return respond(c, refusal);
+    if (refusal != 0) return respond(c, refusal, {}, refusal == 403 ? "authenticate" : "");
     auto over = full(c, asks->project);
     // Who takes over its own connection is not one more, where that one counted.
     const auto& resume = asks->entry.resume;
@@ -163,13 +168,14 @@ class entrance {
   }
 
   // Never the request's target, in which there may be a token. The last that is done with it: the host may do anything now.
-  void log_refusal(const client_type& c, int status, std::optional<limit> over) {
+  void log_refusal(const client_type& c, int status, std::optional<limit> over, std::string_view rule = {}) {
     if (!calls_.on_log) return;
     calls_.guard("on_log", [&] {
       std::string line = c.remote_address;
       line.append(status == 0 ? " was cut off" : " was answered " + std::to_string(status));
       if (over) line.append(": over ").append(metric_name(*over));
-      calls_.log(over ? log_level::info : log_level::debug, line);
+      if (!rule.empty()) line.append(": ").append(rule);
+      calls_.log(over || !rule.empty() ? log_level::info : log_level::debug, line);
     });
   }
 

@@ -41,6 +41,7 @@ struct hooks {
   hook<void(const connection_info&, const disconnection&)> on_disconnect;
   hook<std::optional<http_response>(const http_request&)> on_http;
   hook<std::string(const http_request&)> client_address;
+  hook<std::string(const http_request&)> client_scheme;
   hook<std::optional<admission>(const http_request&, std::string_view project, admission_source&)> authenticate;
   hook<void(std::string_view where, std::exception_ptr)> on_error;
   hook<void(log_level, std::string_view)> on_log;
@@ -80,12 +81,12 @@ struct hooks {
     if (on_log) guard("on_log", [&] { on_log(level, printable(line)); });
   }
 
-  /// The host's page, or 404, or 500 when it threw or made more than `most_bytes`.
-  [[nodiscard]] http_response answer_http(const http_request& request, std::size_t most_bytes) {
-    if (!on_http) return plain_response(404);
+  /// The host's page, or `without` when it has none, or 500 when it threw or made more than `most_bytes`.
+  [[nodiscard]] http_response answer_http(const http_request& request, std::size_t most_bytes, int without = 404) {
+    if (!on_http) return plain_response(without);
     std::optional<http_response> page;
     if (!guard("on_http", [&] { page = on_http(request); })) return plain_response(500);
-    if (!page) return plain_response(404);
+    if (!page) return plain_response(without);
     if (page->body.size() <= most_bytes) return std::move(*page);
     counted->limits[limit::http_response_bytes].add();
     log(log_level::warning, "a page is over http_response_bytes");

@@ -23,6 +23,7 @@ struct reception {
   std::string project{};  ///< when upgraded: the decoded id
   entry_request entry{};  ///< when upgraded
   bool deflate = false;   ///< when upgraded: permessage-deflate was agreed on
+  std::string rule{};     ///< when refused by a rule of the host's: which one, for its log
 
   [[nodiscard]] bool upgraded() const noexcept { return status == 101; }
 };
@@ -40,14 +41,28 @@ struct reception {
   return project;
 }
 
-[[nodiscard]] inline bool origin_may_connect(const http_request& request, const manager_options& options) {
+/// Which rule keeps the request's page out; nothing when it may connect.
+[[nodiscard]] inline std::optional<std::string> refused_origin(const http_request& request,
+                                                               const manager_options& options) {
   const std::size_t origins = request.header_count("Origin");
-  if (origins == 0) return true;
-  if (origins > 1) return false;
-  const std::string_view origin = request.header("Origin");
-  for (const std::string& allowed : options.origins)
-    if (allowed == "*" ? !equal_ignoring_case(origin, "null") : equal_ignoring_case(allowed, origin)) return true;
-  return options.allows_origin && options.allows_origin(origin, request.header("Host"));
+  if (origins == 0) return std::nullopt;
+  if (origins > 1) return "two Origin headers";
+  const std::string_view text = request.header("Origin");
+  const std::string_view host = request.header("Host");
+  const std::optional<origin> page = parse_origin(text);
+  for (const std::string& allowed : options.origins) {
+    const std::optional<origin> listed = parse_origin(allowed);
+    if (allowed == "*" ? !equal_ignoring_case(text, "null") : page && listed && is_same_origin(*page, *listed))
+      return std::nullopt;
+  }
+  if (options.allows_origin && options.allows_origin(text, host, request.scheme)) return std::nullopt;
+  constexpr std::size_t most = 100;  // of what a stranger wrote
+  std::string rule = "the page's origin ";
+  rule.append(text.substr(0, most)).append(" is not in origins");
+  if (!options.allows_origin) return rule;
+  rule.append(", and allows_origin refuses it for the host ").append(host.substr(0, most));
+  if (!request.scheme.empty()) rule.append(" by ").append(std::string_view(request.scheme).substr(0, most));
+  return rule;
 }
 
 /// The browser client. Asked for again each time, and sent only when it has changed (RFC 9110 section 13.1.2).
@@ -58,11 +73,21 @@ struct reception {
                                      {"X-Content-Type-Options", "nosniff"},
                                      // It is no secret, and a page from elsewhere needs this to import it.
                                      {"Access-Control-Allow-Origin", "*"}}};
-  if (request.header_lists("If-None-Match", client_module_tag))
+  if (has_current(request, client_module_tag))
     response.status = 304;
   else
     response.body = client_module;
   return response;
+}
+
+/// What can be done with a target (RFC 9110 section 9.3.7): health checks ask it, and browsers before a page of elsewhere may
+/// send more than a plain request. The host may say it for its own pages; of the whole server ("*") only we know.
+[[nodiscard]] inline reception receive_options(const http_request& request, const manager_options& options,
+                                               hooks& host) {
+  const bool is_ours = request.path == "*" || request.path == options.client_module_path ||
+                       request.path.starts_with(options.route_prefix);
+  if (is_ours) return as_reception(plain_response(204));
+  return as_reception(host.answer_http(request, options.http_response_bytes, 204));
 }
 
 /// Asks the host for what is not below the route's prefix, unless it wants to be a WebSocket. Who asks is not looked at:
@@ -71,6 +96,7 @@ struct reception {
                                                bool may_deflate = false) {
   const bool head_only = request.method == "HEAD";
   const auto plain = [&](int status) { return as_reception(plain_response(status), head_only); };
+  if (request.method == "OPTIONS") return receive_options(request, options, host);
   if (request.method != "GET" && !head_only) return plain(405);
   if (request.path == options.client_module_path && !request.is_upgrade())
     return as_reception(client_module_response(request), head_only);
@@ -80,7 +106,12 @@ struct reception {
   }
   std::optional<std::string> project = project_in(request.path, options);
   if (!project) return plain(404);
-  if (host.are_gone || !origin_may_connect(request, options)) return plain(403);
+  if (host.are_gone) return plain(403);
+  if (std::optional<std::string> rule = refused_origin(request, options)) {
+    reception refused = plain(403);
+    refused.rule = *std::move(rule);
+    return refused;
+  }
   upgrade opened = accept_upgrade(request, may_deflate);
   if (opened.status != 101) return {std::move(opened.response_head), opened.status};
   std::optional<entry_request> entry = read_entry(request);

@@ -3,6 +3,7 @@
 
 #include <hotline/error.hpp>
 #include <hotline/protocol/json.hpp>
+#include <hotline/protocol/json_number.hpp>
 #include <hotline/utf8.hpp>
 
 #include <rapidjson/allocators.h>
@@ -32,27 +33,6 @@ struct json_limits {
 };
 
 namespace detail {
-
-/// Whether `text`, a JSON number too small or too big for a double, is too small (which makes it 0, as everywhere).
-[[nodiscard]] inline bool is_tiny_number(std::string_view text) noexcept {
-  const std::size_t e = text.find_first_of("eE");
-  const std::string_view mantissa = text.substr(0, e);
-  const std::size_t point = std::min(mantissa.find('.'), mantissa.size());
-  const std::size_t first = mantissa.find_first_of("123456789");
-  if (first == std::string_view::npos) return true;
-  // The power of ten of the first digit that counts, roughly: one off does not matter 300 powers from 1.
-  std::int64_t power = static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first);
-  if (e != std::string_view::npos) {
-    std::string_view digits = text.substr(e + 1);
-    const bool negative = digits.front() == '-';
-    if (negative || digits.front() == '+') digits.remove_prefix(1);
-    std::int64_t exponent = 0;
-    for (const char digit : digits)
-      exponent = std::min<std::int64_t>(exponent * 10 + (digit - '0'), std::int64_t{1} << 40);
-    power += negative ? -exponent : exponent;
-  }
-  return power < 0;
-}
 
 /// What RapidJSON's reader reads as if it wrote the strings, without their escapes, over the text. In truth the text stays
 /// as it is, and what would be written is appended to `unescaped`, or dropped when that is null. The reader tells of a string
@@ -120,7 +100,11 @@ class json_builder {
     document_->nodes.reserve(std::min<std::size_t>(text.size() / 4 + 1, 64));
   }
 
-  [[nodiscard]] result<json> read() {
+  [[nodiscard]] result<json> read() { return read(document_->text); }
+
+  /// Reads `text` for what the document has: as long, and different in digits alone.
+  [[nodiscard]] result<json> read(const std::string& text) {
+    reading_ = text.data();
     // At once for all of the text: the reader would look at each byte by itself, and not past a string.
     if (const std::size_t valid = utf8_valid_front(document_->text); valid < document_->text.size())
       return refused(errc::invalid_json, valid, "text that is not UTF-8");
@@ -129,7 +113,7 @@ class json_builder {
     constexpr unsigned flags =
         rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseInsituFlag;
     const bool has_escapes = document_->text.find('\\') != std::string::npos;
-    json_stream stream(document_->text, has_escapes ? &document_->unescaped : nullptr);
+    json_stream stream(text, has_escapes ? &document_->unescaped : nullptr);
     // Where the reader notes in what it is; the levels of most texts need no more.
     alignas(std::max_align_t) std::array<char, 512> memory;
     using pool = rapidjson::MemoryPoolAllocator<json_allocator>;
@@ -247,7 +231,7 @@ class json_builder {
 
   /// `string` lies in the text, between its quotes.
   bool add_string(std::string_view string) {
-    const auto begin = static_cast<std::uint32_t>(string.data() - document_->text.data());
+    const auto begin = static_cast<std::uint32_t>(string.data() - reading_);
     const auto size = static_cast<std::uint32_t>(string.size());
     json_node& node = push(json_kind::string, begin - 1, begin + size + 1);
     node.form = json_form::in_text;
@@ -352,6 +336,7 @@ class json_builder {
 
   json_limits limits_;
   std::shared_ptr<json_document> document_;
+  const char* reading_ = nullptr;     ///< what the reader reads
   std::size_t depth_ = 0;             ///< of arrays and objects within each other
   std::uint32_t inside_ = 0;          ///< the innermost of them
   std::vector<std::uint32_t> names_;  ///< kept for its memory
@@ -379,7 +364,10 @@ class json_builder {
   if (text.substr(0, 3) == "\xEF\xBB\xBF") {
     return failure{make_error_code(errc::invalid_json), "offset 0: byte order mark"};
   }
-  return detail::json_builder(text, limits).read();
+  result<json> read = detail::json_builder(text, limits).read();
+  if (read || read.error().code != errc::json_number_too_big) return read;
+  const std::string plain = detail::with_plain_zeros(text);
+  return plain == text ? read : detail::json_builder(text, limits).read(plain);
 }
 
 }  // namespace hotline

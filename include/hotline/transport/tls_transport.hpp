@@ -65,6 +65,9 @@ class basic_tls_transport : public basic_asio_transport<Executor, detail::tls_la
     this->layers().on_refused = std::move(f);
   }
 
+  /// "https": a page that was not fetched by TLS is of another origin.
+  [[nodiscard]] static constexpr std::string_view scheme() noexcept { return "https"; }
+
   /// On the loop.
   [[nodiscard]] const tls_handshake_counts& handshakes() const noexcept { return this->layers().counts; }
 };

@@ -1,6 +1,7 @@
 // Inbound, before the upgrade: bytes become a request's head, or a refusal. No I/O here.
 #pragma once
 
+#include <hotline/authority.hpp>
 #include <hotline/options.hpp>
 #include <hotline/wire/http.hpp>
 
@@ -16,7 +17,8 @@ namespace hotline::detail {
 /// Reads one HTTP/1.1 head strictly (RFC 9112), looking at each byte once or twice and refusing at the first that is
 /// wrong.
 /// A server that only upgrades and answers a few GETs need not be liberal, and leniency is how requests are smuggled:
-/// no bare LF or CR, no folded lines, no space before a colon, no control characters, one Host, no body.
+/// no bare LF or CR, no folded lines, no space before a colon, no control characters, one Host that is one, no body. One
+/// empty line before the request is passed over (section 2.2).
 ///
 /// Refusals: 400 for what is no such head, for a repeated or malformed Content-Length and for any Transfer-Encoding;
 /// 413 when a body is announced; 431 over `head_bytes` or `headers`; 505 for another HTTP version, and for asking for
@@ -58,7 +60,18 @@ class head_reader {
   [[nodiscard]] int status() const noexcept { return status_; }
 
  private:
-  enum class part : std::uint8_t { method, target, version, line_feed, name_start, name, value, last_line_feed };
+  enum class part : std::uint8_t {
+    start,
+    empty_line_feed,
+    method,
+    target,
+    version,
+    line_feed,
+    name_start,
+    name,
+    value,
+    last_line_feed
+  };
 
   /// Most of a head is names and values: takes what goes on with the one that has begun, all at once.
   [[nodiscard]] std::size_t take_run(std::string_view bytes) {
@@ -74,6 +87,11 @@ class head_reader {
 
   void step(char c) {
     switch (part_) {
+      case part::start:
+        if (c == '\r') return go(part::empty_line_feed);
+        go(part::method);
+        return read_method(c);
+      case part::empty_line_feed: return c == '\n' ? go(part::method) : refuse(400);
       case part::method: return read_method(c);
       case part::target: return read_target(c);
       case part::version: return read_version(c);
@@ -102,15 +120,18 @@ class head_reader {
     request_.target.push_back(c);
   }
 
-  /// RFC 9112 section 3.2: a path, or a whole URL as if to a proxy; the forms of OPTIONS and CONNECT have no path.
+  /// RFC 9112 section 3.2: a path, or a whole URL as if to a proxy, without a user; the forms of OPTIONS and CONNECT have no
+  /// path.
   void end_target() {
     std::string_view rest = request_.target;
     for (const std::string_view scheme : {"http://", "https://"}) {
       if (!equal_ignoring_case(rest.substr(0, scheme.size()), scheme)) continue;
       rest.remove_prefix(scheme.size());
-      const std::size_t authority = std::min(rest.find_first_of("/?"), rest.size());
-      if (authority == 0) return refuse(400);
-      rest.remove_prefix(authority);
+      const std::size_t size = std::min(rest.find_first_of("/?"), rest.size());
+      const std::string_view named = rest.substr(0, size);
+      if (named.empty() || !parse_authority(named)) return refuse(400);
+      authority_ = named;
+      rest.remove_prefix(size);
       if (rest.empty() || rest.front() == '?') request_.path = "/";
     }
     const bool has_path = !rest.empty() && rest.front() == '/';
@@ -164,7 +185,9 @@ class head_reader {
   void end_header() {
     const auto& [name, value] = request_.headers.back();
     if (equal_ignoring_case(name, "Host")) {
-      if (std::exchange(host_, true) || value.find_first_of(" \t,/?#@\\") != std::string::npos) return refuse(400);
+      // A ',' may stand in a name, but what has one are two hosts that somebody joined.
+      if (std::exchange(host_, true) || value.find(',') != std::string::npos || !parse_authority(value))
+        return refuse(400);
     } else if (equal_ignoring_case(name, "Content-Length")) {
       const bool number = !value.empty() && value.find_first_not_of("0123456789") == std::string::npos;
       if (!number || std::exchange(content_length_, true)) return refuse(400);
@@ -179,7 +202,14 @@ class head_reader {
     const bool old = version_ == "HTTP/1.0";
     if (!old && !host_) return refuse(400);
     if (old && request_.is_upgrade()) return refuse(505);
+    if (!authority_.empty()) take_host_of_target();
     state_ = state::ready;
+  }
+
+  void take_host_of_target() {
+    for (auto& [name, value] : request_.headers)
+      if (equal_ignoring_case(name, "Host")) value = authority_;
+    if (!host_) request_.headers.emplace_back("Host", authority_);
   }
 
   void go(part next) { part_ = next; }
@@ -194,11 +224,12 @@ class head_reader {
   std::size_t headers_;
   std::size_t taken_ = 0;
   state state_ = state::need_more;
-  part part_ = part::method;
+  part part_ = part::start;
   bool host_ = false;
   bool content_length_ = false;
   int status_ = 0;
   std::string version_;
+  std::string authority_;  // of a target that is a whole URL
   http_request request_;
 };
 

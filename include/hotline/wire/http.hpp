@@ -1,5 +1,6 @@
 #pragma once
 
+#include <hotline/authority.hpp>
 #include <hotline/wire/percent.hpp>
 
 #include <algorithm>
@@ -14,15 +15,6 @@
 namespace hotline {
 
 namespace detail {
-
-[[nodiscard]] constexpr char ascii_lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-[[nodiscard]] constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) noexcept {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
-}
 
 /// A character of a method or a header's name (RFC 9110 section 5.6.2).
 [[nodiscard]] constexpr bool is_token_char(char c) noexcept {
@@ -50,7 +42,8 @@ namespace detail {
 
 }  // namespace detail
 
-/// A request's head as it came: what a host's hooks are shown. It never has a body.
+/// A request's head as it came: what a host's hooks are shown. It never has a body. Where the target is a whole URL, its
+/// host stands in place of what `Host` said (RFC 9112 section 3.2.2).
 struct http_request {
   std::string method{};
   /// The whole of what was asked for, not decoded. It may hold a token: for a log, take `path`.
@@ -59,6 +52,9 @@ struct http_request {
   std::string query{};                                         ///< of `target`, behind '?', not decoded
   std::vector<std::pair<std::string, std::string>> headers{};  ///< in the order they came, values trimmed
   std::string remote_address{};                                ///< for people and logs
+  /// What the client speaks, "http" or "https": as `ws_manager::client_scheme` says, else "https" behind a transport with
+  /// TLS, else empty, for a proxy may have spoken either.
+  std::string scheme{};
 
   /// The value of the first header called `name`, in whatever case; empty if there is none.
   [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
@@ -76,6 +72,31 @@ struct http_request {
   }
 
   [[nodiscard]] bool has_header(std::string_view name) const noexcept { return header_count(name) > 0; }
+
+  /// The address that a proxy saw, when the client comes through `trusted_proxies` proxies, one behind the other, each of
+  /// which appends the address that it saw to the header `name`. Counts from the right over all lines of that header,
+  /// because what stands further left is what a stranger has sent. With fewer elements than proxies it is the first one.
+  /// Returns "192.0.2.1", "2001:db8::1", or either with a port as the proxy wrote it; empty when that element is no address,
+  /// when there is no such header, and for no trusted proxy.
+  ///
+  ///     manager.client_address([](const hotline::http_request& q) { return q.forwarded_for(1); });
+  [[nodiscard]] std::string forwarded_for(std::size_t trusted_proxies,
+                                          std::string_view name = "X-Forwarded-For") const {
+    std::string_view found;
+    for (auto header = headers.rbegin(); header != headers.rend() && trusted_proxies > 0; ++header) {
+      if (!detail::equal_ignoring_case(header->first, name)) continue;
+      std::string_view rest = header->second;
+      while (!rest.empty() && trusted_proxies > 0) {
+        const std::size_t comma = rest.rfind(',');
+        const std::string_view element = detail::trimmed(rest.substr(comma == std::string_view::npos ? 0 : comma + 1));
+        rest = rest.substr(0, comma == std::string_view::npos ? 0 : comma);
+        if (element.empty()) continue;  // counts for none (RFC 9110 section 5.6.1.2)
+        found = element;
+        --trusted_proxies;
+      }
+    }
+    return detail::is_ip_address(found) ? std::string(found) : std::string();
+  }
 
   /// Whether `token` is an element of the comma-separated lists in all headers called `name`, in whatever case.
   [[nodiscard]] bool header_lists(std::string_view name, std::string_view token) const noexcept {
@@ -98,7 +119,7 @@ struct http_request {
     const auto decode = [](std::string_view text) {
       std::string spaced(text);
       std::replace(spaced.begin(), spaced.end(), '+', ' ');
-      return detail::percent_decode(spaced);
+      return percent_decode(spaced);
     };
     std::string_view rest = query;
     while (!rest.empty()) {
@@ -111,7 +132,9 @@ struct http_request {
     return std::nullopt;
   }
 
-  /// The value of the first cookie called `name` (RFC 6265 section 4.2), without the quotes that it may stand in.
+  /// The value of the first cookie called `name` (RFC 6265 section 4.2), without the quotes that it may stand in. It is not
+  /// decoded, for a cookie's value has no encoding of its own: where a script wrote it with `encodeURIComponent`, pass it to
+  /// `percent_decode`.
   [[nodiscard]] std::optional<std::string> cookie(std::string_view name) const {
     for (const auto& [key, value] : headers) {
       if (!detail::equal_ignoring_case(key, "Cookie")) continue;
@@ -131,13 +154,13 @@ struct http_request {
 
   /// The token that the client shows: in `Authorization: Bearer` (RFC 6750), which programs can send; else in the query
   /// parameter `name`, as hotline's client sends it, for a browser's script cannot set headers here; else in the cookie
-  /// `name`. Nothing when there is none, or an empty one.
+  /// `name`, as it stands there, not percent-decoded. Nothing when there is none, or an empty one.
   [[nodiscard]] std::optional<std::string> token(std::string_view name = "token") const {
-    constexpr std::string_view scheme = "Bearer ";
+    constexpr std::string_view bearer = "Bearer ";
     const std::string_view credentials = header("Authorization");
     std::optional<std::string> found;
-    if (detail::equal_ignoring_case(credentials.substr(0, scheme.size()), scheme))
-      found = detail::trimmed(credentials.substr(scheme.size()));
+    if (detail::equal_ignoring_case(credentials.substr(0, bearer.size()), bearer))
+      found = detail::trimmed(credentials.substr(bearer.size()));
     if (!found) found = query_value(name);
     if (!found) found = cookie(name);
     return found && found->empty() ? std::nullopt : found;
@@ -158,6 +181,31 @@ struct http_response {
 };
 
 namespace detail {
+
+/// Whether a client that sent `If-None-Match` has `tag`, an entity tag with its quotes (RFC 9110 section 13.1.2): its list
+/// names it, weak or not, or is "*". A list that is none names nothing from there on.
+[[nodiscard]] inline bool has_current(const http_request& request, std::string_view tag) {
+  const auto opaque = [](std::string_view of) { return of.substr(0, 2) == "W/" ? of.substr(2) : of; };
+  for (const auto& [name, value] : request.headers) {
+    if (!equal_ignoring_case(name, "If-None-Match")) continue;
+    if (value == "*") return true;
+    std::string_view rest = value;
+    while (!(rest = trimmed(rest)).empty()) {
+      if (rest.front() == ',') {
+        rest.remove_prefix(1);
+        continue;
+      }
+      const std::size_t open = rest.substr(0, 2) == "W/" ? 2 : 0;
+      const std::size_t close =
+          open < rest.size() && rest[open] == '"' ? rest.find('"', open + 1) : std::string_view::npos;
+      if (close == std::string_view::npos) break;
+      if (opaque(rest.substr(0, close + 1)) == opaque(tag)) return true;
+      rest = trimmed(rest.substr(close + 1));
+      if (!rest.empty() && rest.front() != ',') break;
+    }
+  }
+  return false;
+}
 
 /// The reason phrase of `status` (RFC 9110 section 15).
 [[nodiscard]] constexpr std::string_view reason_phrase(int status) noexcept {
@@ -242,7 +290,7 @@ namespace detail {
 }
 
 /// The answer that says nothing but `status`, with the headers that RFC 9110 demands of it. `retry_after` goes with 429
-/// and 503, and says when another try may do better (section 10.2.3); zero: nobody knows.
+/// and 503, and says when another try may do better (section 10.2.3); zero: nobody knows. 204 answers OPTIONS.
 [[nodiscard]] inline http_response plain_response(int status, std::chrono::milliseconds retry_after = {}) {
   http_response response;
   response.status = status;
@@ -250,7 +298,7 @@ namespace detail {
   if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
   if ((status == 429 || status == 503) && retry_after.count() > 0)
     response.headers.emplace_back("Retry-After", std::to_string((retry_after.count() - 1) / 1000 + 1));
-  if (status == 405) response.headers.emplace_back("Allow", "GET, HEAD");
+  if (status == 405 || status == 204) response.headers.emplace_back("Allow", "GET, HEAD, OPTIONS");
   if (status == 426) {
     response.headers.emplace_back("Upgrade", "websocket");
     response.headers.emplace_back("Sec-WebSocket-Version", "13");

@@ -5,7 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace hotline::detail {
+namespace hotline {
+
+namespace detail {
 
 /// The value of a hexadecimal digit, or -1.
 [[nodiscard]] constexpr int hex_value(char c) noexcept {
@@ -14,6 +16,8 @@ namespace hotline::detail {
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
 }
+
+}  // namespace detail
 
 /// `text` with each %XX replaced by its byte, once (RFC 3986 section 2.1). Nothing if a '%' stands without two
 /// hexadecimal digits. The result may hold any byte, NUL and '/' included: check it, don't trust it.
@@ -26,8 +30,8 @@ namespace hotline::detail {
       continue;
     }
     if (text.size() - i < 3) return std::nullopt;
-    const int high = hex_value(text[i + 1]);
-    const int low = hex_value(text[i + 2]);
+    const int high = detail::hex_value(text[i + 1]);
+    const int low = detail::hex_value(text[i + 2]);
     if (high < 0 || low < 0) return std::nullopt;
     decoded.push_back(static_cast<char>(high * 16 + low));
     i += 2;
@@ -35,4 +39,10 @@ namespace hotline::detail {
   return decoded;
 }
 
-}  // namespace hotline::detail
+namespace detail {
+
+using hotline::percent_decode;
+
+}  // namespace detail
+
+}  // namespace hotline
