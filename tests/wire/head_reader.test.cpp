@@ -261,7 +261,7 @@ TEST_CASE("websocketpp defect: a body is refused when it is announced, and a bad
 
 TEST_CASE("what is wrong is refused at once, however little of it came", "[wire]") {
   for (const std::string& wrong :
-       {std::string("\x16"), std::string(" "), std::string("\r"), std::string("GET /\x01"), std::string("GET / X"),
+       {std::string("\x16"), std::string(" "), std::string("\r\n\r"), std::string("GET /\x01"), std::string("GET / X"),
         std::string("GET / HTTP/1.1\n"), std::string("GET / HTTP/1.1\r\nHost "), std::string("GET / HTTP/1.1\r\n "),
         std::string("GET / HTTP/1.1\r\nContent-Length: 5\r")}) {
     CAPTURE(wrong);
@@ -270,7 +270,12 @@ TEST_CASE("what is wrong is refused at once, however little of it came", "[wire]
   }
 }
 
-TEST_CASE("an empty line before the head is refused", "[wire]") { CHECK(status_of("\r\n" + get("")) == 400); }
+TEST_CASE("one empty line before the head is passed over, and counts towards its bytes", "[wire]") {
+  CHECK(status_of("\r\n" + get("")) == 200);
+  CHECK(status_of("\r\n\r\n" + get("")) == 400);
+  CHECK(status_of("\n" + get("")) == 400);
+  CHECK(status_of("\r\n" + get(""), {.head_bytes = get("").size()}) == 431);
+}
 
 TEST_CASE("a head is taken up to its limit of bytes and refused over it", "[wire]") {
   const std::string least = get("X: \r\n");
