@@ -66,6 +66,14 @@ struct host {
   std::string id_of_last;
 };
 
+// An integer that JavaScript's numbers would change.
+struct measured {
+  static constexpr std::string_view event_type = "measured";
+  std::int64_t nanoseconds = 0;
+  static constexpr auto fields =
+      hotline::fields(hotline::field{"nanoseconds", &measured::nanoseconds, hotline::as_text});
+};
+
 std::string code_of(const json& answer) { return std::string(answer["error"]["code"].as_string().value_or("-")); }
 
 }  // namespace
@@ -96,6 +104,19 @@ TEST_CASE("a typed command is refused by the name of the field", "[commands]") {
   CHECK(told["error"]["message"].as_string() == "name: expected string");
   c.send(R"({"command":"start_task","payload":{"name":"build"}})");
   CHECK(c.next()["result"]["task"].as_string() == "build");
+}
+
+TEST_CASE("an integer of 64 bits can go as text in events, answers and payloads", "[commands]") {
+  host h;
+  h.manager->on_command<measured>(
+      "double", [](const request&, const measured& m) { return encode(measured{m.nanoseconds * 2 + 1}); });
+  memory_client c = h.connect();
+  REQUIRE(h.events.emit("p", measured{9007199254740993}));
+  CHECK(c.next()["nanoseconds"].text() == R"("9007199254740993")");
+  c.send(R"({"command":"double","payload":{"nanoseconds":"4503599627370496"}})");
+  CHECK(c.next()["result"].text() == R"({"nanoseconds":"9007199254740993"})");
+  c.send(R"({"command":"double","payload":{"nanoseconds":"much"}})");
+  CHECK(c.next()["error"]["message"].as_string() == "nanoseconds: expected integer");
 }
 
 TEST_CASE("a handler that throws harms neither its client nor the others", "[commands]") {

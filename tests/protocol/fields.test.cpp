@@ -229,3 +229,55 @@ TEST_CASE("random structs come back as they were", "[protocol]") {
     REQUIRE(*read == value);
   }
 }
+
+namespace {
+
+struct uploaded {
+  std::int64_t bytes = 0;
+  std::optional<std::uint64_t> hash;
+  std::vector<std::int64_t> parts;
+  std::optional<std::int8_t> small;
+  static constexpr auto fields = hotline::fields(hotline::field{"bytes", &uploaded::bytes, hotline::as_text},
+                                                 hotline::field{"hash", &uploaded::hash, hotline::as_text},
+                                                 hotline::field{"parts", &uploaded::parts, hotline::as_text},
+                                                 hotline::field{"small", &uploaded::small, hotline::as_text});
+  friend bool operator==(const uploaded&, const uploaded&) = default;
+};
+
+struct wrapped {
+  std::optional<uploaded> inner;
+  static constexpr auto fields = hotline::fields(hotline::field{"inner", &wrapped::inner});
+};
+
+std::string why_not(std::string_view bytes) {
+  const auto read = decode<uploaded>(*parse_json(R"({"parts":[],"bytes":)" + std::string(bytes) + "}"));
+  return read ? "read" : read.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("an integer may stand in JSON as text, and comes back as it was", "[protocol]") {
+  const uploaded big{9007199254740993,
+                     std::numeric_limits<std::uint64_t>::max(),
+                     {std::numeric_limits<std::int64_t>::min(), 0, 7},
+                     std::int8_t{-128}};
+  CHECK(encode(big).text() == R"({"bytes":"9007199254740993","hash":"18446744073709551615",)"
+                              R"("parts":["-9223372036854775808","0","7"],"small":"-128"})");
+  CHECK(*decode<uploaded>(*parse_json(encode(big).text())) == big);
+  CHECK(encode(uploaded{}).text() == R"({"bytes":"0","parts":[]})");
+  CHECK(encode(wrapped{big}).text() == R"({"inner":)" + encode(big).text() + "}");
+  CHECK(*decode<uploaded>(*parse_json(R"({"bytes":9007199254740993,"parts":[1,"2"],"hash":null})")) ==
+        uploaded{9007199254740993, std::nullopt, {1, 2}, std::nullopt});
+  for (const std::string_view none : {"\"\"", "\" 1\"", "\"1 \"", "\"+1\"", "\"01\"", "\"-0\"", "\"1.0\"", "\"1e3\"",
+                                      "\"0x1\"", "true", "1.5", "[]", "\"\\u0031x\""}) {
+    CAPTURE(none);
+    CHECK(why_not(none) == "bytes: expected integer");
+  }
+  CHECK(why_not("\"9223372036854775807\"") == "read");
+  CHECK(why_not("\"9223372036854775808\"") == "bytes: out of range");
+  CHECK(why_not("\"-9223372036854775809\"") == "bytes: out of range");
+  CHECK(decode<uploaded>(*parse_json(R"({"bytes":1,"parts":["1","x"]})")).error().message ==
+        "parts[1]: expected integer");
+  CHECK(decode<uploaded>(*parse_json(R"({"bytes":1,"parts":[],"small":"128"})")).error().message ==
+        "small: out of range");
+}

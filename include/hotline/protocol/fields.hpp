@@ -6,6 +6,7 @@
 #include <hotline/protocol/json_object.hpp>
 #include <hotline/protocol/json_writer.hpp>
 
+#include <charconv>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -19,15 +20,57 @@
 
 namespace hotline {
 
-/// One member of a described struct and its name on the wire.
-template <class Struct, class Value>
+namespace detail {
+
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+template <class T>
+inline constexpr bool is_vector = false;
+template <class T>
+inline constexpr bool is_vector<std::vector<T>> = true;
+
+/// An integer, or a std::optional or std::vector of what is one.
+template <class T>
+inline constexpr bool is_made_of_integers = std::integral<T> && !std::same_as<T, bool>;
+template <class T>
+inline constexpr bool is_made_of_integers<std::optional<T>> = is_made_of_integers<T>;
+template <class T>
+inline constexpr bool is_made_of_integers<std::vector<T>> = is_made_of_integers<T>;
+
+struct as_it_is {};
+
+}  // namespace detail
+
+/// The type of `as_text`.
+struct as_text_t {
+  explicit as_text_t() = default;
+};
+
+/// An option of `field`: the integer stands in JSON as text, "9007199254740993", and so do those of a std::optional or a
+/// std::vector. JavaScript's numbers are doubles: beyond 2^53 they change an integer that stands there as a number, and say
+/// nothing. It is read from text as it is written, and from a number too.
+///
+///     struct uploaded {
+///       std::int64_t bytes;
+///       static constexpr auto fields = hotline::fields(hotline::field{"bytes", &uploaded::bytes, hotline::as_text});
+///     };
+inline constexpr as_text_t as_text{};
+
+/// One member of a described struct and its name on the wire. `Form`: how it stands there, `as_text_t` or as it is.
+template <class Struct, class Value, class Form = detail::as_it_is>
 struct field {
   std::string_view name;
   Value Struct::*member;
+  Form form{};
 };
 
 template <class Struct, class Value>
 field(const char*, Value Struct::*) -> field<Struct, Value>;
+template <class Struct, class Value>
+requires detail::is_made_of_integers<Value> field(const char*, Value Struct::*, as_text_t)
+->field<Struct, Value, as_text_t>;
 
 namespace detail {
 
@@ -65,9 +108,9 @@ inline constexpr bool is_field_list<field_list<Indices, Field...>> = true;
 ///       static constexpr auto fields = hotline::fields(hotline::field{"task", &start_task::task},
 ///                                                      hotline::field{"priority", &start_task::priority});
 ///     };
-template <class... Struct, class... Value>
-consteval detail::field_list<std::index_sequence_for<Struct...>, field<Struct, Value>...> fields(
-    field<Struct, Value>... described) {
+template <class... Struct, class... Value, class... Form>
+consteval detail::field_list<std::index_sequence_for<Struct...>, field<Struct, Value, Form>...> fields(
+    field<Struct, Value, Form>... described) {
   const std::string_view names[] = {described.name..., {}};
   for (std::size_t i = 0; i < sizeof...(described); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
@@ -100,11 +143,6 @@ struct misfit {
   }
   bool inside(std::size_t index) { return inside("[" + std::to_string(index) + "]"); }
 };
-
-template <class T>
-inline constexpr bool is_optional = false;
-template <class T>
-inline constexpr bool is_optional<std::optional<T>> = true;
 
 inline bool read_value(const json& from, json& to, misfit&) {
   to = from;
@@ -163,29 +201,60 @@ bool read_value(const json& from, std::optional<T>& to, misfit& wrong) {
   return read_value(from, to.emplace(), wrong);
 }
 
-template <class T>
-bool read_value(const json& from, std::vector<T>& to, misfit& wrong) {
+/// `read(element, value)` reads one.
+template <class T, class Read>
+bool read_elements(const json& from, std::vector<T>& to, misfit& wrong, Read read) {
   if (!from.is_array()) return wrong.because("expected array");
   to.clear();
   to.reserve(from.size());
   std::size_t index = 0;
   for (const json& element : from.elements()) {
     T value{};
-    if (!read_value(element, value, wrong)) return wrong.inside(index);
+    if (!read(element, value)) return wrong.inside(index);
     to.push_back(std::move(value));
     ++index;
   }
   return true;
 }
 
-template <class Struct, class Value>
-bool read_member(const json& from, Struct& to, const field<Struct, Value>& description, misfit& wrong) {
+template <class T>
+bool read_value(const json& from, std::vector<T>& to, misfit& wrong) {
+  return read_elements(from, to, wrong, [&](const json& one, T& value) { return read_value(one, value, wrong); });
+}
+
+template <class T>
+bool read_form(as_it_is, const json& from, T& to, misfit& wrong) {
+  return read_value(from, to, wrong);
+}
+
+/// An integer from text, as `to_chars` writes it and no other way.
+template <class T>
+bool read_form(as_text_t form, const json& from, T& to, misfit& wrong) {
+  if constexpr (is_optional<T>) {
+    if (from.is_missing() || from.is_null()) return read_value(from, to, wrong);
+    return read_form(form, from, to.emplace(), wrong);
+  } else if constexpr (is_vector<T>) {
+    return read_elements(from, to, wrong,
+                         [&](const json& one, auto& value) { return read_form(form, one, value, wrong); });
+  } else {
+    const auto text = from.as_string();
+    if (!text) return read_value(from, to, wrong);
+    const char* const end = text->data() + text->size();
+    const auto [stopped, failed] = std::from_chars(text->data(), end, to);
+    if (failed == std::errc::result_out_of_range && stopped == end) return wrong.because("out of range");
+    if (failed != std::errc() || std::to_string(to) != *text) return wrong.because("expected integer");
+    return true;
+  }
+}
+
+template <class Struct, class Value, class Form>
+bool read_member(const json& from, Struct& to, const field<Struct, Value, Form>& description, misfit& wrong) {
   const json value = from[description.name];
   if (!value && !is_optional<Value> && !std::same_as<Value, json>) {
     wrong.because("missing");
     return wrong.inside(description.name);
   }
-  return read_value(value, to.*description.member, wrong) || wrong.inside(description.name);
+  return read_form(description.form, value, to.*description.member, wrong) || wrong.inside(description.name);
 }
 
 template <described T>
@@ -220,6 +289,25 @@ void write_value(json_writer& out, const std::vector<T>& values) {
   out.end_array();
 }
 
+template <class T>
+void write_form(json_writer& out, as_it_is, const T& value) {
+  write_value(out, value);
+}
+
+template <class T>
+void write_form(json_writer& out, as_text_t form, const T& value) {
+  if constexpr (is_optional<T>) {
+    if (value) return write_form(out, form, *value);
+    out.value(nullptr);
+  } else if constexpr (is_vector<T>) {
+    out.begin_array();
+    for (const auto& one : value) write_form(out, form, one);
+    out.end_array();
+  } else {
+    out.value(std::string_view(std::to_string(value)));
+  }
+}
+
 /// Whether a member is written at all: an empty optional and a missing `json` are left out.
 template <class T>
 [[nodiscard]] bool is_there(const T& value) noexcept {
@@ -248,7 +336,7 @@ void write_value(json_writer& out, const T& value) {
     const auto& member = value.*description.member;
     if (!is_there(member)) return;
     out.key(description.name);
-    write_value(out, member);
+    write_form(out, description.form, member);
   };
   out.begin_object();
   T::fields.apply([&](const auto&... each) { (write_member(each), ...); });
@@ -280,7 +368,7 @@ template <described T>
   const auto append = [&](const auto& description) {
     const auto& member = value.*description.member;
     if (!detail::is_there(member)) return;
-    object.append_with(description.name, [&member](json_writer& out) { detail::write_value(out, member); });
+    object.append_with(description.name, [&](json_writer& out) { detail::write_form(out, description.form, member); });
   };
   T::fields.apply([&](const auto&... each) { (append(each), ...); });
   return object;
