@@ -48,7 +48,8 @@ struct protocol_failure {
 }
 
 /// A text without a readable `id` is no command of anybody's, whatever else can be read of it.
-[[nodiscard]] inline protocol_failure as_failure(const failure& why, refused_message known) {
+[[nodiscard]] inline protocol_failure as_failure(const failure& why, std::string_view text) {
+  refused_message known = refused_message_reader(text).read();
   protocol_failure refused{failure_code_of(why), why.message, std::move(known.id), {}};
   if (refused.id && known.command && is_command_name(*known.command)) refused.command = *std::move(known.command);
   return refused;
@@ -60,7 +61,7 @@ struct protocol_failure {
 [[nodiscard]] inline std::variant<client_command, protocol_failure> read_envelope(std::string_view text,
                                                                                   const session_limits& limits) {
   auto parsed = parse_json(text, {limits.json_depth, limits.json_nodes, limits.message_bytes});
-  if (!parsed) return as_failure(parsed.error(), refused_message_reader(text).read());
+  if (!parsed) return as_failure(parsed.error(), text);
   if (!parsed->is_object()) return protocol_failure{"not_an_object", "a message is a JSON object", {}, {}};
 
   const json name = (*parsed)["command"];

@@ -95,16 +95,15 @@ class json_allocator : public rapidjson::CrtAllocator {
 class json_builder {
  public:
   json_builder(std::string_view text, const json_limits& limits)
-      : limits_(limits), document_(std::make_shared<json_document>(text)) {
+      : limits_(limits), document_(std::make_shared<json_document>(text)), reading_(&document_->text) {
     // A guess that holds for most messages: a value or a name for each four bytes.
     document_->nodes.reserve(std::min<std::size_t>(text.size() / 4 + 1, 64));
   }
 
-  [[nodiscard]] result<json> read() { return read(document_->text); }
+  /// From here on `text` is read for what the document has: as long, and different in digits alone.
+  void read_instead(const std::string& text) noexcept { reading_ = &text; }
 
-  /// Reads `text` for what the document has: as long, and different in digits alone.
-  [[nodiscard]] result<json> read(const std::string& text) {
-    reading_ = text.data();
+  [[nodiscard]] result<json> read() {
     // At once for all of the text: the reader would look at each byte by itself, and not past a string.
     if (const std::size_t valid = utf8_valid_front(document_->text); valid < document_->text.size())
       return refused(errc::invalid_json, valid, "text that is not UTF-8");
@@ -113,7 +112,7 @@ class json_builder {
     constexpr unsigned flags =
         rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseInsituFlag;
     const bool has_escapes = document_->text.find('\\') != std::string::npos;
-    json_stream stream(text, has_escapes ? &document_->unescaped : nullptr);
+    json_stream stream(*reading_, has_escapes ? &document_->unescaped : nullptr);
     // Where the reader notes in what it is; the levels of most texts need no more.
     alignas(std::max_align_t) std::array<char, 512> memory;
     using pool = rapidjson::MemoryPoolAllocator<json_allocator>;
@@ -231,7 +230,7 @@ class json_builder {
 
   /// `string` lies in the text, between its quotes.
   bool add_string(std::string_view string) {
-    const auto begin = static_cast<std::uint32_t>(string.data() - reading_);
+    const auto begin = static_cast<std::uint32_t>(string.data() - reading_->data());
     const auto size = static_cast<std::uint32_t>(string.size());
     json_node& node = push(json_kind::string, begin - 1, begin + size + 1);
     node.form = json_form::in_text;
@@ -336,7 +335,7 @@ class json_builder {
 
   json_limits limits_;
   std::shared_ptr<json_document> document_;
-  const char* reading_ = nullptr;     ///< what the reader reads
+  const std::string* reading_;        ///< what the reader reads: the document's text, mostly
   std::size_t depth_ = 0;             ///< of arrays and objects within each other
   std::uint32_t inside_ = 0;          ///< the innermost of them
   std::vector<std::uint32_t> names_;  ///< kept for its memory
@@ -365,9 +364,13 @@ class json_builder {
     return failure{make_error_code(errc::invalid_json), "offset 0: byte order mark"};
   }
   result<json> read = detail::json_builder(text, limits).read();
-  if (read || read.error().code != errc::json_number_too_big) return read;
-  const std::string plain = detail::with_plain_zeros(text);
-  return plain == text ? read : detail::json_builder(text, limits).read(plain);
+  if (!read && read.error().code == errc::json_number_too_big) {
+    const std::string plain = detail::with_plain_zeros(text);
+    detail::json_builder again(text, limits);
+    again.read_instead(plain);
+    if (plain != text) read = again.read();
+  }
+  return read;
 }
 
 }  // namespace hotline

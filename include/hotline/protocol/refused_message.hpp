@@ -34,9 +34,9 @@ class refused_message_reader {
     while (read_member() && take(',')) {
     }
     refused_message known;
-    if (id_.readable()) known.id = command_id::from(*parse_json(id_.token));
-    if (command_.readable())
-      if (const auto name = parse_json(command_.token)->as_string()) known.command = *name;
+    known.id = command_id::from(meaning(id_.token));
+    const json command = meaning(command_.token);
+    if (const auto name = command.as_string()) known.command = *name;
     return known;
   }
 
@@ -46,12 +46,17 @@ class refused_message_reader {
     std::string_view token{};
     bool is_ambiguous = false;
 
-    [[nodiscard]] bool readable() const { return !is_ambiguous && parse_json(token).has_value(); }
     void note(std::string_view value) noexcept {
       is_ambiguous = is_ambiguous || (!token.empty() && token != value);
-      token = value;
+      token = is_ambiguous ? std::string_view() : value;
     }
   };
+
+  // What a token says; missing for one that breaks a rule.
+  [[nodiscard]] static json meaning(std::string_view token) {
+    const result<json> read = parse_json(token);
+    return read ? *read : json();
+  }
 
   [[nodiscard]] static constexpr bool is_blank(char c) noexcept {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -87,8 +92,7 @@ class refused_message_reader {
     if (token.substr(1, token.size() - 2) == name) return true;
     constexpr std::size_t longest_escape = 6;
     if (token.size() > name.size() * longest_escape + 2 || token.find('\\') == std::string_view::npos) return false;
-    const result<json> text = parse_json(token);
-    return text && text->as_string() == name;
+    return meaning(token).as_string() == name;
   }
 
   // With its quotes; empty when there is none, or when it does not end.
