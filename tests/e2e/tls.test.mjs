@@ -70,6 +70,23 @@ await run([
     await stops_cleanly(program, client);
   }],
 
+  ['ws: a page that was not fetched by TLS is of another origin', async () => {
+    const program = await start();
+    const status = async (origin) => {
+      const client = new Client(`wss://127.0.0.1:${program.port}/ws/demo`, {rejectUnauthorized: false, origin});
+      const told = await within(new Promise((resolve) => {
+        client.socket.on('unexpected-response', (request, response) => resolve(response.statusCode));
+        client.socket.on('open', () => resolve(101));
+      }), 'the answer');
+      client.socket.terminate();
+      return told;
+    };
+    assert.equal(await status(`https://127.0.0.1:${program.port}`), 101);
+    assert.equal(await status(`http://127.0.0.1:${program.port}`), 403);
+    assert.equal(await status('https://127.0.0.1'), 403);
+    await stops_cleanly(program);
+  }],
+
   ['a certificate is renewed while clients are connected, and one that does not load changes nothing', async () => {
     const program = await start();
     const before = await join_in(program, 'demo');
