@@ -6,7 +6,7 @@ import {dirname, join} from 'node:path';
 import test, {describe} from 'node:test';
 import {fileURLToPath} from 'node:url';
 import {connect, HotlineError} from '../../include/hotline/browser/hotline.js';
-import {outcome, settle, Stage} from './stage.mjs';
+import {Browser, outcome, settle, Stage} from './stage.mjs';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '../../include/hotline/browser');
 
@@ -30,6 +30,7 @@ describe('as it is shipped', () => {
     assert.equal(packed.version, version);
     for (const file of packed.files) readFileSync(join(folder, file));
     const {default: entry, types} = packed.exports['.'];
+    assert.deepEqual([packed.main, packed.types], [entry, types]);  // for those who do not look into `exports`
     assert.equal((await import(join(folder, entry))).connect, connect);
     assert.match(readFileSync(join(folder, types), 'utf8'), /export function connect\(/);
   });
@@ -56,6 +57,26 @@ describe('connecting', () => {
     assert.equal(stage.socket.url.href, 'wss://app.example/ws/p');
     assert.equal(stage.client.state, 'connecting');
   });
+
+  for (const [url, href] of [
+    ['/ws/p', 'blob:https://app.example/1b0f'], ['ws/p', 'data:text/javascript,1'], ['/ws/p', 'about:blank'],
+    ['/ws/p', 'about:srcdoc'], ['/ws/p', undefined], ['/ws/p', 'file:///srv/page.html'], ['http://', 'https://app.example/'],
+    ['localhost:8080/ws/p', 'https://app.example/'], ['ftp://app.example/ws/p', 'https://app.example/'],
+  ]) {
+    test(`what is no WebSocket's URL is refused with what is needed: ${url} in ${href}`, async () => {
+      const page = {window: {location: href && {href}}};
+      const wanted = (text) => text.includes(`"${url}"`) && text.includes(href ?? 'node') &&
+        text.endsWith('an absolute one is needed, such as wss://example.org/ws/demo');
+      assert.throws(() => new Stage({}, url, page), (error) => error instanceof TypeError && wanted(error.message));
+      const made = new Stage({}, () => url, page);
+      await settle();
+      assert.deepEqual([made.sockets.length, made.state.state], [0, 'waiting']);
+      assert.ok(wanted(made.state.reason), made.state.reason);
+      const absolute = new Stage({}, 'http://other.example/ws/p', page);
+      await settle();
+      assert.equal(absolute.socket.url.href, 'ws://other.example/ws/p');
+    });
+  }
 
   test('a URL that is none, or a place without WebSocket, is said at once', () => {
     assert.throws(() => connect('http://', {WebSocket: class {}}), TypeError);
@@ -319,6 +340,234 @@ describe('who is asking', () => {
     assert.deepEqual(stage.errors, []);
     stage.client.close();
     assert.equal(stage.clock.pending, 0);
+  });
+});
+
+describe('tabs that wait for each other', () => {
+  /** Tabs of one browser; each has begun its attempt so many milliseconds after the one before. */
+  async function tabs(count, apart = 0, options = {}) {
+    const browser = new Browser(), all = [];
+    for (let n = 0; n < count; ++n) {
+      all.push(new Stage({connectTimeout: 10_000, ...options}, '/ws/p', {browser}));
+      await browser.clock.advance(apart);
+    }
+    await settle();
+    return {browser, clock: browser.clock, all};
+  }
+  const states = ({states}) => states.map(({state}) => state);
+
+  test('the wait is not counted: a slow server, one handshake after the other', async () => {
+    const {browser, clock, all} = await tabs(5);
+    for (const tab of all) {
+      await clock.advance(9000);
+      tab.socket.open();
+      await tab.greet();
+    }
+    for (const tab of all) assert.deepEqual(states(tab), ['live']);
+    assert.equal(browser.channels.size, 0);
+  });
+
+  test('so it is in another order than that of their beginning, within a second', async () => {
+    const {clock, all} = await tabs(3, 400);
+    for (const tab of all.reverse()) {
+      await clock.advance(8000);
+      tab.socket.open();
+      await tab.greet();
+    }
+    for (const tab of all) assert.deepEqual(states(tab), ['live']);
+  });
+
+  test('those that began later do not hold up an attempt that is not answered', async () => {
+    const {browser, clock, all} = await tabs(1);
+    await clock.advance(5000);
+    const later = new Stage({connectTimeout: 10_000}, '/ws/p', {browser});
+    await settle();
+    later.client.close();
+    await clock.advance(5000);
+    assert.equal(all[0].client.state, 'waiting');
+  });
+
+  test('one that is given up, refused, closed or left makes way', async () => {
+    const ends = [
+      ({clock}) => clock.advance(1000),
+      ({all: [first]}) => first.socket.end(),
+      ({all: [first]}) => first.client.close(),
+      ({all: [first]}) => first.happen('pagehide', {persisted: true}),
+      ({all: [first]}) => first.happen('pagehide', {persisted: false}),
+    ];
+    for (const end of ends) {
+      const world = await tabs(2);
+      await world.clock.advance(9000);
+      await end(world);
+      await world.clock.advance(9000);
+      assert.deepEqual([world.all[1].client.state, states(world.all[1])], ['connecting', []]);
+    }
+  });
+
+  test('other servers have a line of their own, and so has a browser without channels', async () => {
+    const browser = new Browser();
+    const one = new Stage({connectTimeout: 10_000}, 'ws://one.example/ws/p', {browser});
+    const other = new Stage({connectTimeout: 10_000}, 'ws://one.example:81/ws/p', {browser});
+    const none = new Stage({connectTimeout: 10_000}, 'ws://one.example/ws/p', {browser, window: {BroadcastChannel: undefined}});
+    const barred = new Stage({connectTimeout: 10_000}, 'ws://one.example/ws/p', {browser, window: {
+      BroadcastChannel: class { constructor() { throw new Error('storage is blocked'); } }}});
+    await browser.clock.advance(5000);
+    one.client.close();
+    await browser.clock.advance(5000);
+    for (const tab of [other, none, barred])
+      assert.deepEqual([tab.state.state, tab.state.reason], ['waiting', 'the server does not answer']);
+    assert.equal((await live({}, {})).client.state, 'live');
+  });
+});
+
+describe('the local network', () => {
+  const permissions = (states, asked = []) => ({query: async ({name}) => {
+    asked.push(name);
+    if (!(name in states)) throw new TypeError(`no permission ${name}`);
+    return {state: states[name]};
+  }});
+
+  async function failed(window, url = 'ws://localhost:8080/ws/p', code) {
+    const stage = new Stage({}, url, {window: {isSecureContext: true, ...window}});
+    await settle();
+    stage.socket.end(code);
+    await settle();
+    return stage;
+  }
+
+  for (const name of ['loopback-network', 'local-network', 'local-network-access']) {
+    test(`a browser that keeps the page from it: ${name}`, async () => {
+      const stage = await failed({navigator: {permissions: permissions({'local-network': 'prompt', [name]: 'denied'})}});
+      assert.deepEqual([stage.state.state, stage.state.code, stage.state.reason],
+        ['waiting', 1006, `this page is denied the local network (${name}), where the server may be`]);
+      await stage.clock.advance(stage.state.retryAt - stage.clock.now);
+      await stage.greet();  // it was allowed meanwhile
+      assert.equal(stage.client.state, 'live');
+      stage.socket.end();
+      assert.equal(stage.state.reason, 'the connection was lost');
+    });
+  }
+
+  test('what it allows, does not know, or was not asked about is not the reason', async () => {
+    const denied = {'loopback-network': 'denied', 'local-network': 'denied', 'local-network-access': 'denied'};
+    const pages = [
+      [{navigator: {permissions: permissions({})}}],
+      [{navigator: {permissions: permissions({'loopback-network': 'prompt', 'local-network': 'granted'})}}],
+      [{navigator: {permissions: permissions(denied)}}, '/ws/p'],
+      [{navigator: {permissions: permissions(denied)}, isSecureContext: false}, 'ws://app.example:81/ws/p'],
+      [{navigator: undefined}],
+    ];
+    for (const page of pages) {
+      const stage = await failed(...page);
+      assert.deepEqual([stage.state.state, stage.state.reason], ['waiting', 'the server does not answer']);
+    }
+    const told = await failed({navigator: {permissions: permissions(denied)}}, undefined, 1013);
+    assert.equal(told.state.code, 1013);
+    assert.equal(told.state.reason, 'the server does not answer');
+  });
+
+  test('an answer that comes when the attempt is over changes nothing', async () => {
+    let answer;
+    const stage = await failed({navigator: {permissions: {query: () => new Promise((resolve) => { answer = resolve; })}}});
+    assert.equal(stage.client.state, 'connecting');
+    stage.client.close();
+    answer({state: 'denied'});
+    await settle();
+    assert.deepEqual(stage.states.map(({state}) => state), ['closed']);
+    assert.equal(stage.clock.pending, 0);
+  });
+});
+
+describe('a page that is left', () => {
+  const hide = (stage, persisted = true) => stage.happen('pagehide', {persisted});
+  const show = (stage) => stage.happen('pageshow', {persisted: true});
+
+  for (const [name, leave, back] of [
+    ['into the cache', hide, show],
+    ['frozen in its tab', (stage) => stage.happen('freeze', {}, stage.window.document),
+      (stage) => stage.happen('resume', {}, stage.window.document)],
+    ['both, as Chromium does it', async (stage) => {
+      await hide(stage);
+      await stage.happen('freeze', {}, stage.window.document);
+    }, async (stage) => {
+      await stage.happen('resume', {}, stage.window.document);
+      await show(stage);
+    }],
+  ]) {
+    test(`${name}: it lets go of its socket, not of its session, and comes back`, async () => {
+      const stage = await live({}, {seq: 3});
+      const call = outcome(stage.client.call('a', {}, {timeout: 0}));
+      await leave(stage);
+      assert.deepEqual([stage.socket.closed, stage.socket.reason], [4000, 'the page is frozen']);
+      assert.deepEqual(stage.state, {state: 'waiting', code: 4000, reason: 'the page is frozen', attempt: 0});
+      assert.equal(stage.clock.pending, 0);
+      await stage.clock.sleep(1e6);
+      assert.equal(stage.sockets.length, 1);
+      stage.socket.event(4);  // too late: it comes again
+      stage.window.document.visibilityState = 'hidden';  // a page may come back in a tab that is not in front
+      await back(stage);
+      assert.equal(stage.sockets.length, 2);
+      assert.deepEqual(stage.socket.query, {resume: 'token 1', epoch: 'e1', after: '3', on_gap: 'continue'});
+      await stage.resumed({seq: 4});
+      stage.socket.event(4);
+      reply(stage.socket, 1, 'done');
+      await settle();
+      assert.deepEqual([stage.heard, stage.gaps, call.value], [[4], [], 'done']);
+      assert.equal(stage.states.filter(({state}) => state === 'waiting').length, 1);
+      await stage.clock.advance(4000);
+      stage.clock.now += 600_000;  // its watch over sleep goes on
+      await stage.clock.advance(1000);
+      assert.ok(stage.socket.take().some(({command}) => command === 'ping'));
+    });
+  }
+
+  test('in a pause, or in the middle of an attempt: nothing more happens until it is shown', async () => {
+    const pausing = await live();
+    pausing.socket.end();
+    const connecting = new Stage();
+    await settle();
+    let give;
+    const asking = new Stage({token: () => new Promise((resolve) => { give = resolve; })});
+    for (const stage of [pausing, connecting, asking]) {
+      const {length} = stage.sockets;
+      await hide(stage);
+      give('late');
+      await stage.clock.advance(1e6);
+      assert.equal(stage.sockets.length, length);
+      assert.equal(stage.clock.pending, 0);
+      await show(stage);
+      give('late');
+      await settle();
+      assert.equal(stage.sockets.length, length + 1);
+      await stage.greet();
+      assert.equal(stage.client.state, 'live');
+    }
+    assert.equal(connecting.sockets[0].closed, 4000);
+  });
+
+  test('for good: the browser says so, or the client says goodbye', async () => {
+    const stage = await live();
+    await hide(stage, false);
+    assert.deepEqual([stage.socket.closed, stage.client.state], [null, 'live']);
+    const polite = await live({goodbye: true});
+    const call = outcome(polite.client.call('a'));
+    await hide(polite);
+    assert.equal(polite.socket.closed, 4000);
+    await show(polite);
+    await polite.resumed();
+    await hide(polite, false);
+    assert.equal(polite.socket.closed, 1000);
+    assert.deepEqual([polite.state.state, polite.state.code, call.error.code], ['closed', 1000, 'closed']);
+    assert.equal(polite.clock.pending, 0);
+  });
+
+  test('after the server has said not to come back, it does not', async () => {
+    const stage = await live();
+    stage.socket.say({type: 'disconnected', timestamp: 1, code: 4003, reason: 'not yours', reconnect: false});
+    await hide(stage);
+    assert.deepEqual(stage.state, {state: 'closed', code: 4003, reason: 'not yours'});
+    await show(stage);
+    assert.equal(stage.sockets.length, 1);
   });
 });
 
@@ -822,6 +1071,119 @@ describe('calls', () => {
     assert.equal(calls[1].value, 1);
   });
 
+  const half = 'hello 😀'.slice(0, 7);
+
+  for (const [name, payload] of Object.entries({
+    'a value': {text: half}, 'the other half': {text: '\ude00'}, 'a name': {[half]: 1}, 'deep inside': {a: [{b: [half]}]},
+    'the wrong order': {text: '\ude00\ud83d'}, 'behind a backslash': {text: `\\${half}`}, 'what writes itself': {toJSON: () => ({half})},
+  })) {
+    test(`text that is cut inside a character never leaves: ${name}`, async () => {
+      const stage = await live();
+      const call = outcome(stage.client.call('echo', payload));
+      await settle();
+      assert.ok(call.error instanceof HotlineError);
+      assert.deepEqual([call.error.code, call.error.retryable], ['invalid_payload', false]);
+      assert.deepEqual(stage.socket.take(), []);
+    });
+  }
+
+  test('so it is in tokens and event types', async () => {
+    const wanted = {code: 'invalid_payload', retryable: false};
+    assert.throws(() => new Stage({token: half}), wanted);
+    assert.throws(() => new Stage({events: ['a', half]}), wanted);
+    const asking = new Stage({token: () => half});
+    await settle();
+    assert.deepEqual([asking.sockets.length, asking.state.state], [0, 'waiting']);
+    assert.match(asking.state.reason, /^token: /);
+    const stage = await live();
+    await assert.rejects(stage.client.subscribe(half), wanted);
+    await assert.rejects(stage.client.unsubscribe([half]), wanted);
+    assert.deepEqual(stage.socket.take(), []);
+    let asked = 0;
+    const renewing = await live({token: () => ++asked === 1 ? 't' : half}, {expires_in: 4});
+    await renewing.clock.advance(3000);
+    assert.equal(renewing.errors[0].code, 'invalid_payload');
+    assert.deepEqual(renewing.socket.take(), []);
+  });
+
+  test('whole characters, and text that only looks like an escape, go out as they are', async () => {
+    const stage = await live();
+    for (const text of ['😀', '\\ud83d', '\\\\ud83d', '"\\u', '\u2028\0\x7f', 'ä']) {
+      const call = outcome(stage.client.call('echo', {text, [text]: 1}));
+      const [{id, payload}] = stage.socket.take();
+      assert.deepEqual(payload, {text, [text]: 1});
+      reply(stage.socket, id, payload);
+      await settle();
+      assert.deepEqual(call.value, payload);
+    }
+  });
+
+  test('a name that is none, and a payload that is no object, are refused here', async () => {
+    const stage = await live();
+    for (const name of ['', 'a b', 'a'.repeat(65), 'ä', 'a\n', 'a"', half, undefined, null, 7, {}, ['echo']])
+      await assert.rejects(stage.client.call(name, {}), {name: 'HotlineError', code: 'invalid_command', retryable: false});
+    for (const payload of [null, 7, 'text', true, [1], () => {}, Symbol('s'), new Date(0), NaN])
+      await assert.rejects(stage.client.call('a', payload), {name: 'HotlineError', code: 'invalid_payload', retryable: false});
+    for (const payload of [{n: 1n}, {get a() { throw new TypeError('mine'); }}])
+      await assert.rejects(stage.client.call('a', payload), TypeError);
+    assert.deepEqual(stage.socket.take(), []);
+    stage.client.call('a'.repeat(64));
+    stage.client.call('A-z_0.9:');
+    assert.deepEqual(stage.socket.take().map(({command, id}) => [command, id]), [['a'.repeat(64), 1], ['A-z_0.9:', 2]]);
+  });
+
+  test('what is refused here leaves nothing behind', async () => {
+    const stage = await live(), timers = stage.clock.pending;
+    for (let n = 0; n < 100; ++n) await assert.rejects(stage.client.call('a', {half}));
+    assert.equal(stage.clock.pending, timers);
+    for (let n = 0; n < 4; ++n) stage.client.call('b');
+    assert.equal(stage.socket.take().length, 4);
+    await stage.drop();
+    await stage.resumed();
+    stage.socket.say({type: 'pong', timestamp: 1, seq: 0});
+    assert.deepEqual(stage.socket.take().map(({command}) => command), ['ping', 'b', 'b', 'b', 'b']);
+  });
+
+  for (const code of ['not_json', 'too_deep', 'too_many_values', 'number_out_of_range', 'duplicate_key', 'invalid_command']) {
+    test(`a message that the server refuses settles its call, and frees its place: ${code}`, async () => {
+      const stage = await live();
+      const calls = Array.from({length: 5}, (_, n) => outcome(stage.client.call('a', {n})));
+      assert.equal(stage.socket.take().length, 4);
+      stage.socket.say({type: 'command_error', timestamp: 1, id: 1, error: {code, message: 'no', retryable: false}});
+      stage.socket.say({type: 'command_error', timestamp: 1, id: 2, command: '', error: {code, message: 'no', retryable: false}});
+      await settle();
+      for (const {error} of calls.slice(0, 2)) {
+        assert.ok(error instanceof HotlineError);
+        assert.deepEqual([error.code, error.retryable], [code, false]);
+      }
+      assert.deepEqual(stage.socket.take(), [{command: 'a', id: 5, payload: {n: 4}}]);
+      await stage.drop();
+      await stage.resumed();
+      stage.socket.say({type: 'pong', timestamp: 1, seq: 0});
+      assert.deepEqual(stage.socket.take().filter(({command}) => command === 'a').map(({id}) => id), [3, 4, 5]);
+      assert.deepEqual(stage.errors, []);
+    });
+  }
+
+  test('a server of before says it without an id: it is reported, and the call has its time', async () => {
+    const stage = await live();
+    const call = outcome(stage.client.call('a', {}, {timeout: 5000}));
+    stage.socket.say({type: 'error', timestamp: 1, code: 'too_deep', message: 'no'});
+    await settle();
+    assert.deepEqual([stage.errors[0].code, call], ['too_deep', {}]);
+    await stage.clock.advance(5000);
+    assert.equal(call.error.code, 'timeout');
+  });
+
+  test('what turns out to be too big when the server is known is not sent', async () => {
+    const stage = new Stage();
+    const big = outcome(stage.client.call('a', {text: 'x'.repeat(1000)}));
+    const small = outcome(stage.client.call('b'));
+    await stage.greet();
+    assert.deepEqual([big.error.code, big.error.retryable, small], ['too_big', false, {}]);
+    assert.deepEqual(stage.socket.take().map(({command}) => command), ['b']);
+  });
+
   test('what cannot be sent is refused here', async () => {
     const stage = await live();
     await assert.rejects(stage.client.call('a', {text: 'ü'.repeat(500)}), {code: 'too_big', retryable: false});
@@ -835,10 +1197,10 @@ describe('calls', () => {
     const stage = await live();
     const call = outcome(stage.client.call('a'));
     const forgotten = [];
-    stage.window.removeEventListener = (type) => forgotten.push(type);
+    for (const target of [stage.window, stage.window.document]) target.removeEventListener = (type) => forgotten.push(type);
     stage.client.close();
     stage.client.close();
-    assert.deepEqual(forgotten, ['online', 'offline', 'pageshow', 'visibilitychange']);
+    assert.deepEqual(forgotten, ['online', 'offline', 'pageshow', 'pagehide', 'visibilitychange', 'freeze', 'resume']);
     stage.client.check();
     await settle();
     assert.equal(stage.socket.closed, 1000);

@@ -48,7 +48,12 @@ class Socket {
   }
   get query() { return Object.fromEntries(this.url.searchParams); }
   send(text) { this.sent.push(JSON.parse(text)); }
-  close(code) { this.closed = code; }
+  close(code, reason) {
+    this.closed = code;
+    this.reason = reason;
+  }
+  /** The handshake is done. */
+  open() { this.onopen?.({}); }
   /** What was sent since the last look. */
   take() { return this.sent.splice(0); }
   say(message) { this.onmessage({data: JSON.stringify(message)}); }
@@ -56,8 +61,27 @@ class Socket {
   end(code = 1006, reason = '') { this.onclose({code, reason}); }
 }
 
-export class Stage {
+/** What the tabs of one browser share: time, and a BroadcastChannel of their own. */
+export class Browser {
   clock = new Clock();
+  channels = new Set();
+
+  constructor() {
+    const browser = this;
+    this.BroadcastChannel = class {
+      constructor(name) {
+        this.name = name;
+        browser.channels.add(this);
+      }
+      postMessage(data) {
+        for (const other of [...browser.channels]) if (other !== this && other.name === this.name) other.onmessage?.({data});
+      }
+      close() { browser.channels.delete(this); }
+    };
+  }
+}
+
+export class Stage {
   sockets = [];
   errors = [];
   states = [];
@@ -65,11 +89,15 @@ export class Stage {
   heard = [];
   random = 0.5;
   window = Object.assign(new EventTarget(), {
-    location: {href: 'https://app.example/page?x#y'}, document: {visibilityState: 'visible'}, navigator: {onLine: true},
+    location: new URL('https://app.example/page?x#y'), navigator: {onLine: true},
+    document: Object.assign(new EventTarget(), {visibilityState: 'visible'}),
   });
 
-  constructor(options = {}, url = '/ws/p') {
+  /** `window`: what this page's window has besides. */
+  constructor(options = {}, url = '/ws/p', {browser = new Browser(), window = {}} = {}) {
     const stage = this;
+    this.clock = browser.clock;
+    Object.assign(this.window, {BroadcastChannel: browser.BroadcastChannel}, window);
     this.client = connect(url, {
       WebSocket: class { constructor(target) { return new Socket(target, stage); } },
       onError: (error) => this.errors.push(error),
@@ -105,9 +133,9 @@ export class Stage {
     await this.clock.advance(this.state.retryAt - this.clock.now);
   }
 
-  /** What happens to the window. */
-  async happen(type) {
-    this.window.dispatchEvent(new globalThis.Event(type));
+  /** What happens to the window, or to its document. */
+  async happen(type, more = {}, target = this.window) {
+    target.dispatchEvent(Object.assign(new globalThis.Event(type), more));
     await settle();
   }
 }

@@ -2,14 +2,15 @@
 //
 //   e2e_server [--ping-ms N] [--timeout-ms N] [--command-timeout-ms N] [--drain-ms N] [--handshake-ms N] [--close-ms N]
 //              [--resume-window-ms N] [--user-timeout-ms N] [--send-buffer BYTES] [--log-bytes BYTES]
-//              [--close-laggards 1] [--address ADDRESS] [--deflate AT_LEAST_BYTES] [--message-burst N]
+//              [--close-laggards 1] [--address ADDRESS] [--deflate AT_LEAST_BYTES] [--message-burst N] [--hold PROJECT]
 //
 // Its clock stands still. A number on standard input moves it on (steered_clock.hpp), so each timeout passes when the test says
 // so. What the test does not name has no bound that it could reach.
 //
 // Prints `listening on http://ADDRESS:PORT` (127.0.0.1), later `opened ID PROJECT`, `resumed ID` and
-// `closed ID CODE REASON` of its clients, `told to stop` of commands, and `threw WHERE WHAT`. SIGTERM, SIGINT and the command
-// `stop` end it in good order, with 0.
+// `closed ID CODE REASON` of its clients, `told to stop` of commands, and `threw WHERE WHAT`. The clients of the project that
+// `--hold` names are held before their upgrade, which prints `held`; the command `admit` lets the first of them in. SIGTERM,
+// SIGINT and the command `stop` end it in good order, with 0.
 
 #include <hotline/deflate.hpp>
 #include <hotline/hotline.hpp>
@@ -22,6 +23,7 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <iostream>
 #include <memory>
@@ -133,6 +135,7 @@ struct settings {
   hotline::manager_options manager{};
   hotline::log_options log{};
   std::optional<hotline::deflate_options> deflate{};
+  std::optional<std::string> hold{};
 };
 
 settings read_arguments(int argc, char** argv) {
@@ -146,6 +149,10 @@ settings read_arguments(int argc, char** argv) {
     const std::string_view name = argv[i];
     if (name == "--address") {
       s.listen.address = argv[i + 1];
+      continue;
+    }
+    if (name == "--hold") {
+      s.hold = argv[i + 1];
       continue;
     }
     const int value = std::stoi(argv[i + 1]);
@@ -229,6 +236,22 @@ int main(int argc, char** argv) {
     if (q.path == "/target") return hotline::http_response{.body = q.target + '\n'};
     return std::nullopt;
   });
+
+  std::deque<hotline::admission_responder> held;
+  if (s.hold) {
+    manager.authenticate(
+        [&](const hotline::http_request&, std::string_view project, hotline::admission_responder answer) {
+          if (project != *s.hold) return std::move(answer).answer(hotline::admission{});
+          held.push_back(std::move(answer));
+          std::cout << "held" << std::endl;
+        });
+    manager.on_command("admit", [&](const request&) -> command_result {
+      if (held.empty()) return command_error{"refused", "nobody is held", false};
+      std::move(held.front()).answer(hotline::admission{});
+      held.pop_front();
+      return {};
+    });
+  }
 
   manager.on_command("echo", [](const request& q) { return q.payload(); });
   manager.on_command<emit_command>(

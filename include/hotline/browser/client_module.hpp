@@ -14,7 +14,8 @@ inline constexpr auto client_module_text = R"js(// hotline's client for browsers
 // Close codes behind which a new connection would fare no better.
 const FINAL = [1000, 1002, 1003, 1007, 1008, 1009, 4001, 4003, 4004, 4009, 4029];
 const ALL = '*', STATE = '$state', GAP = '$gap';  // no event type has these characters
-const WAKE_EVENTS = ['online', 'offline', 'pageshow', 'visibilitychange'];
+const WINDOW_EVENTS = ['online', 'offline', 'pageshow', 'pagehide', 'visibilitychange'];
+const DOCUMENT_EVENTS = ['freeze', 'resume'];
 
 export class HotlineError extends Error {
   constructor(code, message, retryable = false) {
@@ -25,10 +26,17 @@ export class HotlineError extends Error {
   }
 }
 
+// Half a surrogate pair is no text. `JSON.stringify` writes it as \udXXX, which servers refuse.
+function checkText(what, json) {
+  if (/\\ud/.test(json.replace(/\\\\/g, '')))
+    throw new HotlineError('invalid_payload', `${what}: text is cut inside a character`);
+}
+
 export function connect(url, options = {}) {
   const {
-    token, events, last = 0, retryBase = 500, retryCap = 30000, steadyAfter = 5000, connectTimeout = 10000,
-    pingInterval, pingTimeout = 10000, callTimeout = 60000, onError = (error) => console.error(error),
+    token, events, last = 0, goodbye = false, retryBase = 500, retryCap = 30000, steadyAfter = 5000,
+    connectTimeout = 10000, pingInterval, pingTimeout = 10000, callTimeout = 60000,
+    onError = (error) => console.error(error),
   } = options;
   const env = {
     setTimeout: (f, ms) => setTimeout(f, ms), clearTimeout: (timer) => clearTimeout(timer),
@@ -37,12 +45,13 @@ export function connect(url, options = {}) {
   const Socket = options.WebSocket ?? globalThis.WebSocket, base = env.window.location?.href;
   if (!Socket) throw new TypeError('there is no WebSocket here: pass one as an option');
   const asked = (value) => typeof value === 'function' ? value() : value;
-  if (typeof url !== 'function') url = new URL(url, base).href;
+  if (typeof url !== 'function') url = absolute(url).href;
+  checkText('token and events', JSON.stringify([token, events]));
 
   const listeners = new Map(), calls = new Map(), waiters = new Set(), timers = {};
   let state = 'connecting', socket, session, farewell, ending;
   let cursor = 0, lastId = 0, attempt = 0, liveSince = 0, heardAt = 0;
-  let subscribed = events, filtering, holding, hurried, answered;
+  let subscribed = events, filtering, holding, hurried, answered, frozen, queue;
 
   // ---- listeners and timers
 
@@ -79,49 +88,112 @@ export function connect(url, options = {}) {
 
   const send = (message) => socket.send(JSON.stringify(message));
 
+  // Blob workers, about: frames and node have no URL that a relative one could be taken from.
+  function absolute(value) {
+    let target;
+    try {
+      target = new URL(value, base);
+      target.protocol = target.protocol.replace('http', 'ws');
+    } catch { /* said below */ }
+    if (/^wss?:$/.test(target?.protocol)) return target;
+    throw new TypeError(
+      `"${value}" is no WebSocket's URL in ${base ?? 'node'}: an absolute one is needed, such as wss://example.org/ws/demo`);
+  }
+
   async function open() {
     const mine = socket = {};
-    after('dial', connectTimeout, () => lost(1006));
+    frozen = false;
+    watch();
+    waitForAnswer();
     become('connecting', {reason: ''});
     try {
-      const target = new URL(await asked(url), base), shown = await asked(token);
+      const target = absolute(await asked(url)), shown = await asked(token);
       if (socket !== mine) return;
-      target.protocol = target.protocol.replace('http', 'ws');
+      checkText('token', JSON.stringify([shown]));
       const ask = session?.resume ? {resume: session.resume.token, epoch: session.epoch, after: cursor, on_gap: 'continue'}
         : last && !session ? {last} : {};
       if (shown) ask.token = shown;
       for (const name in ask) target.searchParams.set(name, ask[name]);
       const made = socket = new Socket(target.href);
+      enqueue(target.host);
+      made.onopen = () => { if (socket === made) dequeue(); };
       made.onmessage = ({data}) => {
         if (socket !== made) return;
         try { receive(JSON.parse(data)); } catch (error) { report(error); }
       };
-      made.onclose = ({code, reason}) => { if (socket === made) lost(code, reason); };
+      made.onclose = ({code, reason}) => {
+        const ended = (why) => { if (socket === made) lost(code, why || reason); };
+        if (code === 1006 && state === 'connecting' && mayBeDenied(target)) denied().then(ended);
+        else ended();
+      };
       made.onerror = () => {};  // `close` follows
     } catch (error) {
       if (socket === mine) lost(1006, error.message);
     }
   }
 
-  function drop(code) {
+  function waitForAnswer() {
+    after('dial', connectTimeout, () => lost(1006));
+  }
+
+  // Browsers open WebSockets to an address one by one, over all tabs, and do not say whose turn it is. So each attempt
+  // announces its end, and the time of those that began later starts again.
+  function enqueue(host) {
+    try {
+      queue = {since: env.now(), channel: new env.window.BroadcastChannel(`hotline ${host}`)};
+      queue.channel.onmessage = ({data}) => { if (data < queue?.since + 1000) waitForAnswer(); };
+    } catch { /* there is none here */ }
+  }
+
+  function dequeue() {
+    queue?.channel.postMessage(queue.since);
+    queue?.channel.close();
+    queue = undefined;
+  }
+
+  // Chromium keeps some pages from their visitor's machine and network, and only the permission shows it. The server's own
+  // pages need none. Insecure pages never have it, so for them another port of the same host is no sign.
+  function mayBeDenied(target) {
+    const {navigator, isSecureContext, location} = env.window, part = isSecureContext ? 'host' : 'hostname';
+    return navigator?.permissions && target[part] !== location?.[part];
+  }
+
+  async function denied() {
+    for (const name of ['loopback-network', 'local-network', 'local-network-access']) {
+      const {state} = await env.window.navigator.permissions.query({name}).catch(() => ({}));
+      if (state === 'denied') return `this page is denied the local network (${name}), where the server may be`;
+    }
+  }
+
+  function drop(code, reason) {
     const old = socket;
     socket = farewell = undefined;
     for (const name of ['dial', 'beat', 'renew']) env.clearTimeout(timers[name]);
-    try { old?.close?.(code); } catch { /* it is gone */ }
+    try { old?.close?.(code, reason); } catch { /* it is gone */ }
+    dequeue();
   }
 
   function lost(code, reason) {
     const told = farewell ?? {};
     const wasLive = state === 'live', steady = wasLive && env.now() - liveSince >= steadyAfter;
-    drop(4000);  // a code that lets the session go on
+    drop(4000, reason);  // a code that lets the session go on
     code = told.code ?? code;
     reason = told.reason || reason || (env.window.navigator?.onLine === false ? 'this device is offline'
       : wasLive ? 'the connection was lost' : 'the server does not answer');
     if (told.reconnect === false || (told.reconnect === undefined && FINAL.includes(code))) return end(code, reason);
     if (steady) attempt = 0;
+    if (frozen) return become('waiting', {code, reason, attempt});
     const wait = 1000 * (told.retry_after || 0) + env.random() * Math.min(retryCap, retryBase * 2 ** attempt++);
     after('dial', wait, open);
     become('waiting', {code, reason, attempt, retryAt: env.now() + wait});
+  }
+
+  // Nothing of this page will run, and the browser would still answer the server's pings for it.
+  function freeze() {
+    if (frozen) return;
+    frozen = true;
+    env.clearTimeout(timers.watch);
+    lost(4000, 'the page is frozen');
   }
 
   function end(code, reason) {
@@ -129,7 +201,7 @@ export function connect(url, options = {}) {
     ending = new HotlineError('closed', reason);
     drop(1000);
     for (const name in timers) env.clearTimeout(timers[name]);
-    for (const type of WAKE_EVENTS) env.window.removeEventListener?.(type, woken);
+    watchWindow('removeEventListener');
     state = 'closed';
     for (const call of [...calls.values()]) call.fail(ending);
     for (const {reject} of waiters) reject(ending);
@@ -201,9 +273,11 @@ export function connect(url, options = {}) {
       cursor = before ? seq : Math.max(0, seq - last);
       holding = false;
       filtering = !!subscribed;
-      for (const call of [...calls.values()]) {
-        if (call.first && !call.again) call.fail(new HotlineError('session_lost', 'the session ended before the answer came'));
-      }
+    }
+    for (const call of [...calls.values()]) {
+      if (!resumed && call.first && !call.again)
+        call.fail(new HotlineError('session_lost', 'the session ended before the answer came'));
+      else if (tooBig(call)) call.fail(tooBig(call));
     }
     holding ? ask(pingTimeout) : rest();
     for (const {resolve} of waiters) resolve(hello);
@@ -251,14 +325,24 @@ export function connect(url, options = {}) {
     flush();
   }
 
+  function tooBig({bytes}) {
+    const most = session?.limits?.message_bytes;
+    return most && bytes > most && new HotlineError('too_big', `a message may have ${most} bytes`);
+  }
+
   // `again`: may be sent to another session as well. `urgent`: answered at once, so no limit holds it back.
   function call(command, payload, {timeout = callTimeout, signal, onProgress, idempotent: again, urgent} = {}) {
     return new Promise((resolve, reject) => {
       if (ending) throw ending;
       if (signal?.aborted) throw signal.reason;
-      const body = JSON.stringify({command, payload}).slice(1), most = session?.limits?.message_bytes;
-      if (most && new TextEncoder().encode(body).length + 24 > most)  // the id's place
-        throw new HotlineError('too_big', `a message may have ${most} bytes`);
+      if (typeof command !== 'string' || !/^[\w.:-]{1,64}$/.test(command))
+        throw new HotlineError('invalid_command', 'a command matches [A-Za-z0-9._:-]{1,64}');
+      const json = JSON.stringify(payload), body = `"command":"${command}"${json ? `,"payload":${json}` : ''}}`;
+      if (payload !== undefined && json?.[0] !== '{')
+        throw new HotlineError('invalid_payload', 'payload: expected object');
+      checkText('payload', body);
+      const bytes = new TextEncoder().encode(body).length + 24;  // the id's place
+      if (tooBig({bytes})) throw tooBig({bytes});
       const settle = (how) => (value) => {
         calls.delete(made.id);
         env.clearTimeout(timer);
@@ -266,7 +350,7 @@ export function connect(url, options = {}) {
         how(value);
         flush();
       };
-      const made = {body, again, urgent, onProgress, done: settle(resolve), fail: settle(reject)};
+      const made = {body, bytes, again, urgent, onProgress, done: settle(resolve), fail: settle(reject)};
       const giveUp = (error) => {
         made.fail(error);
         if (made.first && !urgent) call('cancel', {id: made.id}, {urgent: true}).catch(() => {});
@@ -325,8 +409,11 @@ export function connect(url, options = {}) {
     else if (state === 'live') ask(Math.min(pingTimeout, 4000));
   }
 
-  function woken({type}) {
-    if (type === 'offline' ? state === 'live' : env.window.document?.visibilityState !== 'hidden' || type === 'online') check();
+  function woken({type, persisted}) {
+    if (type === 'freeze' || (type === 'pagehide' && persisted)) return freeze();
+    if (type === 'pagehide') return goodbye ? end(1000, 'the page was closed') : dequeue();
+    if (type === 'offline' ? state === 'live'
+      : /online|pageshow|resume/.test(type) || env.window.document?.visibilityState !== 'hidden') check();
   }
 
   // Timers stand still while a machine sleeps; nobody tells the page when it wakes.
@@ -338,8 +425,12 @@ export function connect(url, options = {}) {
     });
   }
 
-  for (const type of WAKE_EVENTS) env.window.addEventListener?.(type, woken);
-  watch();
+  function watchWindow(how) {
+    for (const type of WINDOW_EVENTS) env.window[how]?.(type, woken);
+    for (const type of DOCUMENT_EVENTS) env.window.document?.[how]?.(type, woken);
+  }
+
+  watchWindow('addEventListener');
   open();
 
   return Object.freeze({
@@ -367,7 +458,7 @@ export function connect(url, options = {}) {
 // clang-format on
 
 /// Another one for each text.
-inline constexpr std::string_view client_module_tag = "\"8b98ddbedf11632b\"";
+inline constexpr std::string_view client_module_tag = "\"06c0b6298650c2a1\"";
 
 }  // namespace detail
 

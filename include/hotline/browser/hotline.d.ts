@@ -3,9 +3,10 @@
 /** Opens a line to one project and keeps it open until `close()` or until the server says not to come back.
  *
  * `url` is that of the project's WebSocket, `/ws/demo` or `wss://host/ws/demo`; relative ones are taken from the page, and
- * `http` becomes `ws`. A function is asked anew for each attempt (for a ticket that is good once); one that throws or
- * rejects makes the attempt fail. Throws a `TypeError` for a URL that is none and where there is no WebSocket; nothing
- * else here throws into your code. */
+ * `http` becomes `ws`. A worker made of a blob, a frame without an address (`about:`) and node have no page: there it has to
+ * be absolute. A function is asked anew for each attempt (for a ticket that is good once); one that throws or rejects makes
+ * the attempt fail. Throws a `TypeError` for a URL that is none and where there is no WebSocket, and a `HotlineError`
+ * (`invalid_payload`) for a `token` or `events` with half a character; nothing else here throws into your code. */
 export function connect(url: string | URL | (() => string | URL | Promise<string | URL>), options?: Options): Client;
 
 /** What calls are rejected with, unless a signal's own reason is. */
@@ -14,6 +15,8 @@ export class HotlineError extends Error {
    * `timeout` no answer within the call's time (the server may say it too);
    * `session_lost` the command was sent, and the session that would have been answered has ended: whether it ran is not known;
    * `too_big` over the server's `limits.message_bytes`, not sent;
+   * `invalid_command` a name that breaks the rule `[A-Za-z0-9._:-]{1,64}`, not sent;
+   * `invalid_payload` no object, or text that is cut inside a character (half a surrogate pair), not sent;
    * `closed` the client is closed. */
   readonly code: string;
   /** Whether the same call may do better later. */
@@ -30,13 +33,18 @@ export interface Options {
   events?: string[];
   /** Begin so many events back. */
   last?: number;
+  /** A page that is closed, reloaded or left for good ends its session at once (1000). Without it such a session waits for
+   * its window, as it does after a lost connection. A page in the browser's back/forward cache always keeps its session.
+   * false. */
+  goodbye?: boolean;
   /** The pause before attempt n (`attempt`, from 1) is a random part of `min(retryCap, retryBase * 2^(n-1))`, and what the
    * server asks for on top. 500 and 30000. */
   retryBase?: number;
   retryCap?: number;
   /** How long a connection has to live for the next pause to be a short one again. 5000. */
   steadyAfter?: number;
-  /** From the attempt's start to the server's first message. 10000. */
+  /** From the attempt's start to the server's first message. The time in which other tabs of this site wait for the same
+   * server does not count, for browsers let one after the other connect. 10000. */
   connectTimeout?: number;
   /** Between two questions for a sign of life. What the server tells, which is 30000 by default. */
   pingInterval?: number;
@@ -85,8 +93,9 @@ export interface Client {
   subscribe(...types: (string | string[])[]): Promise<string[]>;
   unsubscribe(...types: (string | string[])[]): Promise<string[]>;
 
-  /** Runs a command; resolves with its result, rejects with a `HotlineError` or with the signal's reason. Without a
-   * connection it waits for one. A command runs once: after a lost connection it is sent again with the same id, which
+  /** Runs a command; resolves with its result, rejects with a `HotlineError` or with the signal's reason, and with what
+   * `JSON.stringify` throws for a payload that it cannot write (a `bigint`, a cycle). Without a connection it waits for
+   * one. A command runs once: after a lost connection it is sent again with the same id, which
    * the server knows; when the session could not go on, it is rejected with `session_lost`, unless it is `idempotent`. */
   call<T = any>(name: string, payload?: object, options?: CallOptions): Promise<T>;
 
@@ -116,7 +125,8 @@ export interface StateChange {
   reason: string;
   /** With `waiting` and `closed`: the close code; 1006 where there was none. */
   code?: number;
-  /** With `waiting`: when the next attempt begins, in milliseconds since 1970, and its number. */
+  /** With `waiting`: when the next attempt begins, in milliseconds since 1970 (absent while the page is frozen, for it
+   * begins when the page is shown), and its number. */
   retryAt?: number;
   attempt?: number;
   /** With `live`: whether this is the session that was there before, and how many events it was away for. */
@@ -153,6 +163,12 @@ export interface Session {
   expires_in?: number;
   [more: string]: any;
 }
+
+/** An integer of up to 64 bits as text, the way to send one through JSON: a number here is exact up to 2^53 - 1
+ * (`Number.MAX_SAFE_INTEGER`) and silently another one beyond. `BigInt(text)` reads it, `String(value)` writes it.
+ *
+ *     client.on<{order_id: Int64Text}>('ordered', (event) => show(BigInt(event.order_id))); */
+export type Int64Text = `${bigint}`;
 
 export interface Event {
   type: string;
