@@ -20,8 +20,8 @@ const reply = (socket, id, result) => socket.say({type: 'command_response', time
 const refuse = (socket, id, error) => socket.say({type: 'command_error', timestamp: 1, command: 'c', id, error});
 
 describe('as it is shipped', () => {
-  test('it is under 5 KB gzipped', () => {
-    assert.ok(execFileSync('gzip', ['-9c', join(folder, 'hotline.js')]).length < 5120);
+  test('it is under 6 KB gzipped', () => {
+    assert.ok(execFileSync('gzip', ['-9c', join(folder, 'hotline.js')]).length < 6144);
   });
 
   test('the package can be imported by its name and has the version of the library', async () => {
