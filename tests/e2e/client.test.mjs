@@ -43,6 +43,24 @@ describe('under node', () => {
     assert.match(again, /^HTTP\/1\.1 304 /);
   });
 
+  test('a call that the server refuses is rejected for good, and the next ones go on', async (t) => {
+    const {client, proxy, states} = await stage(t);  // whose calls wait for ever
+    const deep = JSON.parse('['.repeat(40) + ']'.repeat(40));
+    const refused = [
+      [{deep}, 'too_deep'],
+      [{many: Array(10_000).fill(0)}, 'too_many_values'],
+      [{big: 2 ** 64}, 'number_out_of_range'],
+    ];
+    for (const [payload, code] of refused) {
+      await assert.rejects(within(client.call('echo', payload), code), {name: 'HotlineError', code, retryable: false});
+      assert.deepEqual(await within(client.call('echo', {code}), 'the next'), {code});
+    }
+    await Promise.all(Array.from({length: 100}, () => assert.rejects(client.call('echo', {deep}), {code: 'too_deep'})));
+    proxy.cut();
+    await states.find(live, 'the way back');
+    assert.deepEqual(await within(client.call('echo', {n: 1}), 'a call after it'), {n: 1});
+  });
+
   test('cut a hundred times while events come: each once, in order, without a gap', async (t) => {
     const {server, proxy, client, states, gaps, heard} = await stage(t);
     const source = await server.connect();
