@@ -51,11 +51,17 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::promise((whole.state == head_reader::state::refused) == (whole.status >= 400 && whole.status < 600));
   if (whole.state != head_reader::state::ready) return 0;
   fuzz::promise(whole.request.target == pieces.request.target && whole.request.headers == pieces.request.headers);
+  const auto host = parse_authority(whole.request.header("Host"));
+  fuzz::promise(host && whole.request.header_count("Host") <= 1);
+  const std::string named = whole.request.forwarded_for(1, "Host");
+  fuzz::promise(named.empty() || named == whole.request.header("Host"));
+  (void)has_current(whole.request, "\"tag\"");
   static const manager_options options;
   live_metrics counted;
   hooks none(counted);
   const reception answer = receive_request(whole.request, options, none, true);
   fuzz::promise(answer.response.starts_with("HTTP/1.1 ") && answer.response.find("\r\n\r\n") != std::string::npos);
+  fuzz::promise(answer.rule.size() < 400);
   fuzz::promise(answer.upgraded() == answer.response.starts_with("HTTP/1.1 101 "));
   if (answer.upgraded()) fuzz::promise(is_project_id(answer.project));
   return 0;

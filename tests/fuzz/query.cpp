@@ -30,7 +30,12 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   (void)resume_token::parse(text);
 
   const std::size_t half = text.find('|');
-  if (half != std::string::npos && is_same_origin(text.substr(0, half), text.substr(half + 1)))
-    fuzz::promise(text.find("://") < half);
+  if (half != std::string::npos && is_same_origin(text.substr(0, half), text.substr(half + 1))) {
+    const auto page = parse_origin(std::string_view(text).substr(0, half));
+    const auto asked = parse_authority(std::string_view(text).substr(half + 1));
+    fuzz::promise(page && asked && is_same_host(asked->host, page->where.host));
+  }
+  if (can_be_origin(text)) fuzz::promise(parse_origin(text).has_value());
+  if (is_ip_address(text)) fuzz::promise(text.find_first_not_of("0123456789abcdefABCDEF.:[]") == std::string::npos);
   return 0;
 }
