@@ -8,12 +8,14 @@
 #include <asio/ip/tcp.hpp>
 #include <asio/read_until.hpp>
 #include <asio/write.hpp>
+#include <transport/socket_loop.hpp>
 
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 using namespace hotline;
@@ -95,4 +97,116 @@ TEST_CASE("over sockets too, whoever is called may destroy the manager, and io_c
   }
   h.io.run();
   CHECK(h.manager == nullptr);
+}
+
+namespace {
+
+constexpr std::string_view upgrade =
+    "GET /ws/p HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+}  // namespace
+
+// -------------------------------------------------------------------------------------------- PROXY protocol
+
+namespace {
+
+struct proxied_host {
+  explicit proxied_host(manager_options options = {}, listen_options where = {}) {
+    where.proxy_protocol = true;
+    manager.reset(
+        new ws_manager<asio_transport>(asio_transport(loop.io, std::move(where)), events, std::move(options)));
+    manager->on_connect([this](const connection_info& c) { connected.push_back(c.remote_address); });
+    manager->on_log([this](log_level, std::string_view text) { log.emplace_back(text); });
+    REQUIRE_FALSE(manager->start());
+  }
+  auto knock(std::string_view bytes) {
+    auto peer = loop.peers.add(socket_peer::tcp(manager->transport().port()));
+    peer->send(bytes);
+    return peer;
+  }
+  auto come(std::string_view address) {
+    return knock("PROXY TCP4 " + std::string(address) + " 198.51.100.1 40312 443\r\n" + std::string(upgrade));
+  }
+
+  socket_loop loop;
+  event_emitter events;
+  std::unique_ptr<ws_manager<asio_transport>> manager;
+  std::vector<std::string> connected;
+  std::vector<std::string> log;
+};
+
+}  // namespace
+
+TEST_CASE("a client behind a proxy is told by the address that its PROXY header names", "[manager]") {
+  proxied_host h;
+  std::string asked;
+  h.manager->authenticate([&](const http_request& q, std::string_view) {
+    asked = q.remote_address;
+    return admission{"ada"};
+  });
+  const auto peer = h.come("192.0.2.7");
+  REQUIRE(h.loop.drive([&] { return peer->received().find("\"connected\"") != std::string::npos; }));
+  CHECK(h.connected == std::vector<std::string>{"192.0.2.7:40312"});
+  CHECK(asked == "192.0.2.7:40312");
+  CHECK(h.manager->connections().at(0).remote_address == "192.0.2.7:40312");
+}
+
+TEST_CASE("limits count by the address that a PROXY header names", "[manager]") {
+  proxied_host h({.connections = {.per_address = 1}});
+  const auto is_in = [](const auto& peer) { return peer->received().starts_with("HTTP/1.1 101 "); };
+  const auto is_answered = [](const auto& peer) { return peer->received().find("\r\n\r\n") != std::string::npos; };
+  const auto first = h.come("192.0.2.7");
+  REQUIRE(h.loop.drive([&] { return is_answered(first); }));
+  const auto second = h.come("192.0.2.7");
+  const auto other = h.come("192.0.2.8");
+  REQUIRE(h.loop.drive([&] { return is_answered(second) && is_answered(other); }));
+  CHECK(is_in(first));
+  CHECK(second->received().starts_with("HTTP/1.1 429 "));
+  CHECK(is_in(other));
+}
+
+TEST_CASE("a socket without a PROXY header is counted and logged, and no client of the host's", "[manager]") {
+  proxied_host h;
+  const auto bad = h.knock(upgrade);
+  REQUIRE(h.loop.drive([&] { return bad->closed_by_server(); }));
+  CHECK(bad->received().empty());
+  CHECK(h.connected.empty());
+  CHECK(h.manager->metrics().refused_sockets == 1);
+  CHECK(h.manager->metrics().accepted == 0);
+  REQUIRE(h.log.size() == 1);
+  CHECK(h.log[0].starts_with("127.0.0.1:"));
+  CHECK(h.log[0].find(" was cut off: Protocol error") != std::string::npos);
+  const auto good = h.come("192.0.2.7");
+  CHECK(h.loop.drive([&] { return h.connected.size() == 1; }));
+}
+
+TEST_CASE("a proxy's health checks are answered", "[manager]") {
+  proxied_host h;
+  h.manager->on_http([](const http_request& q) { return http_response{.body = q.remote_address}; });
+  const auto peer = h.knock("PROXY UNKNOWN\r\nGET /health HTTP/1.1\r\nHost: t\r\n\r\n");
+  REQUIRE(h.loop.drive([&] { return peer->closed_by_server(); }));
+  CHECK(peer->received().find("\r\n\r\n127.0.0.1:") != std::string::npos);
+}
+
+TEST_CASE("who may be told of a bad PROXY header may destroy the manager", "[manager]") {
+  proxied_host h;
+  h.manager->on_log([&](log_level, std::string_view) { h.manager.reset(); });
+  const auto bad = h.knock("GET / HTTP/1.1\r\n\r\n");
+  CHECK(h.loop.drive([&] { return h.manager == nullptr; }));
+  CHECK(h.loop.finish());
+}
+
+TEST_CASE("a manager counts an adopted client by the address that the host gives", "[manager]") {
+  proxied_host h({.connections = {.per_address = 1}});
+  asio::ip::tcp::acceptor acceptor(h.loop.io, {asio::ip::address_v4::loopback(), 0});
+  std::vector<std::shared_ptr<socket_peer>> peers;
+  for (const char* const address : {"192.0.2.7", "192.0.2.7", "192.0.2.8"}) {
+    peers.push_back(h.loop.peers.add(socket_peer::tcp(acceptor.local_endpoint().port())));
+    const asio::ip::tcp::endpoint named(asio::ip::make_address(address), 40312);
+    REQUIRE_FALSE(h.manager->transport().adopt(acceptor.accept(), upgrade, named));
+    REQUIRE(h.loop.drive([&] { return peers.back()->received().find("\r\n\r\n") != std::string::npos; }));
+  }
+  CHECK(peers[1]->received().starts_with("HTTP/1.1 429 "));
+  CHECK(h.connected == std::vector<std::string>{"192.0.2.7:40312", "192.0.2.8:40312"});
 }

@@ -66,6 +66,9 @@ class transport_receiver {
   virtual void on_closed(Connection&, std::error_code reason) = 0;
   /// About every `tick_interval`, whether or not anything happened.
   virtual void on_tick() = 0;
+  /// A socket came and ended before it was a connection, so that there is no `on_open`: what must come before the first
+  /// byte (a PROXY header, a TLS handshake) was not right or not there in time.
+  virtual void on_refused(std::string_view /*address*/, std::error_code /*why*/) {}
 
  protected:
   ~transport_receiver() = default;

@@ -214,8 +214,9 @@ struct basic_metrics {
   Number log_refused{};      ///< events that the log refused
 
   // Since the beginning.
-  Number accepted{};                             ///< sockets
-  Number turned_away{};                          ///< sockets that the process had no descriptor for
+  Number accepted{};         ///< sockets
+  Number turned_away{};      ///< sockets that the process had no descriptor for
+  Number refused_sockets{};  ///< that ended before a request: their TLS handshake or PROXY header was bad or late
   tally<http_status, Number> http_answers{};     ///< in place of an upgrade: pages and refusals
   Number new_sessions{};                         ///< connections that did not resume one
   tally<resume_outcome, Number> resumes{};       ///< of those that wanted to
@@ -248,15 +249,15 @@ using live_metrics = basic_metrics<counter>;
 template <class Metrics, class F>
 void for_each_number(Metrics& m, F f) {
   const auto all = [&f](auto& numbers) { std::for_each(numbers.begin(), numbers.end(), f); };
-  for (auto* const number : {&m.connections,      &m.handshakes,    &m.waiting_sessions,
-                             &m.projects,         &m.log_projects,  &m.log_bytes,
-                             &m.log_appended,     &m.log_evicted,   &m.log_crowded_out,
-                             &m.log_refused,      &m.accepted,      &m.new_sessions,
-                             &m.expired_sessions, &m.messages,      &m.commands_answered,
-                             &m.commands_failed,  &m.bad_messages,  &m.received_bytes,
-                             &m.sent_bytes,       &m.writes,        &m.gaps,
-                             &m.missed_events,    &m.host_failures, &m.out_of_memory,
-                             &m.turned_away})
+  for (auto* const number : {&m.connections,      &m.handshakes,     &m.waiting_sessions,
+                             &m.projects,         &m.log_projects,   &m.log_bytes,
+                             &m.log_appended,     &m.log_evicted,    &m.log_crowded_out,
+                             &m.log_refused,      &m.accepted,       &m.new_sessions,
+                             &m.expired_sessions, &m.messages,       &m.commands_answered,
+                             &m.commands_failed,  &m.bad_messages,   &m.received_bytes,
+                             &m.sent_bytes,       &m.writes,         &m.gaps,
+                             &m.missed_events,    &m.host_failures,  &m.out_of_memory,
+                             &m.turned_away,      &m.refused_sockets})
     f(*number);
   all(m.http_answers.numbers());
   all(m.resumes.numbers());

@@ -104,6 +104,8 @@ class prometheus_writer {
   count("hotline_log_refused_total", "Events that it refused.", m.log_refused);
   count("hotline_accepted_total", "Sockets accepted.", m.accepted);
   count("hotline_turned_away_total", "Sockets that there was no descriptor for.", m.turned_away);
+  count("hotline_refused_sockets_total", "Sockets that ended before a request, in TLS or a PROXY header.",
+        m.refused_sockets);
   counts("hotline_http_answers_total", "HTTP answers in place of an upgrade.", "status", m.http_answers);
   count("hotline_new_sessions_total", "Connections that resumed no session.", m.new_sessions);
   counts("hotline_resumes_total", "Wishes to resume a session.", "outcome", m.resumes);

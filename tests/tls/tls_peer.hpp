@@ -27,8 +27,9 @@ class tls_peer {
  public:
   using set_up = std::function<void(::SSL_CTX*)>;
 
+  /// `ahead` goes out in clear, right before the handshake's first byte.
   static std::shared_ptr<tls_peer> connect(
-      std::uint16_t port, const set_up& change = [](::SSL_CTX*) {}) {
+      std::uint16_t port, const set_up& change = [](::SSL_CTX*) {}, std::string_view ahead = {}) {
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(port);
@@ -36,7 +37,7 @@ class tls_peer {
     int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (::connect(socket, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) ::close(std::exchange(socket, -1));
     if (socket >= 0) ::fcntl(socket, F_SETFL, O_NONBLOCK);
-    return std::shared_ptr<tls_peer>(new tls_peer(socket, change));
+    return std::shared_ptr<tls_peer>(new tls_peer(socket, change, ahead));
   }
 
   tls_peer(const tls_peer&) = delete;
@@ -95,7 +96,8 @@ class tls_peer {
   }
 
  private:
-  tls_peer(int socket, const set_up& change) : socket_(socket), context_(::SSL_CTX_new(::TLS_client_method())) {
+  tls_peer(int socket, const set_up& change, std::string_view ahead)
+      : socket_(socket), context_(::SSL_CTX_new(::TLS_client_method())), unsent_(ahead) {
     change(context_);
     ssl_ = ::SSL_new(context_);
     in_ = ::BIO_new(::BIO_s_mem());

@@ -246,6 +246,16 @@ class manager_core final : public transport_receiver<typename Transport::connect
     if (outbound.clients.empty()) finish_stop_later();
   }
 
+  void on_refused(std::string_view address, std::error_code why) override {
+    counted_.refused_sockets.add();
+    if (!calls.on_log) return;
+    const visit scope(*this);
+    const bool over = why == std::errc::timed_out || why == std::errc::connection_refused;
+    calls.guard("on_log", [&] {
+      calls.log(over ? log_level::info : log_level::debug, std::string(address) + " was cut off: " + why.message());
+    });
+  }
+
   void grow_older(client_type& c, steady_time at) {
     switch (c.tick(at, heartbeat_)) {
       case session::due::nothing: break;

@@ -1,20 +1,18 @@
 #pragma once
 
 #include <hotline/transport/asio_plain.hpp>
+#include <hotline/transport/header_queue.hpp>
+#include <hotline/transport/peer_address.hpp>
 
 #include <asio/basic_stream_socket.hpp>
 #include <asio/buffer.hpp>
 #include <asio/error.hpp>
 #include <asio/generic/stream_protocol.hpp>
-#include <asio/ip/address_v4.hpp>
-#include <asio/ip/address_v6.hpp>
+#include <asio/socket_base.hpp>
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <functional>
 #include <memory>
 #include <new>
 #include <string>
@@ -22,22 +20,15 @@
 #include <system_error>
 #include <utility>
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 namespace hotline {
 
 namespace detail {
 
 template <class Executor, class Layer>
-class asio_loop;
+class asio_traffic;
 
 template <class Connection>
 class connection_reference;
-
-template <class Connection>
-class connection_list;
-
 /// Room for the one operation that is pending for as long as a connection lives: waiting for input.
 class operation_room {
  public:
@@ -97,53 +88,6 @@ struct in_room {
 template <class Function>
 in_room(operation_room*, Function) -> in_room<Function>;
 
-/// A peer's address in 20 bytes, so that it can be told after the socket is gone.
-class peer_address {
- public:
-  peer_address() = default;
-
-  explicit peer_address(const asio::generic::stream_protocol::endpoint& endpoint) noexcept {
-    const auto size = endpoint.size();
-    if (endpoint.protocol().family() == AF_INET && size >= sizeof(sockaddr_in)) {
-      sockaddr_in from{};
-      std::memcpy(&from, endpoint.data(), sizeof from);
-      std::memcpy(address_.data(), &from.sin_addr, 4);
-      port_ = ntohs(from.sin_port);
-      kind_ = kind::v4;
-    } else if (endpoint.protocol().family() == AF_INET6 && size >= sizeof(sockaddr_in6)) {
-      sockaddr_in6 from{};
-      std::memcpy(&from, endpoint.data(), sizeof from);
-      std::memcpy(address_.data(), &from.sin6_addr, 16);
-      port_ = ntohs(from.sin6_port);
-      kind_ = kind::v6;
-    }
-  }
-
-  [[nodiscard]] std::string text() const {
-    switch (kind_) {
-      case kind::v4: {
-        asio::ip::address_v4::bytes_type bytes{};
-        std::memcpy(bytes.data(), address_.data(), bytes.size());
-        return asio::ip::address_v4(bytes).to_string() + ':' + std::to_string(port_);
-      }
-      case kind::v6: {
-        asio::ip::address_v6::bytes_type bytes{};
-        std::memcpy(bytes.data(), address_.data(), bytes.size());
-        return '[' + asio::ip::address_v6(bytes).to_string() + "]:" + std::to_string(port_);
-      }
-      case kind::local: break;
-    }
-    return "unix";
-  }
-
- private:
-  enum class kind : std::uint8_t { local, v4, v6 };
-
-  std::array<unsigned char, 16> address_{};
-  std::uint16_t port_ = 0;
-  kind kind_ = kind::local;
-};
-
 /// What was read from a socket before its time, by a host before we adopted it say, and how much of it was taken in.
 class early_input {
  public:
@@ -192,13 +136,14 @@ class asio_connection {
   [[nodiscard]] std::string remote_address() const { return peer_.text(); }
 
  private:
-  friend class detail::asio_loop<Executor, Layer>;
+  friend class detail::asio_traffic<Executor, Layer>;
   friend class detail::connection_reference<asio_connection>;
   friend class detail::connection_list<asio_connection>;
-  using loop_type = detail::asio_loop<Executor, Layer>;
+  friend class detail::header_queue<asio_connection>;
+  using traffic_type = detail::asio_traffic<Executor, Layer>;
 
-  asio_connection(std::shared_ptr<loop_type> loop, socket_type socket, detail::peer_address peer)
-      : loop_(std::move(loop)), socket_(std::move(socket)), peer_(peer) {}
+  asio_connection(std::shared_ptr<traffic_type> traffic, socket_type socket, detail::peer_address peer)
+      : traffic_(std::move(traffic)), socket_(std::move(socket)), peer_(peer) {}
 
   /// The peer's FIN is the end for us too: who sends no more will not answer a close frame either. The end is orderly
   /// unless the peer has left something unread.
@@ -206,26 +151,42 @@ class asio_connection {
     return failed == asio::error::eof && (ended_ || !awaits_output_) ? std::error_code{} : failed;
   }
 
-  std::shared_ptr<loop_type> loop_;  // whoever holds a connection holds the loop; the loop lets go of all in stop()
+  /// The receiver hears no more of it than its end.
+  void close() noexcept {
+    closing_ = true;
+    std::error_code ignored;
+    socket_.close(ignored);
+  }
+
+  /// Once.
+  std::error_code send_fin() {
+    std::error_code failed;
+    if (!fin_sent_) socket_.shutdown(asio::socket_base::shutdown_send, failed);
+    fin_sent_ = true;
+    return failed;
+  }
+
+  std::shared_ptr<traffic_type> traffic_;  // a connection keeps it alive; its stop() lets go of all connections
   socket_type socket_;
   void* context_ = nullptr;
   asio_connection* previous_ = nullptr;  // in a list of the loop's
   asio_connection* next_ = nullptr;
   detail::early_input early_;
+  std::unique_ptr<detail::awaited_header<asio_connection>> awaited_;  // until its PROXY header is here
   [[no_unique_address]] Layer layer_;
   detail::peer_address peer_;
   std::atomic<std::uint32_t> references_{0};  // atomic: under a strand, Asio destroys handlers on any of its threads
   bool awaits_input_ = false;
   bool awaits_output_ = false;  // the socket has no room
   bool owes_writable_ = false;  // a write came short
-  bool awaits_error_ = false;
-  bool error_told_ = false;  // that wait has ended without an error, and would again
   bool paused_ = false;
-  bool opened_ = false;    // the receiver knows of it
-  bool ended_ = false;     // no more writes, what comes in is discarded
-  bool fin_sent_ = false;  // once what was taken is out
-  bool closing_ = false;   // the receiver hears no more than on_closed
-  bool untold_ = false;    // and that at the next tick: there was no memory to do it before
+  bool ended_ = false;             // no more writes, what comes in is discarded
+  bool closing_ = false;           // the receiver hears no more than on_closed
+  bool untold_ = false;            // and that at the next tick: there was no memory to do it before
+  bool awaits_error_ : 1 = false;  // bits, for with one more byte the connection would take 16
+  bool error_told_ : 1 = false;    // that wait has ended without an error, and would again
+  bool opened_ : 1 = false;        // the receiver knows of it
+  bool fin_sent_ : 1 = false;      // once what was taken is out
   detail::operation_room room_;
 };
 
@@ -257,42 +218,6 @@ class connection_reference {
   connection_reference(Connection& c, held) noexcept : connection_(&c) {}
 
   Connection* connection_;
-};
-
-/// Connections, the newest first. Each is in one list at most.
-template <class Connection>
-class connection_list {
- public:
-  [[nodiscard]] Connection* first() const noexcept { return first_; }
-
-  void add(Connection& c) noexcept {
-    c.next_ = first_;
-    if (first_ != nullptr) first_->previous_ = &c;
-    first_ = &c;
-  }
-
-  void remove(Connection& c) noexcept {
-    (c.previous_ != nullptr ? c.previous_->next_ : first_) = c.next_;
-    if (c.next_ != nullptr) c.next_->previous_ = c.previous_;
-    c.previous_ = c.next_ = nullptr;
-  }
-
-  /// The first for which `holds(connection)`; null when there is none.
-  template <class Predicate>
-  [[nodiscard]] Connection* find(const Predicate& holds) const {
-    Connection* c = first_;
-    while (c != nullptr && !std::invoke(holds, *c)) c = c->next_;
-    return c;
-  }
-
-  /// `f` may remove the connection that it is given.
-  template <class Function>
-  void for_each(const Function& f) {
-    for (Connection* c = first_; c != nullptr;) f(*std::exchange(c, c->next_));
-  }
-
- private:
-  Connection* first_ = nullptr;
 };
 
 }  // namespace detail

@@ -20,6 +20,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -67,11 +68,12 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
  public:
   using protocol = asio::generic::stream_protocol;
   using socket_type = asio::basic_stream_socket<protocol, Executor>;
-  using on_accept = std::function<void(socket_type, const protocol::endpoint&)>;
+  /// Its last argument is the listener's `which`.
+  using on_accept = std::function<void(socket_type, const protocol::endpoint&, std::size_t)>;
 
   /// Counts in `turned_away` for as long as it is open.
-  asio_listener(const Executor& executor, counter& turned_away)
-      : acceptor_(executor), pause_(executor), turned_away_(turned_away) {}
+  asio_listener(const Executor& executor, counter& turned_away, std::size_t which)
+      : acceptor_(executor), pause_(executor), turned_away_(turned_away), which_(which) {}
 
   /// Binds and listens. A failure leaves nothing behind.
   std::error_code open(const listen_options& options) {
@@ -199,7 +201,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
     if (send_buffer_) socket.set_option(asio::socket_base::send_buffer_size(*send_buffer_), failed);
     if (prepare_socket(socket, peer, user_timeout_)) return;
     try {
-      accepted_(std::move(socket), peer);
+      accepted_(std::move(socket), peer, which_);
     } catch (...) {
       // No memory for one more: its socket was closed.
     }
@@ -235,6 +237,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
   std::optional<int> send_buffer_;
   std::chrono::milliseconds user_timeout_{};
   counter& turned_away_;
+  const std::size_t which_;
   std::uint16_t port_ = 0;
   int family_ = 0;
 };
@@ -243,12 +246,13 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
 template <class Executor>
 class asio_listeners {
  public:
-  /// All, or none.
+  /// All, or none. A listener is told by the number of its options.
   std::error_code open(const Executor& executor, const std::vector<listen_options>& options) {
     port_ = 0;
-    for (const listen_options& o : options) {
+    for (std::size_t which = 0; which < options.size(); ++which) {
+      const listen_options& o = options[which];
       if (!o.listen) continue;
-      const auto listener = std::make_shared<asio_listener<Executor>>(executor, turned_away_);
+      const auto listener = std::make_shared<asio_listener<Executor>>(executor, turned_away_, which);
       if (const std::error_code failed = listener->open(o)) {
         close();
         return failed;

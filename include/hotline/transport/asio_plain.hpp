@@ -46,6 +46,9 @@ class plain_layer {
       return {};
     }
 
+    /// For what a socket brings before the layer is asked.
+    [[nodiscard]] std::span<char> reading_room() noexcept { return buffer; }
+
     std::vector<char> buffer;
   };
 

@@ -9,12 +9,14 @@
 
 #include <asio/basic_stream_socket.hpp>
 #include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <system_error>
@@ -79,16 +81,16 @@ class basic_asio_transport {
   /// No connection is valid afterwards but the one whose callback is running, until that returns.
   void stop() noexcept { loop_->stop(); }
 
-  std::size_t write(connection_type& c, std::span<const std::string_view> spans) { return loop_->write(c, spans); }
-  void pause_reading(connection_type& c) noexcept { loop_->pause_reading(c); }
-  void resume_reading(connection_type& c) { loop_->resume_reading(c); }
-  void shutdown(connection_type& c) { loop_->shutdown(c); }
-  void abort(connection_type& c) { loop_->abort(c); }
+  std::size_t write(connection_type& c, std::span<const std::string_view> spans) { return traffic_->write(c, spans); }
+  void pause_reading(connection_type& c) noexcept { traffic_->pause_reading(c); }
+  void resume_reading(connection_type& c) { traffic_->resume_reading(c); }
+  void shutdown(connection_type& c) { traffic_->shutdown(c); }
+  void abort(connection_type& c) { traffic_->abort(c); }
 
   /// Any thread, and safe against a `stop()` at the same time; not against the destructor. Takes any `void()`.
   template <std::invocable Function>
   void post(Function&& function) {
-    loop_->post(std::forward<Function>(function));
+    traffic_->post(std::forward<Function>(function));
   }
 
   [[nodiscard]] environment& env() noexcept { return *env_; }
@@ -100,24 +102,42 @@ class basic_asio_transport {
   [[nodiscard]] std::uint64_t turned_away() const noexcept { return loop_->listeners().turned_away(); }
 
   /// Takes over a connected TCP or Unix socket that the host accepted, with what it had read from it. `on_open` and then
-  /// `on_data` with those bytes follow later. On failure, `errc::not_running` if not started, the socket is closed.
-  /// A socket of another executor or io_context comes over to ours; nothing may be pending on it.
+  /// `on_data` with those bytes follow later. `peer` is the client's address where the host knows it better than the
+  /// socket, because it has read a PROXY header itself say: `remote_address` tells it, and limits count by it. Without it
+  /// that is the socket's peer. No PROXY header is expected, whatever `listen_options` say. On failure, `errc::not_running`
+  /// if not started, the socket is closed. A socket of another executor or io_context comes over to ours; nothing may be
+  /// pending on it.
+  ///
+  /// Example: \code
+  ///   transport.adopt(std::move(socket), read, {{asio::ip::make_address("192.0.2.7"), 40312}});
+  /// \endcode
   template <class Protocol, class Other>
-  std::error_code adopt(asio::basic_stream_socket<Protocol, Other> socket, std::string_view already_read = {}) {
-    return loop_->adopt(std::move(socket), already_read);
+  std::error_code adopt(asio::basic_stream_socket<Protocol, Other> socket, std::string_view already_read = {},
+                        const std::optional<asio::ip::tcp::endpoint>& peer = {}) {
+    return loop_->adopt(std::move(socket), already_read, peer);
+  }
+
+  /// Told of sockets that did not become connections, because of their PROXY header or their TLS handshake: their address,
+  /// and why. A header that is none is `std::errc::protocol_error`; a socket that took too long is `timed_out`, one for
+  /// which too many others were on their way `connection_refused`; one that ended is `asio::error::eof` (before TLS), and
+  /// the rest is the system's or TLS's. On the loop; it may do anything, but for throwing.
+  void on_refused(std::function<void(std::string_view address, std::error_code why)> f) {
+    traffic_->on_refused = std::move(f);
   }
 
  protected:
   basic_asio_transport(const Executor& executor, std::vector<listen_options> options, std::shared_ptr<environment> env,
                        typename Layer::shared layers)
       : env_(std::move(env)),
-        loop_(std::make_shared<detail::asio_loop<Executor, Layer>>(executor, std::move(options), std::move(layers))) {}
+        loop_(std::make_shared<detail::asio_loop<Executor, Layer>>(executor, std::move(options), std::move(layers))),
+        traffic_(&loop_->traffic()) {}
 
-  [[nodiscard]] typename Layer::shared& layers() const noexcept { return loop_->layers; }
+  [[nodiscard]] typename Layer::shared& layers() const noexcept { return traffic_->layers; }
 
  private:
   std::shared_ptr<environment> env_;
   std::shared_ptr<detail::asio_loop<Executor, Layer>> loop_;
+  detail::asio_traffic<Executor, Layer>* traffic_;  // the loop's
 };
 
 using asio_transport = basic_asio_transport<>;

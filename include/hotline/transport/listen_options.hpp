@@ -24,6 +24,15 @@ struct listen_options {
   /// For hosts without heartbeats: those find the same peers, and Linux, whose `TCP_USER_TIMEOUT` this is, gives up who
   /// stalls for a moment as well (docs/decisions/0011). For adopted sockets that of the first options holds.
   std::chrono::milliseconds user_timeout{0};
+  /// Whether every connection that is accepted begins with a PROXY protocol header, version 1 or 2 (haproxy `send-proxy`
+  /// and `send-proxy-v2`, AWS NLB), before TLS as well. `remote_address` then tells the client that the header names, and
+  /// the socket's own peer where it names none (`LOCAL`, `UNKNOWN`: a proxy's health checks). A connection without a
+  /// proper header ends unseen; `on_refused` is told. Only for listeners that nobody but the proxy can reach, because the
+  /// header can name anybody. Adopted sockets have none: `adopt` takes the address.
+  bool proxy_protocol = false;
+  std::chrono::milliseconds proxy_header_timeout{10'000};  ///< for the whole header; over it: closed at the next tick
+  /// Connections whose header is awaited; over it the one that has waited longest is closed. Zero allows none.
+  std::size_t proxy_headers_at_once = 1'024;
 };
 
 }  // namespace hotline

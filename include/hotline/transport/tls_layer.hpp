@@ -18,7 +18,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -69,22 +68,22 @@ class tls_layer {
       return {};
     }
 
+    [[nodiscard]] std::span<char> reading_room() noexcept { return raw; }
+
     void tick() noexcept { ++ticks; }
 
-    void refused(const std::string& address, std::error_code why) {
+    void refused(std::error_code why) noexcept {
       if (why == std::errc::timed_out && why.category() == std::generic_category())
         ++counts.timed_out;
       else if (why == std::errc::connection_refused)
         ++counts.turned_away;
       else
         ++counts.failed;
-      if (on_refused) on_refused(address, why);
     }
 
     tls_context context;
     tls_handshake_limits limits;
     tls_handshake_counts counts;
-    std::function<void(std::string_view, std::error_code)> on_refused;
     std::uint32_t ticks = 0;
     std::vector<char> raw;       // what was read from a socket
     std::vector<char> clear;     // what that meant

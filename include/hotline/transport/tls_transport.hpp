@@ -10,10 +10,7 @@
 #include <asio/io_context.hpp>
 
 #include <concepts>
-#include <functional>
 #include <memory>
-#include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -58,12 +55,6 @@ class basic_tls_transport : public basic_asio_transport<Executor, detail::tls_la
       std::constructible_from<Executor, asio::io_context::executor_type>
       : basic_tls_transport(Executor(io.get_executor()), std::move(context), std::move(options), limits,
                             std::move(env)) {}
-
-  /// Told of clients that did not become connections: their address, and why. On the loop; it may do anything, but for
-  /// throwing.
-  void on_refused(std::function<void(std::string_view address, std::error_code why)> f) {
-    this->layers().on_refused = std::move(f);
-  }
 
   /// "https": a page that was not fetched by TLS is of another origin.
   [[nodiscard]] static constexpr std::string_view scheme() noexcept { return "https"; }

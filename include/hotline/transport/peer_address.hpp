@@ -1,0 +1,75 @@
+#pragma once
+
+#include <asio/generic/stream_protocol.hpp>
+#include <asio/ip/address_v4.hpp>
+#include <asio/ip/address_v6.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+namespace hotline::detail {
+
+/// A peer's address in 20 bytes, so that it can be told after the socket is gone. By default that of a Unix socket.
+class peer_address {
+ public:
+  peer_address() = default;
+
+  explicit peer_address(const asio::generic::stream_protocol::endpoint& endpoint) noexcept {
+    const auto size = endpoint.size();
+    if (endpoint.protocol().family() == AF_INET && size >= sizeof(sockaddr_in)) {
+      sockaddr_in from{};
+      std::memcpy(&from, endpoint.data(), sizeof from);
+      *this = v4(&from.sin_addr, ntohs(from.sin_port));
+    } else if (endpoint.protocol().family() == AF_INET6 && size >= sizeof(sockaddr_in6)) {
+      sockaddr_in6 from{};
+      std::memcpy(&from, endpoint.data(), sizeof from);
+      *this = v6(&from.sin6_addr, ntohs(from.sin6_port));
+    }
+  }
+
+  /// From 4 bytes in network order.
+  [[nodiscard]] static peer_address v4(const void* address, std::uint16_t port) noexcept {
+    return {kind::v4, address, 4, port};
+  }
+  /// From 16 bytes in network order.
+  [[nodiscard]] static peer_address v6(const void* address, std::uint16_t port) noexcept {
+    return {kind::v6, address, 16, port};
+  }
+
+  /// "127.0.0.1:40312", "[::1]:40312" or "unix".
+  [[nodiscard]] std::string text() const {
+    switch (kind_) {
+      case kind::v4: {
+        asio::ip::address_v4::bytes_type bytes{};
+        std::memcpy(bytes.data(), address_.data(), bytes.size());
+        return asio::ip::address_v4(bytes).to_string() + ':' + std::to_string(port_);
+      }
+      case kind::v6: {
+        asio::ip::address_v6::bytes_type bytes{};
+        std::memcpy(bytes.data(), address_.data(), bytes.size());
+        return '[' + asio::ip::address_v6(bytes).to_string() + "]:" + std::to_string(port_);
+      }
+      case kind::local: break;
+    }
+    return "unix";
+  }
+
+ private:
+  enum class kind : std::uint8_t { local, v4, v6 };
+
+  peer_address(kind k, const void* address, std::size_t size, std::uint16_t port) noexcept : port_(port), kind_(k) {
+    std::memcpy(address_.data(), address, size);
+  }
+
+  std::array<unsigned char, 16> address_{};
+  std::uint16_t port_ = 0;
+  kind kind_ = kind::local;
+};
+
+}  // namespace hotline::detail

@@ -1,0 +1,140 @@
+// PROXY headers in front of TLS: through managers, as hosts see it.
+#include <hotline/tls.hpp>
+
+#include <asio/io_context.hpp>
+
+#include <catch2_any.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "../transport/proxy_headers.hpp"
+#include "../transport/socket_loop.hpp"
+#include "certificate.hpp"
+#include "tls_peer.hpp"
+
+using namespace proxy_headers;
+using namespace std::chrono_literals;
+
+namespace {
+
+hotline::tls_context context() {
+  const certificate made = make_certificate("localhost");
+  hotline::tls_context loaded;
+  REQUIRE(loaded.load({.certificate_chain = made.chain, .private_key = made.key}) == std::error_code{});
+  return loaded;
+}
+
+constexpr std::string_view upgrade =
+    "GET /ws/p HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+bool is_connected(const tls_peer& peer) { return peer.received().find("\"connected\"") != std::string::npos; }
+
+struct refusal {
+  std::string address;
+  std::error_code why;
+};
+
+struct proxied_host {
+  explicit proxied_host(hotline::listen_options where = {.proxy_protocol = true},
+                        hotline::tls_handshake_limits limits = {.timeout = std::chrono::hours(1)})
+      : manager(hotline::make_wss_manager(loop.io, events, context(), std::move(where), {},
+                                          hotline::interval_heartbeat{}, limits)) {
+    manager.on_connect([this](const hotline::connection_info& c) { connected.push_back(c.remote_address); });
+    manager.transport().on_refused([this](std::string_view a, std::error_code why) {
+      refused.push_back({std::string(a), why});
+    });
+    REQUIRE_FALSE(manager.start());
+  }
+  auto come(std::string_view header) {
+    auto peer = loop.peers.add(tls_peer::connect(
+        manager.transport().port(), [](::SSL_CTX*) {}, header));
+    peer->send(upgrade);
+    return peer;
+  }
+  auto stranger() { return loop.peers.add(socket_peer::tcp(manager.transport().port())); }
+  bool refuses(std::size_t n) {
+    return loop.drive([&] { return refused.size() == n; });
+  }
+
+  socket_loop loop;
+  hotline::event_emitter events;
+  hotline::ws_manager<hotline::tls_transport> manager;
+  std::vector<std::string> connected;
+  std::vector<refusal> refused;
+};
+
+const std::string line = "PROXY TCP4 192.0.2.7 198.51.100.1 40312 443\r\n";
+
+}  // namespace
+
+TEST_CASE("a PROXY header comes before the TLS handshake", "[tls]") {
+  proxied_host h;
+  const auto connects = [&](const std::string& header) {
+    const auto peer = h.come(header);
+    REQUIRE(h.loop.drive([&] { return is_connected(*peer); }));
+    return h.connected.back();
+  };
+  CHECK(connects(line) == "192.0.2.7:40312");
+  CHECK(connects(binary(0x21, 0x21, v6_block)) == "[2001:db8::7]:40312");
+  CHECK(connects(with_checksum(0x11, v4_block + value(0x01, "http/1.1"))) == "192.0.2.7:40312");
+  CHECK(connects("PROXY UNKNOWN\r\n").starts_with("127.0.0.1:"));
+  CHECK(connects(binary(0x20, 0x00, "")).starts_with("127.0.0.1:"));
+  CHECK(h.manager.transport().handshakes().done == 5);
+  CHECK(h.refused.empty());
+}
+
+TEST_CASE("TLS without the PROXY header that must come first is refused before any handshake", "[tls]") {
+  proxied_host h;
+  const auto bare = h.come("");
+  REQUIRE(h.refuses(1));
+  CHECK(h.refused[0].why == std::errc::protocol_error);
+  CHECK(h.refused[0].address.starts_with("127.0.0.1:"));
+  REQUIRE(h.loop.drive([&] { return bare->closed_by_server(); }));
+  const auto& counts = h.manager.transport().handshakes();
+  CHECK(counts.begun == 0);
+  CHECK(counts.failed == 0);
+  CHECK(counts.under_way() == 0);
+  CHECK(h.manager.metrics().refused_sockets == 1);
+  CHECK(h.connected.empty());
+  const auto good = h.come(line);
+  CHECK(h.loop.drive([&] { return is_connected(*good); }));
+}
+
+TEST_CASE("what is wrong behind a PROXY header is wrong with TLS, and told by the client's address", "[tls]") {
+  proxied_host h;
+  h.stranger()->send(line + "GET / HTTP/1.1\r\n\r\n");
+  REQUIRE(h.refuses(1));
+  CHECK(h.refused[0].address == "192.0.2.7:40312");
+  CHECK(h.refused[0].why.category() == hotline::tls_category());
+  CHECK(h.manager.transport().handshakes().failed == 1);
+}
+
+TEST_CASE("a PROXY header has its own time, and TLS has its own behind it", "[tls]") {
+  SECTION("the header's") {
+    proxied_host h({.proxy_protocol = true, .proxy_header_timeout = 0s});
+    const auto silent = h.stranger();
+    REQUIRE(h.refuses(1));
+    CHECK(h.refused[0].why == std::errc::timed_out);
+    CHECK(h.refused[0].address.starts_with("127.0.0.1:"));
+    CHECK(h.manager.transport().handshakes().timed_out == 0);
+    CHECK(h.manager.transport().handshakes().under_way() == 0);
+  }
+  SECTION("the handshake's") {
+    proxied_host h({.proxy_protocol = true, .proxy_header_timeout = std::chrono::hours(1)}, {.timeout = 0s});
+    h.stranger()->send(line + "\x16\x03\x01\x02");
+    REQUIRE(h.refuses(1));
+    CHECK(h.refused[0].why == std::errc::timed_out);
+    CHECK(h.refused[0].address == "192.0.2.7:40312");
+    CHECK(h.manager.transport().handshakes().timed_out == 1);
+    CHECK(h.manager.transport().handshakes().under_way() == 0);
+  }
+}

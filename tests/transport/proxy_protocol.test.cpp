@@ -1,0 +1,386 @@
+// PROXY headers over real sockets: who is a connection, by what address, and who is none.
+#include <hotline/transport/asio_transport.hpp>
+
+#include <asio/ip/address.hpp>
+#include <asio/ip/tcp.hpp>
+
+#include <catch2_any.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "proxy_headers.hpp"
+#include "socket_loop.hpp"
+#include "socket_peer.hpp"
+
+using namespace proxy_headers;
+using namespace std::chrono_literals;
+
+namespace {
+
+using connection = hotline::asio_transport::connection_type;
+
+struct refusal {
+  std::string address;
+  std::error_code why;
+};
+
+struct visitors final : hotline::transport_receiver<connection> {
+  struct visitor {
+    std::string address;
+    std::string data;
+    bool closed = false;
+  };
+  std::vector<std::unique_ptr<visitor>> seen;
+  std::vector<refusal> refused;
+  std::function<void()> when_refused = [] {};
+  std::function<void()> when_tick = [] {};
+
+  void on_open(connection& c) override {
+    seen.push_back(std::make_unique<visitor>(visitor{c.remote_address(), {}}));
+    c.context() = seen.back().get();
+  }
+  void on_data(connection& c, std::span<char> bytes) override {
+    static_cast<visitor*>(c.context())->data.append(bytes.data(), bytes.size());
+  }
+  void on_writable(connection&) override {}
+  void on_closed(connection& c, std::error_code) override { static_cast<visitor*>(c.context())->closed = true; }
+  void on_tick() override { when_tick(); }
+  void on_refused(std::string_view address, std::error_code why) override {
+    refused.push_back({std::string(address), why});
+    when_refused();
+  }
+};
+
+struct proxied {
+  explicit proxied(hotline::listen_options options = {}) : transport(loop.io, with_protocol(std::move(options))) {
+    REQUIRE(transport.start(receiver) == std::error_code{});
+  }
+  static hotline::listen_options with_protocol(hotline::listen_options options) {
+    options.proxy_protocol = true;
+    return options;
+  }
+  auto knock() { return loop.peers.add(socket_peer::tcp(transport.port())); }
+  bool sees(std::size_t visitors) {
+    return loop.drive([&] { return receiver.seen.size() == visitors; });
+  }
+
+  socket_loop loop;
+  visitors receiver;
+  hotline::asio_transport transport;
+};
+
+const std::string line = "PROXY TCP4 192.0.2.7 198.51.100.1 40312 443\r\n";
+const std::string head = "GET /ws/p HTTP/1.1\r\nHost: t\r\n\r\n";
+
+}  // namespace
+
+TEST_CASE("a connection has the address that its PROXY header names", "[transport]") {
+  proxied p;
+  SECTION("version 1") {
+    p.knock()->send(line + head);
+    REQUIRE(p.sees(1));
+    CHECK(p.receiver.seen[0]->address == "192.0.2.7:40312");
+  }
+  SECTION("version 1, IPv6") {
+    p.knock()->send("PROXY TCP6 2001:db8::7 2001:db8::1 40312 443\r\n" + head);
+    REQUIRE(p.sees(1));
+    CHECK(p.receiver.seen[0]->address == "[2001:db8::7]:40312");
+  }
+  SECTION("version 2") {
+    p.knock()->send(binary(0x21, 0x21, v6_block + value(0xea, "\x01vpce")) + head);
+    REQUIRE(p.sees(1));
+    CHECK(p.receiver.seen[0]->address == "[2001:db8::7]:40312");
+  }
+  SECTION("a client of the proxy's Unix socket") {
+    p.knock()->send(binary(0x21, 0x31, std::string(216, '\0')) + head);
+    REQUIRE(p.sees(1));
+    CHECK(p.receiver.seen[0]->address == "unix");
+  }
+  SECTION("the socket's own where none is named") {
+    for (const std::string& none : {std::string("PROXY UNKNOWN\r\n"), binary(0x20, 0x00, ""), binary(0x21, 0, "")})
+      p.knock()->send(none + head);
+    REQUIRE(p.sees(3));
+    for (const auto& v : p.receiver.seen) CHECK(v->address.starts_with("127.0.0.1:"));
+  }
+  const auto all_heard = [&] {
+    for (const auto& v : p.receiver.seen)
+      if (v->data.size() < head.size()) return false;
+    return true;
+  };
+  REQUIRE(p.loop.drive(all_heard));
+  for (const auto& v : p.receiver.seen) CHECK(v->data == head);
+  CHECK(p.receiver.refused.empty());
+}
+
+TEST_CASE("without the option a PROXY header is what the client sent", "[transport]") {
+  socket_loop loop;
+  visitors receiver;
+  hotline::asio_transport transport(loop.io);
+  REQUIRE(transport.start(receiver) == std::error_code{});
+  const auto peer = loop.peers.add(socket_peer::tcp(transport.port()));
+  peer->send(line);
+  REQUIRE(loop.drive([&] { return receiver.seen.size() == 1 && receiver.seen[0]->data == line; }));
+  CHECK(receiver.seen[0]->address.starts_with("127.0.0.1:"));
+}
+
+TEST_CASE("a PROXY header may be cut anywhere, and more may follow at once", "[transport]") {
+  for (const std::string& header : {line, with_checksum(0x21, v6_block)}) {
+    proxied p;
+    const std::string all = header + head + "more";
+    const std::string address = header == line ? "192.0.2.7:40312" : "[2001:db8::7]:40312";
+    for (std::size_t cut = 1; cut < all.size(); ++cut) {
+      const auto peer = p.knock();
+      peer->send(all.substr(0, cut));
+      p.loop.settle();
+      CHECK(p.receiver.seen.size() == (cut < header.size() ? cut - 1 : cut));
+      peer->send(all.substr(cut));
+      REQUIRE(p.sees(cut));
+      auto& v = *p.receiver.seen.back();
+      REQUIRE(p.loop.drive([&] { return v.data.size() == all.size() - header.size(); }));
+      CHECK(v.data == head + "more");
+      CHECK(v.address == address);
+    }
+    const auto peer = p.knock();
+    for (const char c : all) {
+      peer->send({&c, 1});
+      p.loop.settle();
+    }
+    CHECK(p.receiver.seen.back()->data == head + "more");
+  }
+}
+
+TEST_CASE("a megabyte behind a PROXY header keeps its order in small buffers", "[transport]") {
+  proxied p({.read_buffer_bytes = 100});
+  std::string bytes;
+  for (std::uint32_t i = 0; i < 250'000; ++i) bytes.append(std::to_string(i % 10'000));
+  const auto peer = p.knock();
+  peer->send(line + bytes);
+  REQUIRE(p.loop.drive([&] { return !p.receiver.seen.empty() && p.receiver.seen[0]->data.size() == bytes.size(); }));
+  CHECK((p.receiver.seen[0]->data == bytes));
+}
+
+TEST_CASE("a second PROXY header is what the client sent", "[transport]") {
+  proxied p;
+  p.knock()->send(line + "PROXY TCP4 192.0.2.8 198.51.100.1 1 443\r\n");
+  REQUIRE(p.sees(1));
+  REQUIRE(p.loop.drive([&] { return p.receiver.seen[0]->data.ends_with("\r\n"); }));
+  CHECK(p.receiver.seen[0]->address == "192.0.2.7:40312");
+}
+
+TEST_CASE("PROXY headers come over Unix sockets too", "[transport]") {
+  scratch_directory directory;
+  const std::string path = directory.file("socket");
+  proxied p({.unix_path = path});
+  const auto one = p.loop.peers.add(socket_peer::local(path));
+  one->send(line + head);
+  REQUIRE(p.sees(1));
+  const auto two = p.loop.peers.add(socket_peer::local(path));
+  two->send("PROXY UNKNOWN\r\n" + head);
+  REQUIRE(p.sees(2));
+  CHECK(p.receiver.seen[0]->address == "192.0.2.7:40312");
+  CHECK(p.receiver.seen[1]->address == "unix");
+}
+
+TEST_CASE("each listener has its own word on PROXY headers", "[transport]") {
+  socket_loop loop;
+  scratch_directory directory;
+  visitors receiver;
+  using options = hotline::listen_options;
+  const std::string path = directory.file("socket");
+  hotline::asio_transport transport(
+      loop.io, std::vector{options{.listen = false}, options{}, options{.unix_path = path, .proxy_protocol = true}});
+  REQUIRE(transport.start(receiver) == std::error_code{});
+  const auto plain = loop.peers.add(socket_peer::tcp(transport.port()));
+  REQUIRE(loop.drive([&] { return receiver.seen.size() == 1; }));
+  CHECK(receiver.seen[0]->address.starts_with("127.0.0.1:"));
+  const auto headed = loop.peers.add(socket_peer::local(path));
+  headed->send(line);
+  REQUIRE(loop.drive([&] { return receiver.seen.size() == 2; }));
+  CHECK(receiver.seen[1]->address == "192.0.2.7:40312");
+}
+
+// --------------------------------------------------------------------------------------------------- refusals
+
+TEST_CASE("a socket without a proper PROXY header ends unseen", "[transport]") {
+  proxied p;
+  std::vector<refusal> told;
+  p.transport.on_refused([&](std::string_view a, std::error_code why) { told.push_back({std::string(a), why}); });
+  std::error_code why = std::make_error_code(std::errc::protocol_error);
+  const auto peer = p.knock();
+  SECTION("HTTP") { peer->send(head); }
+  SECTION("a line that is wrong") { peer->send("PROXY TCP4 192.0.2.7 198.51.100.1 40312 65536\r\n" + head); }
+  SECTION("a line without an end") { peer->send("PROXY UNKNOWN " + std::string(100, 'x')); }
+  SECTION("a family that there is not") { peer->send(binary(0x21, 0x41, v4_block)); }
+  SECTION("a length that is too large") { peer->send(binary(0x21, 0x11, std::string(65'535, '\0'))); }
+  SECTION("an end before there is a header") {
+    peer->close();
+    why = asio::error::eof;
+  }
+  SECTION("an end in a header") {
+    peer->send(line.substr(0, 20));
+    p.loop.settle();
+    peer->close();
+    why = asio::error::eof;
+  }
+  SECTION("a reset in a header") {
+    peer->send(line.substr(0, 20));
+    p.loop.settle();
+    peer->reset();
+    why = std::make_error_code(std::errc::connection_reset);
+  }
+  REQUIRE(p.loop.drive([&] { return p.receiver.refused.size() == 1; }));
+  REQUIRE(p.loop.drive([&] { return peer->closed_by_server(); }));
+  CHECK(peer->received().empty());
+  CHECK(p.receiver.refused[0].why.value() == why.value());
+  CHECK(p.receiver.refused[0].address.starts_with("127.0.0.1:"));
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].address == p.receiver.refused[0].address);
+  CHECK(p.receiver.seen.empty());
+  p.knock()->send(line);
+  CHECK(p.sees(1));
+}
+
+TEST_CASE("a PROXY header that is not there in time is not awaited any longer, however it drips", "[transport]") {
+  // The time is counted in ticks, of which a turn of the loop has one at most.
+  proxied p({.proxy_header_timeout = 4s});
+  const auto silent = p.knock();
+  const auto drips = p.knock();
+  std::string_view rest = "PROXY UNKNOWN of which there is more than there are ticks";
+  p.receiver.when_tick = [&] {
+    drips->send(rest.substr(0, 1));
+    rest.remove_prefix(1);
+  };
+  const auto good = p.knock();
+  good->send(line);
+  REQUIRE(p.sees(1));
+  REQUIRE(p.loop.drive([&] { return p.receiver.refused.size() == 2; }));
+  for (const refusal& r : p.receiver.refused) CHECK(r.why == std::errc::timed_out);
+  REQUIRE(p.loop.drive([&] { return silent->closed_by_server() && drips->closed_by_server(); }));
+  good->send("still here");
+  REQUIRE(p.loop.drive([&] { return p.receiver.seen[0]->data == "still here"; }));
+  CHECK(p.receiver.seen.size() == 1);
+}
+
+TEST_CASE("strangers who send no PROXY header keep nobody out", "[transport]") {
+  proxied p({.proxy_header_timeout = std::chrono::milliseconds::max(), .proxy_headers_at_once = 3});
+  std::vector<std::shared_ptr<socket_peer>> strangers;
+  for (int i = 0; i < 3; ++i) {
+    strangers.push_back(p.knock());
+    p.loop.settle();
+  }
+  CHECK(p.receiver.refused.empty());
+  const auto good = p.knock();
+  good->send(line);
+  REQUIRE(p.sees(1));
+  // The one that had waited longest has made room.
+  REQUIRE(p.loop.drive([&] { return strangers[0]->closed_by_server(); }));
+  REQUIRE(p.receiver.refused.size() == 1);
+  CHECK(p.receiver.refused[0].why == std::errc::connection_refused);
+  strangers[1]->send(line);
+  strangers[2]->send(line);
+  REQUIRE(p.sees(3));
+  CHECK(p.receiver.refused.size() == 1);
+}
+
+TEST_CASE("with no PROXY header allowed at once there is no connection", "[transport]") {
+  proxied p({.proxy_headers_at_once = 0});
+  const auto peer = p.knock();
+  peer->send(line);
+  REQUIRE(p.loop.drive([&] { return peer->closed_by_server(); }));
+  CHECK(p.receiver.seen.empty());
+  CHECK(p.receiver.refused.size() == 1);
+}
+
+TEST_CASE("a PROXY header that is awaited when nobody is let in any more is none", "[transport]") {
+  proxied p;
+  const auto good = p.knock();
+  good->send(line);
+  const auto late = p.knock();
+  late->send(line.substr(0, 10));
+  REQUIRE(p.sees(1));
+  p.loop.settle();
+  SECTION("stop_accepting") {
+    p.transport.stop_accepting();
+    REQUIRE(p.loop.drive([&] { return late->closed_by_server(); }));
+    good->send("still here");
+    CHECK(p.loop.drive([&] { return p.receiver.seen[0]->data == "still here"; }));
+  }
+  SECTION("stop") {
+    p.transport.stop();
+    CHECK(p.loop.finish());
+    CHECK(late->connected());
+  }
+  CHECK(p.receiver.refused.empty());
+  CHECK(p.receiver.seen.size() == 1);
+}
+
+TEST_CASE("who is told of a bad PROXY header may stop the transport", "[transport]") {
+  proxied p({.proxy_header_timeout = 0s, .proxy_headers_at_once = 2});
+  SECTION("malformed") {
+    p.transport.on_refused([&](std::string_view, std::error_code) { p.transport.stop(); });
+    p.knock()->send(head);
+  }
+  SECTION("malformed, and the receiver is told") {
+    p.receiver.when_refused = [&] { p.transport.stop(); };
+    p.knock()->send(head);
+  }
+  SECTION("late, with others") {
+    p.transport.on_refused([&](std::string_view, std::error_code) { p.transport.stop(); });
+    (void)p.knock(), (void)p.knock();
+  }
+  SECTION("too many") {
+    p.transport.on_refused([&](std::string_view, std::error_code) { p.transport.stop(); });
+    (void)p.knock(), (void)p.knock(), (void)p.knock();
+  }
+  CHECK(p.loop.drive([&] { return p.loop.finish(); }));
+  CHECK(p.receiver.seen.empty());
+}
+
+TEST_CASE("an io_context may go while a PROXY header is awaited", "[transport]") {
+  visitors receiver;
+  std::shared_ptr<socket_peer> peer;
+  auto io = std::make_unique<asio::io_context>(1);
+  hotline::asio_transport transport(*io, hotline::listen_options{.proxy_protocol = true});
+  REQUIRE(transport.start(receiver) == std::error_code{});
+  peer = socket_peer::tcp(transport.port());
+  peer->send(line.substr(0, 10));
+  for (int i = 0; i < 10; ++i) io->poll();
+  io.reset();
+  CHECK(receiver.seen.empty());
+}
+
+// ---------------------------------------------------------------------------------------------------- adopted
+
+TEST_CASE("who adopts a socket says whose it is", "[transport]") {
+  proxied p;
+  asio::ip::tcp::acceptor acceptor(p.loop.io, {asio::ip::address_v4::loopback(), 0});
+  const auto peer = p.loop.peers.add(socket_peer::tcp(acceptor.local_endpoint().port()));
+  SECTION("an IPv4 address") {
+    const asio::ip::tcp::endpoint named(asio::ip::make_address("192.0.2.7"), 40312);
+    REQUIRE_FALSE(p.transport.adopt(acceptor.accept(), "read", named));
+    REQUIRE(p.sees(1));
+    CHECK(p.receiver.seen[0]->address == "192.0.2.7:40312");
+  }
+  SECTION("an IPv6 address") {
+    REQUIRE_FALSE(p.transport.adopt(acceptor.accept(), "read", {{asio::ip::make_address("2001:db8::7"), 40312}}));
+    REQUIRE(p.sees(1));
+    CHECK(p.receiver.seen[0]->address == "[2001:db8::7]:40312");
+  }
+  SECTION("nobody else's; and no header is expected") {
+    REQUIRE_FALSE(p.transport.adopt(acceptor.accept(), "read"));
+    REQUIRE(p.sees(1));
+    CHECK(p.receiver.seen[0]->address.starts_with("127.0.0.1:"));
+  }
+  peer->send(" and sent");
+  CHECK(p.loop.drive([&] { return p.receiver.seen[0]->data == "read and sent"; }));
+}
