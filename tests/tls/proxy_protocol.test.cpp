@@ -1,4 +1,4 @@
-// PROXY headers in front of TLS: through managers, as hosts see it.
+// PROXY headers in front of TLS, and an io_context that had stopped: through managers, as hosts see it.
 #include <hotline/tls.hpp>
 
 #include <asio/io_context.hpp>
@@ -136,5 +136,22 @@ TEST_CASE("a PROXY header has its own time, and TLS has its own behind it", "[tl
     CHECK(h.refused[0].address == "192.0.2.7:40312");
     CHECK(h.manager.transport().handshakes().timed_out == 1);
     CHECK(h.manager.transport().handshakes().under_way() == 0);
+  }
+}
+
+TEST_CASE("a TLS manager serves on an io_context that had stopped before it started", "[tls]") {
+  asio::io_context io{1};
+  SECTION("polled without work") { io.poll(); }
+  SECTION("run without work") { io.run(); }
+  SECTION("stopped") { io.stop(); }
+  hotline::event_emitter events;
+  auto manager = hotline::make_wss_manager(io, events, context());
+  REQUIRE_FALSE(manager.start());
+  const auto peer = tls_peer::connect(manager.transport().port());
+  peer->send(upgrade);
+  while (!is_connected(*peer)) {
+    REQUIRE_FALSE(io.stopped());
+    io.poll();
+    peer->pump();
   }
 }

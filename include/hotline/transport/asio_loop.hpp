@@ -10,6 +10,7 @@
 #include <hotline/transport/context_watch.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/peer_address.hpp>
+#include <hotline/transport/stopped_context.hpp>
 
 #include <asio/basic_stream_socket.hpp>
 #include <asio/generic/stream_protocol.hpp>
@@ -60,6 +61,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     listeners_.start([this](socket_type socket, const endpoint& peer, std::size_t which) {
       traffic_->arrive(std::move(socket), peer, which);
     });
+    restart_if_stopped(executor);
     return {};
   }
 

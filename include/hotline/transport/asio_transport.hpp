@@ -36,6 +36,13 @@ namespace hotline {
 /// `asio::error::eof`, else what the system says (comparable with `std::errc`). After `stop()`, which the destructor
 /// calls, nothing of the transport keeps `io_context::run` from returning.
 ///
+/// *A stopped io_context.* `run` and `poll` leave an io_context stopped when they find no work, and it runs nothing until it
+/// is restarted. So a successful `start` restarts one, whoever stopped it, unless it is called from inside of its `run`.
+/// The io_context is found through an executor that tells it as `asio::io_context&` (those of an io_context, strands over
+/// them) and through an `any_io_executor` that holds one of those; with an executor of the host's own behind
+/// `any_io_executor` it cannot be known, and the host calls `restart` itself. So it does after an `io_context::stop` that
+/// comes later than `start`.
+///
 /// *What it survives.* The transport may be destroyed in its own callbacks, and before or after its io_context. When the
 /// process has no descriptors left, new clients are turned away until it has.
 ///
