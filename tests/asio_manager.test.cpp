@@ -9,6 +9,7 @@
 #include <asio/execution/outstanding_work.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/local/stream_protocol.hpp>
 #include <asio/post.hpp>
 #include <asio/prefer.hpp>
 #include <asio/read_until.hpp>
@@ -17,6 +18,9 @@
 #include <asio/write.hpp>
 #include <transport/socket_loop.hpp>
 
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -24,6 +28,10 @@
 #include <system_error>
 #include <utility>
 #include <vector>
+
+#include <grp.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 using namespace hotline;
 using namespace std::chrono_literals;
@@ -367,4 +375,152 @@ TEST_CASE("a manager counts an adopted client by the address that the host gives
   }
   CHECK(peers[1]->received().starts_with("HTTP/1.1 429 "));
   CHECK(h.connected == std::vector<std::string>{"192.0.2.7:40312", "192.0.2.8:40312"});
+}
+
+// ------------------------------------------------------------------------------- a Unix socket's permissions
+
+namespace {
+
+struct stat status_of(const std::string& path) {
+  struct stat status {};
+  REQUIRE(::lstat(path.c_str(), &status) == 0);
+  return status;
+}
+
+// A group of this process by its number, and its name, where it has one: another than the file would get by itself if
+// there is any.
+gid_t other_group() {
+  std::vector<gid_t> groups(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
+  groups.resize(static_cast<std::size_t>(std::max(0, ::getgroups(static_cast<int>(groups.size()), groups.data()))));
+  if (::geteuid() == 0) groups.insert(groups.begin(), 1);  // root may give its files to any
+  for (const gid_t g : groups)
+    if (g != ::getegid()) return g;
+  return ::getegid();
+}
+
+// As somebody who is not root, where the process is.
+struct nobody {
+  nobody() {
+    if (::geteuid() == 0 && ::seteuid(65534) != 0) FAIL("no other user");
+  }
+  nobody(const nobody&) = delete;
+  nobody& operator=(const nobody&) = delete;
+  ~nobody() { (void)!::seteuid(::getuid()); }
+};
+
+struct unix_host {
+  std::error_code start(listen_options options) {
+    options.unix_path = path;
+    manager.reset(new ws_manager<asio_transport>(asio_transport(loop.io, std::move(options)), events));
+    return manager->start();
+  }
+  bool answers() {
+    const auto peer = loop.peers.add(socket_peer::local(path));
+    peer->send(upgrade);
+    return peer->connected() && loop.drive([&] { return peer->received().find("\"connected\"") != std::string::npos; });
+  }
+
+  scratch_directory directory;
+  std::string path = directory.file("socket");
+  socket_loop loop;
+  event_emitter events;
+  std::unique_ptr<ws_manager<asio_transport>> manager;
+};
+
+}  // namespace
+
+TEST_CASE("a Unix socket has the mode and the group that its options name", "[manager]") {
+  unix_host h;
+  const mode_t umask_before = ::umask(0027);
+  SECTION("neither: what the process's umask says") {
+    REQUIRE_FALSE(h.start({}));
+    CHECK((status_of(h.path).st_mode & 07777U) == 0750);
+  }
+  SECTION("a mode, whatever the umask is") {
+    for (const unsigned mode : {0660U, 0777U, 0600U, 0U}) {
+      REQUIRE_FALSE(h.start({.unix_mode = mode}));
+      CHECK((status_of(h.path).st_mode & 07777U) == mode);
+    }
+    REQUIRE_FALSE(h.start({.unix_mode = 0666}));
+    CHECK(h.answers());
+  }
+  SECTION("a group by its number") {
+    REQUIRE_FALSE(h.start({.unix_mode = 0660, .unix_group = std::to_string(other_group())}));
+    CHECK(status_of(h.path).st_gid == other_group());
+    CHECK((status_of(h.path).st_mode & 07777U) == 0660);
+    CHECK(h.answers());
+  }
+  SECTION("a group by its name") {
+    if (const struct group* const named = ::getgrgid(other_group())) {
+      REQUIRE_FALSE(h.start({.unix_group = named->gr_name}));
+      CHECK(status_of(h.path).st_gid == other_group());
+      CHECK((status_of(h.path).st_mode & 07777U) == 0750);
+    }
+  }
+  CHECK(::umask(umask_before) == 0027);
+  h.manager.reset();
+  CHECK_FALSE(std::filesystem::exists(h.path));
+}
+
+TEST_CASE("only those whom a Unix socket's mode lets in get in", "[manager]") {
+  if (::geteuid() != 0) return;  // it takes two users
+  unix_host h;
+  std::filesystem::permissions(std::filesystem::path(h.path).parent_path(), std::filesystem::perms(0755));
+  const auto lets_in = [&] {
+    const nobody other;
+    return socket_peer::local(h.path)->connected();
+  };
+  const auto lets_group_in = [&] {
+    REQUIRE(::setegid(1) == 0);
+    const bool does = lets_in();
+    REQUIRE(::setegid(::getgid()) == 0);
+    return does;
+  };
+  REQUIRE_FALSE(h.start({.unix_mode = 0660, .unix_group = "1"}));
+  CHECK_FALSE(lets_in());
+  CHECK(lets_group_in());
+  REQUIRE_FALSE(h.start({.unix_mode = 0600, .unix_group = "1"}));
+  CHECK_FALSE(lets_group_in());
+  REQUIRE_FALSE(h.start({.unix_mode = 0666}));
+  CHECK(lets_in());
+}
+
+TEST_CASE("a mode or a group that cannot be is an error of start and leaves no file", "[manager]") {
+  unix_host h;
+  SECTION("bits beyond permissions") {
+    for (const unsigned mode : {01777U, 02660U, 04755U, 0100660U, 0170000U, ~0U})
+      CHECK(h.start({.unix_mode = mode}) == std::errc::invalid_argument);
+  }
+  SECTION("no such group") {
+    for (const char* const group :
+         {"no-such-group-anywhere", "-1", "4294967295", "99999999999", "12x", " 1", "0x10", "1.5"}) {
+      INFO(group);
+      CHECK(h.start({.unix_group = group}) == std::errc::invalid_argument);
+    }
+  }
+  SECTION("a group that the process may not give files to") {
+    std::filesystem::permissions(std::filesystem::path(h.path).parent_path(), std::filesystem::perms(0777));
+    const std::string group = ::geteuid() == 0 ? "1" : "0";
+    const nobody other;
+    CHECK(h.start({.unix_mode = 0660, .unix_group = group}) == std::errc::operation_not_permitted);
+  }
+  SECTION("a TCP port has neither") {
+    asio::io_context io{1};
+    auto with_mode = make_ws_manager(io, h.events, {.unix_mode = 0660});
+    auto with_group = make_ws_manager(io, h.events, {.unix_group = "0"});
+    CHECK(with_mode.start() == std::errc::invalid_argument);
+    CHECK(with_group.start() == std::errc::invalid_argument);
+  }
+  CHECK_FALSE(std::filesystem::exists(h.path));
+  REQUIRE_FALSE(h.start({}));
+  CHECK(h.answers());
+}
+
+TEST_CASE("options that cannot be do not touch the socket that a dead server left", "[manager]") {
+  unix_host h;
+  { asio::local::stream_protocol::acceptor dead(h.loop.io, asio::local::stream_protocol::endpoint(h.path)); }
+  const ino_t before = status_of(h.path).st_ino;
+  CHECK(h.start({.unix_mode = 01777}) == std::errc::invalid_argument);
+  CHECK(h.start({.unix_group = "no-such-group-anywhere"}) == std::errc::invalid_argument);
+  CHECK(status_of(h.path).st_ino == before);
 }

@@ -106,6 +106,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
   static constexpr int turned_away_per_pause = 16;  // a storm of those who try again must not cost the others much
 
   std::error_code bind_tcp(const listen_options& options) {
+    if (options.unix_mode || !options.unix_group.empty()) return std::make_error_code(std::errc::invalid_argument);
     std::error_code failed;
     const asio::ip::address address = asio::ip::make_address(options.address, failed);
     if (failed) return failed;
@@ -123,14 +124,19 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
   std::error_code bind_unix(const listen_options& options) {
     const std::string& path = options.unix_path;
     if (path.size() > unix_socket_file::longest_path) return std::make_error_code(std::errc::filename_too_long);
+    unix_permissions permissions;
+    std::error_code failed = permissions.read(options.unix_mode, options.unix_group);
+    if (failed) return failed;
     const asio::local::stream_protocol::endpoint endpoint(path);
-    std::error_code failed = bind(endpoint, options);
+    failed = bind(endpoint, options);
     if (failed == asio::error::address_in_use && unix_socket_file::remove_stale(path, endpoint)) {
       acceptor_.close(failed);
       failed = bind(endpoint, options);
     }
     if (failed) return failed;
     file_.keep(path);
+    // Before it listens, so that nobody can connect with other permissions than these.
+    if ((failed = permissions.apply(path))) return failed;
     return listen(options);
   }
 

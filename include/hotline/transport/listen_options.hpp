@@ -24,6 +24,13 @@ struct listen_options {
   /// For hosts without heartbeats: those find the same peers, and Linux, whose `TCP_USER_TIMEOUT` this is, gives up who
   /// stalls for a moment as well (docs/decisions/0011). For adopted sockets that of the first options holds.
   std::chrono::milliseconds user_timeout{0};
+  /// The permissions of the file at `unix_path`, 0660 say: at most 0777; none: 0777 without the process's umask. To connect
+  /// takes write permission, and the directory's `x`. They are set before anybody can connect, and no umask is changed. A
+  /// failure of either is one of `start`, after which there is no file: `std::errc::invalid_argument` for a mode beyond
+  /// 0777, for a group that does not exist, and for either without `unix_path`; `operation_not_permitted` for a group that
+  /// the process may not give files to.
+  std::optional<unsigned> unix_mode = {};
+  std::string unix_group{};  ///< the file's group, a name or a number; empty: the process's
   /// Whether every connection that is accepted begins with a PROXY protocol header, version 1 or 2 (haproxy `send-proxy`
   /// and `send-proxy-v2`, AWS NLB), before TLS as well. `remote_address` then tells the client that the header names, and
   /// the socket's own peer where it names none (`LOCAL`, `UNKNOWN`: a proxy's health checks). A connection without a

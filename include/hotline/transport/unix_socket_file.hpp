@@ -3,16 +3,68 @@
 #include <asio/local/stream_protocol.hpp>
 
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
+#include <optional>
 #include <string>
+#include <system_error>
+#include <vector>
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 namespace hotline::detail {
+
+/// Who may connect to a Unix socket: the permissions of its file.
+class unix_permissions {
+ public:
+  /// Understands what the options say, before there is a file. `group` is a name, or a number where no group has that name.
+  std::error_code read(std::optional<unsigned> mode, const std::string& group) {
+    if (mode && (*mode & ~0777U) != 0) return std::make_error_code(std::errc::invalid_argument);
+    mode_ = mode;
+    group_.reset();
+    return group.empty() ? std::error_code() : find_group(group);
+  }
+
+  /// To the file itself, never to what a symbolic link in its place leads to.
+  [[nodiscard]] std::error_code apply(const std::string& path) const noexcept {
+    if (group_ && ::lchown(path.c_str(), static_cast<uid_t>(-1), *group_) != 0) return {errno, std::system_category()};
+    if (mode_ && ::fchmodat(AT_FDCWD, path.c_str(), static_cast<mode_t>(*mode_), AT_SYMLINK_NOFOLLOW) != 0)
+      return {errno, std::system_category()};
+    return {};
+  }
+
+ private:
+  static constexpr std::size_t longest_entry = 1024 * 1024;  // a group's line, with its members
+
+  std::error_code find_group(const std::string& group) {
+    struct ::group entry {};
+    struct ::group* found = nullptr;
+    int failed = ERANGE;
+    for (std::vector<char> room(1024); failed == ERANGE && room.size() <= longest_entry; room.resize(room.size() * 2))
+      failed = ::getgrnam_r(group.c_str(), &entry, room.data(), room.size(), &found);
+    if (failed == 0 && found != nullptr) {
+      group_ = entry.gr_gid;
+      return {};
+    }
+    gid_t number = 0;
+    const char* const end = group.data() + group.size();
+    const auto [read, wrong] = std::from_chars(group.data(), end, number);
+    // The last number stands for "as it is" in chown.
+    if (wrong != std::errc{} || read != end || number == static_cast<gid_t>(-1))
+      return std::make_error_code(std::errc::invalid_argument);
+    group_ = number;
+    return {};
+  }
+
+  std::optional<unsigned> mode_;
+  std::optional<gid_t> group_;
+};
 
 /// The file of a Unix socket that we listen on.
 class unix_socket_file {
