@@ -55,9 +55,12 @@ class shard {
             io_, events, {.port = port}, for_load(keep),
             keep ? hotline::interval_heartbeat(*keep / 3, *keep) : hotline::interval_heartbeat())) {
     if (deflate) manager_.compress(std::make_unique<hotline::permessage_deflate>());
-    manager_.on_command<publish>("publish", [&events](const hotline::request& q, const publish& p) {
-      events.emit(q.project(), "bench", {{"data", p.data}});
-    });
+    manager_.on_command<publish>("publish",
+                                 [&events](const hotline::request& q, const publish& p) -> hotline::command_result {
+                                   const auto seq = events.emit(q.project(), "bench", {{"data", p.data}});
+                                   if (!seq) return hotline::command_error{"not_published", seq.error().message};
+                                   return {};
+                                 });
     manager_.on_command<add>("add", [](const hotline::request&, const add& numbers) {
       return hotline::json_object{{"sum", numbers.a + numbers.b}};
     });

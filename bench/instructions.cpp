@@ -52,7 +52,7 @@ class world {
   }
 
   void emit(std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) events_.emit("p", "bench", {{"data", data_}});
+    for (std::size_t i = 0; i < count; ++i) (void)events_.emit("p", "bench", {{"data", data_}});
   }
 
   void run() { manager_.transport().run(); }

@@ -73,11 +73,14 @@ int main(int argc, char** argv) {
     if (q.path != "/") return std::nullopt;
     return hotline::http_response{.content_type = "text/html; charset=utf-8", .body = page};
   });
-  manager.on_connect([](const hotline::connection_info& c) { std::cout << c.id << " has come" << std::endl; });
-  manager.on_disconnect([](const hotline::connection_info& c, const hotline::disconnection& how) {
+  // Each of these is called while its subscription lives.
+  const auto coming =
+      manager.on_connect([](const hotline::connection_info& c) { std::cout << c.id << " has come" << std::endl; });
+  const auto going = manager.on_disconnect([](const hotline::connection_info& c, const hotline::disconnection& how) {
     std::cout << c.id << " has gone: " << to_string(how.code) << std::endl;
   });
-  manager.on_error([](std::string_view where, std::exception_ptr) { std::cerr << where << " threw\n"; });
+  const auto failing =
+      manager.on_error([](std::string_view where, std::exception_ptr) { std::cerr << where << " threw\n"; });
 
   asio::signal_set signals(io, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code, int) {

@@ -118,9 +118,9 @@ int main(int argc, char** argv) try {
   const auto tell_came = [&](const hotline::connection_info& c) {
     if (!events.emit(c.project, "came", {{"connection_id", c.id}})) std::cerr << "not told\n";
   };
-  manager.on_connect(tell_came);
-  manager.on_resumed(tell_came);
-  manager.on_disconnect([&](const hotline::connection_info& c, const hotline::disconnection&) {
+  manager.on_connect(tell_came).release();  // for as long as the manager lives
+  manager.on_resumed(tell_came).release();
+  const auto going = manager.on_disconnect([&](const hotline::connection_info& c, const hotline::disconnection&) {
     if (!events.emit(c.project, "went", {{"connection_id", c.id}})) std::cerr << "not told\n";
   });
 

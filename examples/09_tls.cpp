@@ -75,7 +75,7 @@ int main(int argc, char** argv) try {
     if (!seq) return hotline::command_error{"not_said", seq.error().message};
     return hotline::json_object{{"seq", *seq}};
   });
-  manager.transport().on_refused([](std::string_view address, std::error_code why) {
+  const auto refusals = manager.transport().on_refused([](std::string_view address, std::error_code why) {
     std::cout << "refused " << address << ": " << why.message() << std::endl;
   });
 

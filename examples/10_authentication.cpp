@@ -120,14 +120,17 @@ int main(int argc, char** argv) {
   manager.on_command("who_am_i", [](const hotline::request& q) {
     return hotline::json_object{{"name", q.principal()}};
   });
-  manager.on_command("open_vault", [&](const hotline::request& q) {
-    (void)events.emit(q.project(), "vault", {{"by", q.principal()}});
+  manager.on_command("open_vault", [&](const hotline::request& q) -> hotline::command_result {
+    const auto seq = events.emit(q.project(), "vault", {{"by", q.principal()}});
+    if (!seq) return hotline::command_error{"not_opened", seq.error().message};
+    return {};
   });
 
-  manager.on_connect([&](const hotline::connection_info& c) {
-    (void)events.emit(c.project, "door", {{"came", c.principal}});
+  const auto coming = manager.on_connect([&](const hotline::connection_info& c) {
+    const auto seq = events.emit(c.project, "door", {{"came", c.principal}});
+    if (!seq) std::cerr << "not told: " << seq.error().message << '\n';
   });
-  manager.on_disconnect([](const hotline::connection_info& c, const hotline::disconnection& how) {
+  const auto going = manager.on_disconnect([](const hotline::connection_info& c, const hotline::disconnection& how) {
     std::cout << c.principal << " has gone: " << how.reason << std::endl;
   });
   manager.on_http([&](const hotline::http_request& q) -> std::optional<hotline::http_response> {

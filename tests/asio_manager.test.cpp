@@ -86,11 +86,11 @@ TEST_CASE("over sockets too, whoever is called may destroy the manager, and io_c
     h.manager->on_command("go", [&](const request&) { end(); });
   }
   SECTION("on_connect") {
-    h.manager->on_connect([&](const connection_info&) { end(); });
+    h.manager->on_connect([&](const connection_info&) { end(); }).release();
   }
   SECTION("on_disconnect") {
-    h.manager->on_command("go", [&](const request& q) { h.manager->disconnect(q.connection_id()); });
-    h.manager->on_disconnect([&](const connection_info&, const disconnection&) { end(); });
+    h.manager->on_command("go", [&](const request& q) { REQUIRE_FALSE(h.manager->disconnect(q.connection_id())); });
+    h.manager->on_disconnect([&](const connection_info&, const disconnection&) { end(); }).release();
   }
   SECTION("an authentication that was answered later") {
     h.manager->authenticate(

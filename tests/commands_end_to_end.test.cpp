@@ -37,15 +37,17 @@ struct host {
       : env(std::make_shared<manual_environment>()),
         events({}, env),
         manager(std::make_unique<manager_type>(memory_transport(env), events, std::move(options))) {
-    manager->on_error([this](std::string_view where, std::exception_ptr thrown) {
-      try {
-        std::rethrow_exception(std::move(thrown));
-      } catch (const std::exception& e) {
-        errors.push_back(std::string(where) + ": " + e.what());
-      } catch (...) {
-        errors.push_back(std::string(where) + ": ?");
-      }
-    });
+    manager
+        ->on_error([this](std::string_view where, std::exception_ptr thrown) {
+          try {
+            std::rethrow_exception(std::move(thrown));
+          } catch (const std::exception& e) {
+            errors.push_back(std::string(where) + ": " + e.what());
+          } catch (...) {
+            errors.push_back(std::string(where) + ": ?");
+          }
+        })
+        .release();
     manager->on_command("later", [this](const request&, responder r) { kept.push_back(std::move(r)); });
     REQUIRE_FALSE(manager->start());
   }
@@ -329,7 +331,8 @@ TEST_CASE("a stop callback of cancel may disconnect its own client", "[commands]
 TEST_CASE("when a session ends, its commands are told to stop, and their answers go nowhere", "[commands]") {
   host h({.resume = {.window = 0ms}});
   list order;
-  h.manager->on_disconnect([&](const connection_info&, const disconnection&) { order.push_back("disconnect"); });
+  h.manager->on_disconnect([&](const connection_info&, const disconnection&) { order.push_back("disconnect"); })
+      .release();
   memory_client c = h.connect(), other = h.connect();
   c.send(R"({"command":"later","id":1})");
   other.send(R"({"command":"later","id":1})");

@@ -47,7 +47,7 @@ struct world {
     manager.on_command("length", [](const request& q) {
       return command_result{json_object{{"length", q.payload()["text"].as_string().value_or("").size()}}};
     });
-    manager.on_error([](std::string_view, std::exception_ptr) { FAIL("thrown"); });
+    manager.on_error([](std::string_view, std::exception_ptr) { FAIL("thrown"); }).release();
     REQUIRE_FALSE(manager.start());
   }
 

@@ -284,7 +284,7 @@ TEST_CASE("listeners come and go on one thread while another emits", "[emitter]"
   int rounds = 0;
   do {
     const subscription s = events.on("a", [&](const event&) { ++heard; });
-    events.on_listener_error([](std::string_view, std::exception_ptr) {});
+    const subscription told = events.on_listener_error([](std::string_view, std::exception_ptr) {});
     ++rounds;
   } while (!done);
   emitting.join();
@@ -300,14 +300,16 @@ TEST_CASE("what a listener throws goes to the hook, and the others hear all the 
   const subscription one = events.on_all([](const event&) { throw std::runtime_error("broken"); });
   const subscription two = events.on_all(into(heard));
   CHECK(*events.emit("p", "a") == 1);  // without a hook it is lost
-  events.on_listener_error([&](std::string_view type, std::exception_ptr thrown) {
-    try {
-      std::rethrow_exception(std::move(thrown));
-    } catch (const std::runtime_error& e) {
-      told.push_back(std::string(type) + " " + e.what());
-    }
-    throw 1;  // a hook may fail as well
-  });
+  events
+      .on_listener_error([&](std::string_view type, std::exception_ptr thrown) {
+        try {
+          std::rethrow_exception(std::move(thrown));
+        } catch (const std::runtime_error& e) {
+          told.push_back(std::string(type) + " " + e.what());
+        }
+        throw 1;  // a hook may fail as well
+      })
+      .release();
   CHECK(*events.emit("p", "b") == 2);
   CHECK(told == list{"b broken"});
   CHECK(heard == list{"a 1", "b 2"});
@@ -331,18 +333,19 @@ TEST_CASE("the error hook may replace itself, and what it held may unsubscribe",
   list told;
   const subscription one = events.on_all([](const event&) { throw 1; });
   auto held = std::make_shared<subscription>(events.on_all([](const event&) {}));
-  events.on_listener_error(
+  subscription hook = events.on_listener_error(
       [&, held = std::move(held), big = std::string(100, 'x')](std::string_view type, std::exception_ptr) {
-        events.on_listener_error([&](std::string_view next, std::exception_ptr) { told.push_back(std::string(next)); });
+        hook = events.on_listener_error([&](std::string_view next, std::exception_ptr) { told.emplace_back(next); });
         told.push_back(std::string(type) + big.substr(99));
       });
   REQUIRE(events.emit("p", "a"));
   REQUIRE(events.emit("p", "b"));
   CHECK(told == list{"ax", "b"});
   // Not only from within: the hook that held a subscription goes without the emitter waiting for itself.
-  events.on_listener_error([held = std::make_shared<subscription>(events.on_all([](const event&) {}))](
-                               std::string_view, std::exception_ptr) {});
-  events.on_listener_error(nullptr);
+  hook = events.on_listener_error([held = std::make_shared<subscription>(events.on_all([](const event&) {}))](
+                                      std::string_view, std::exception_ptr) {});
+  hook.reset();
+  CHECK_FALSE(events.on_listener_error(nullptr));
   REQUIRE(events.emit("p", "c"));
 }
 

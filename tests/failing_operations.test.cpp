@@ -54,20 +54,26 @@ class scripted_life {
       return q.payload();
     });
     manager_->on_command("later", [this](const request&, responder r) { later_.push_back(std::move(r)); });
-    manager_->on_connect([this](const connection_info& c) {
-      CHECK(connected_.insert(c.id).second);
-      CHECK(known_.insert(c.id).second);
-    });
-    manager_->on_resumed([this](const connection_info& c) {
-      CHECK(connected_.insert(c.id).second);
-      CHECK(waiting_.erase(c.id) == 1);
-    });
-    manager_->on_disconnect([this](const connection_info& c, const disconnection& how) {
-      CHECK(connected_.erase(c.id) == 1);
-      if (how.may_resume) waiting_.insert(c.id);
-    });
-    manager_->on_session_expired([this](const connection_info& c) { CHECK(waiting_.erase(c.id) == 1); });
-    manager_->on_error([this](std::string_view, const std::exception_ptr&) { ++errors_; });
+    manager_
+        ->on_connect([this](const connection_info& c) {
+          CHECK(connected_.insert(c.id).second);
+          CHECK(known_.insert(c.id).second);
+        })
+        .release();
+    manager_
+        ->on_resumed([this](const connection_info& c) {
+          CHECK(connected_.insert(c.id).second);
+          CHECK(waiting_.erase(c.id) == 1);
+        })
+        .release();
+    manager_
+        ->on_disconnect([this](const connection_info& c, const disconnection& how) {
+          CHECK(connected_.erase(c.id) == 1);
+          if (how.may_resume) waiting_.insert(c.id);
+        })
+        .release();
+    manager_->on_session_expired([this](const connection_info& c) { CHECK(waiting_.erase(c.id) == 1); }).release();
+    manager_->on_error([this](std::string_view, const std::exception_ptr&) { ++errors_; }).release();
     REQUIRE_FALSE(manager_->start());
   }
 

@@ -28,9 +28,9 @@ struct besieged {
       : env(std::make_shared<manual_environment>()),
         events(log_options{}, env),
         manager(memory_transport(env), events, std::move(options)) {
-    manager.on_connect([this](const connection_info&) { ++connected; });
-    manager.on_disconnect([this](const connection_info&, const disconnection&) { ++disconnected; });
-    manager.on_error([this](std::string_view, std::exception_ptr) { ++errors; });
+    manager.on_connect([this](const connection_info&) { ++connected; }).release();
+    manager.on_disconnect([this](const connection_info&, const disconnection&) { ++disconnected; }).release();
+    manager.on_error([this](std::string_view, std::exception_ptr) { ++errors; }).release();
     REQUIRE_FALSE(manager.start());
     witness = std::make_unique<memory_client>(line());
     REQUIRE(witness->next_type() == "connected");

@@ -30,18 +30,22 @@ struct host {
       : env(std::make_shared<manual_environment>()),
         events({}, env),
         manager(std::make_unique<manager_type>(memory_transport(env), events, std::move(options))) {
-    manager->on_error([this](std::string_view where, std::exception_ptr thrown) {
-      try {
-        std::rethrow_exception(std::move(thrown));
-      } catch (const std::exception& e) {
-        errors.push_back(std::string(where) + ": " + e.what());
-      }
-    });
-    manager->on_connect([this](const connection_info& c) { told.push_back("connect " + c.principal); });
-    manager->on_resumed([this](const connection_info& c) { told.push_back("resumed " + c.principal); });
-    manager->on_disconnect([this](const connection_info& c, const disconnection& how) {
-      told.push_back((how.may_resume ? "lost " : "gone ") + c.principal);
-    });
+    manager
+        ->on_error([this](std::string_view where, std::exception_ptr thrown) {
+          try {
+            std::rethrow_exception(std::move(thrown));
+          } catch (const std::exception& e) {
+            errors.push_back(std::string(where) + ": " + e.what());
+          }
+        })
+        .release();
+    manager->on_connect([this](const connection_info& c) { told.push_back("connect " + c.principal); }).release();
+    manager->on_resumed([this](const connection_info& c) { told.push_back("resumed " + c.principal); }).release();
+    manager
+        ->on_disconnect([this](const connection_info& c, const disconnection& how) {
+          told.push_back((how.may_resume ? "lost " : "gone ") + c.principal);
+        })
+        .release();
     REQUIRE_FALSE(manager->start());
   }
 
@@ -398,7 +402,7 @@ TEST_CASE("a subscription hook that takes itself away while it is asked about se
 TEST_CASE("a subscription hook may disconnect, and stop the manager, from inside", "[identity]") {
   host h;
   std::string id;
-  h.manager->on_connect([&](const connection_info& c) { id = c.id; });
+  h.manager->on_connect([&](const connection_info& c) { id = c.id; }).release();
   memory_client c(h.line());
   c.next();
   SECTION("disconnect") {
@@ -507,7 +511,7 @@ TEST_CASE("a session whose admission has ended waits for its client to come with
 TEST_CASE("who was closed for another reason does not come back because its time is over as well", "[identity]") {
   guarded h;
   std::string id;
-  h.manager->on_connect([&](const connection_info& c) { id = c.id; });
+  h.manager->on_connect([&](const connection_info& c) { id = c.id; }).release();
   memory_client c(h.line(), "/ws/p?token=ada+60");
   h.line().advance(59s);
   SECTION("by the host") { CHECK_FALSE(h.manager->disconnect(id, close_code::forbidden)); }
@@ -698,11 +702,13 @@ TEST_CASE("no token is ever said to a log, to the error hook or to another clien
   static const std::string secret = "s3cr3t-t0k3n";
   guarded h({.session = {.message_bytes = 512}, .http_response_bytes = 4});
   std::string said;
-  h.manager->on_log([&](log_level, std::string_view line) { said.append(line).append("\n"); });
-  h.manager->on_error([&](std::string_view where, std::exception_ptr) { said.append(where).append("\n"); });
-  h.manager->on_disconnect([&](const connection_info& c, const disconnection& how) {
-    said.append(to_json(c, h.env->now()).text()).append(how.reason).append("\n");
-  });
+  h.manager->on_log([&](log_level, std::string_view line) { said.append(line).append("\n"); }).release();
+  h.manager->on_error([&](std::string_view where, std::exception_ptr) { said.append(where).append("\n"); }).release();
+  h.manager
+      ->on_disconnect([&](const connection_info& c, const disconnection& how) {
+        said.append(to_json(c, h.env->now()).text()).append(how.reason).append("\n");
+      })
+      .release();
   h.manager->on_http([](const http_request&) { return http_response{.body = "too long"}; });
   memory_client watcher(h.line(), "/ws/p?token=eve+900");
 

@@ -317,7 +317,7 @@ TEST_CASE("an event for which listeners have no memory is in the log, and their 
     std::vector<std::string> heard;
     int failed = 0;
     heard.reserve(10);
-    events.on_listener_error([&](std::string_view, std::exception_ptr) { ++failed; });
+    events.on_listener_error([&](std::string_view, std::exception_ptr) { ++failed; }).release();
     result<sequence> inner = errc::invalid_event_type;
     const json_object fields{{"text", std::string(300, 'x')}};
     REQUIRE(events.emit("p", "inner", fields));  // the project is open, and has room

@@ -25,12 +25,14 @@ struct host {
       : env(std::make_shared<manual_environment>()),
         events(limits, env),
         manager(memory_transport(env), events, std::move(options)) {
-    manager.on_connect([this](const connection_info& c) { told.push_back("connect " + c.id); });
-    manager.on_resumed([this](const connection_info& c) { told.push_back("resumed " + c.id); });
-    manager.on_session_expired([this](const connection_info& c) { told.push_back("expired " + c.id); });
-    manager.on_disconnect([this](const connection_info& c, const disconnection& how) {
-      told.push_back((how.may_resume ? "lost " : "gone ") + c.id);
-    });
+    manager.on_connect([this](const connection_info& c) { told.push_back("connect " + c.id); }).release();
+    manager.on_resumed([this](const connection_info& c) { told.push_back("resumed " + c.id); }).release();
+    manager.on_session_expired([this](const connection_info& c) { told.push_back("expired " + c.id); }).release();
+    manager
+        .on_disconnect([this](const connection_info& c, const disconnection& how) {
+          told.push_back((how.may_resume ? "lost " : "gone ") + c.id);
+        })
+        .release();
     REQUIRE_FALSE(manager.start());
   }
 
@@ -564,14 +566,16 @@ TEST_CASE("connections that are counted by the hooks come out even", "[resume]")
   host h;
   int there = 0;
   std::vector<std::string> codes;
-  h.manager.on_connect([&](const connection_info&) { ++there; });
-  h.manager.on_resumed([&](const connection_info&) { ++there; });
-  h.manager.on_disconnect([&](const connection_info& c, const disconnection& how) {
-    --there;
-    codes.push_back((how.may_resume ? "" : "gone ") + std::to_string(static_cast<int>(how.code)) + " " +
-                    std::string(how.reason));
-    CHECK(c.project == "p");
-  });
+  h.manager.on_connect([&](const connection_info&) { ++there; }).release();
+  h.manager.on_resumed([&](const connection_info&) { ++there; }).release();
+  h.manager
+      .on_disconnect([&](const connection_info& c, const disconnection& how) {
+        --there;
+        codes.push_back((how.may_resume ? "" : "gone ") + std::to_string(static_cast<int>(how.code)) + " " +
+                        std::string(how.reason));
+        CHECK(c.project == "p");
+      })
+      .release();
   traveller t(h);
   std::vector<memory_client> old;
   const auto taken_over = [&] {
@@ -612,12 +616,14 @@ TEST_CASE("who is told that a socket is taken over may do to the session what it
   const std::string id = t.id;
   bool stopped = false;
   std::string expected;
-  h.manager.on_disconnect([&](const connection_info& c, const disconnection& how) {
-    h.told.push_back("lost " + c.id);
-    if (how.code != close_code::taken_over) return;
-    if (expected == "4003") CHECK_FALSE(h.manager.disconnect(c.id, close_code::forbidden));
-    if (expected == "1001") h.manager.stop([&] { stopped = true; });
-  });
+  h.manager
+      .on_disconnect([&](const connection_info& c, const disconnection& how) {
+        h.told.push_back("lost " + c.id);
+        if (how.code != close_code::taken_over) return;
+        if (expected == "4003") CHECK_FALSE(h.manager.disconnect(c.id, close_code::forbidden));
+        if (expected == "1001") h.manager.stop([&] { stopped = true; });
+      })
+      .release();
   SECTION("disconnect it") { expected = "4003"; }
   SECTION("stop the manager") { expected = "1001"; }
   memory_client old = std::move(*t.socket);
@@ -783,10 +789,12 @@ TEST_CASE("a command of a waiting session may stop the manager when its deadline
 TEST_CASE("a session that may be resumed when its host stops is told to have expired", "[resume]") {
   host h;
   bool done = false;
-  h.manager.on_disconnect([&](const connection_info& c, const disconnection& how) {
-    h.told.push_back((how.may_resume ? "lost " : "gone ") + c.id);
-    h.manager.stop([&] { done = true; });
-  });
+  h.manager
+      .on_disconnect([&](const connection_info& c, const disconnection& how) {
+        h.told.push_back((how.may_resume ? "lost " : "gone ") + c.id);
+        h.manager.stop([&] { done = true; });
+      })
+      .release();
   traveller t(h);
   t.lose();
   CHECK(done);

@@ -108,9 +108,9 @@ class customer {
 
 struct world {
   world() : env(std::make_shared<manual_environment>()), events({}, env), manager(pressed_transport(env), events) {
-    manager.on_connect([this](const connection_info&) { ++here; });
-    manager.on_resumed([this](const connection_info&) { ++here; });
-    manager.on_disconnect([this](const connection_info&, const disconnection&) { --here; });
+    manager.on_connect([this](const connection_info&) { ++here; }).release();
+    manager.on_resumed([this](const connection_info&) { ++here; }).release();
+    manager.on_disconnect([this](const connection_info&, const disconnection&) { --here; }).release();
     manager.on_command("work", [this](const request& q) {
       runs[q.id() ? 1 : 0] += 1;
       return json_object{{"text", std::string(100, 'x')}};

@@ -5,6 +5,7 @@
 
 #include <hotline/prometheus.hpp>
 
+#include <iostream>
 #include <string>
 #include <utility>
 
@@ -37,6 +38,11 @@ hotline::command_error told_to_client(const hotline::failure& why, std::string_v
                                 : why.code == std::errc::no_such_file_or_directory ? "no_git"
                                                                                    : otherwise;
   return {std::string(name), why.message};
+}
+
+// The page learns from the next event, or from its lists, where things stand; here somebody learns that one is missing.
+void warn_if_refused(const hotline::result<hotline::sequence>& emitted) {
+  if (!emitted) std::cerr << "an event was not sent: " << emitted.error().message << '\n';
 }
 
 std::string_view name_of(output_stream from) { return from == output_stream::err ? "stderr" : "stdout"; }
@@ -91,12 +97,14 @@ void board::serve_page() {
     return std::nullopt;
   });
   const auto tell = [this](std::string_view type, const hotline::connection_info& c) {
-    events_.emit(c.project, type, {{"connection_id", c.id}});
+    warn_if_refused(events_.emit(c.project, type, {{"connection_id", c.id}}));
   };
-  manager_.on_connect([tell](const hotline::connection_info& c) { tell("connection_opened", c); });
-  manager_.on_resumed([tell](const hotline::connection_info& c) { tell("connection_opened", c); });
-  manager_.on_disconnect(
-      [tell](const hotline::connection_info& c, const hotline::disconnection&) { tell("connection_closed", c); });
+  manager_.on_connect([tell](const hotline::connection_info& c) { tell("connection_opened", c); }).release();
+  manager_.on_resumed([tell](const hotline::connection_info& c) { tell("connection_opened", c); }).release();
+  const auto tell_closed = [tell](const hotline::connection_info& c, const hotline::disconnection&) {
+    tell("connection_closed", c);
+  };
+  manager_.on_disconnect(tell_closed).release();
   manager_.on_command("list_connections", [this](const hotline::request& q) {
     hotline::json_array connections;
     const auto now = events_.log()->env().now();
@@ -129,7 +137,7 @@ void board::serve_repository() {
         git_.create_branch(p.name, [this, shared = std::make_shared<hotline::responder>(std::move(answer))](
                                        const hotline::result<branch>& made) {
           if (!made) return std::move(*shared).fail(told_to_client(made.error(), "not_created"));
-          events_.emit(project, hotline::branch_created{made->name, made->commit});
+          warn_if_refused(events_.emit(project, hotline::branch_created{made->name, made->commit}));
           std::move(*shared).answer(hotline::json_object{{"name", made->name}, {"commit", made->commit}});
         });
       });
@@ -160,9 +168,9 @@ hotline::command_result board::start_task(const task& what) {
   run& r = runs_[id];
   r.what = &what;
   r.started_at = std::chrono::system_clock::now();
-  events_.emit(project, hotline::task_started{id, what.name, what.argv});
+  warn_if_refused(events_.emit(project, hotline::task_started{id, what.name, what.argv}));
   if (const auto wrong = launch(id, r, what)) {
-    events_.emit(project, hotline::task_failed{id, std::nullopt, wrong->message});
+    warn_if_refused(events_.emit(project, hotline::task_failed{id, std::nullopt, wrong->message}));
     runs_.erase(id);
   }
   return hotline::json_object{{"task_id", id}};
@@ -173,15 +181,15 @@ std::optional<hotline::failure> board::launch(const std::string& id, run& r, con
   const task* const gate = r.gate.empty() ? nullptr : &what;
   listener.on_line = [this, id, gate, whole = r.what](std::string_view line, output_stream from) {
     if (gate == nullptr) {
-      events_.emit(project, hotline::agent_output{id, std::string(line), std::string(name_of(from))});
+      warn_if_refused(events_.emit(project, hotline::agent_output{id, std::string(line), std::string(name_of(from))}));
     } else {
-      events_.emit(project, hotline::agent_output::event_type,
-                   {{"task_id", id}, {"line", line}, {"stream", name_of(from)}, {"gate", gate->name}});
+      warn_if_refused(events_.emit(project, hotline::agent_output::event_type,
+                                   {{"task_id", id}, {"line", line}, {"stream", name_of(from)}, {"gate", gate->name}}));
     }
     for (const std::string_view signal : signals_in(line, *whole, gate)) {
       hotline::json_object seen{{"task_id", id}, {"signal", signal}, {"line", line}};
       if (gate != nullptr) seen.append("gate", gate->name);
-      events_.emit(project, hotline::signal_detected::event_type, seen);
+      warn_if_refused(events_.emit(project, hotline::signal_detected::event_type, seen));
     }
   };
   listener.on_exit = [this, id](exit_status status) { ended(id, status); };
@@ -205,30 +213,31 @@ void board::ended(const std::string& id, exit_status status) {
 
 void board::task_ended(const std::string& id, run& r, exit_status status, bool cancelled) {
   if (cancelled) {
-    events_.emit(project, hotline::task_cancelled{id});
+    warn_if_refused(events_.emit(project, hotline::task_cancelled{id}));
     return forget(id);
   }
   if (!status.success()) {
     const auto code = status.signal == 0 ? std::optional<std::int64_t>(status.code) : std::nullopt;
-    events_.emit(project, hotline::task_failed{id, code, to_string(status)});
+    warn_if_refused(events_.emit(project, hotline::task_failed{id, code, to_string(status)}));
     return forget(id);
   }
-  events_.emit(project, hotline::task_completed{id, 0});
+  warn_if_refused(events_.emit(project, hotline::task_completed{id, 0}));
   const task* const gate = find_task(options_.tasks, r.what->gate);
   if (gate == nullptr || stopping_) return forget(id);
   r.gate = gate->name;
-  events_.emit(project, hotline::gate_running{id, r.gate});
+  warn_if_refused(events_.emit(project, hotline::gate_running{id, r.gate}));
   if (const auto wrong = launch(id, r, *gate)) {
-    events_.emit(project, hotline::gate_failed{id, r.gate, wrong->message});
+    warn_if_refused(events_.emit(project, hotline::gate_failed{id, r.gate, wrong->message}));
     forget(id);
   }
 }
 
 void board::gate_ended(const std::string& id, const run& r, exit_status status, bool cancelled) {
   if (status.success() && !cancelled)
-    events_.emit(project, hotline::gate_passed{id, r.gate});
+    warn_if_refused(events_.emit(project, hotline::gate_passed{id, r.gate}));
   else
-    events_.emit(project, hotline::gate_failed{id, r.gate, cancelled ? "cancelled" : to_string(status)});
+    warn_if_refused(
+        events_.emit(project, hotline::gate_failed{id, r.gate, cancelled ? "cancelled" : to_string(status)}));
   forget(id);
 }
 

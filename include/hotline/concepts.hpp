@@ -97,7 +97,13 @@ inline constexpr std::chrono::milliseconds tick_interval{500};
 /// | `c.context()`         | `void*&`          | the receiver's own; null at first |
 /// | `c.remote_address()`  | `std::string`     | for people and logs: "127.0.0.1:40312", "unix", "memory" |
 ///
-/// A model may have `t.scheme()`, a `std::string_view`: "https" where all clients speak TLS to it. Without it that is unknown.
+/// Optional, and used where it is there:
+///
+/// | expression            | result            | meaning |
+/// |-----------------------|-------------------|---------|
+/// | `t.runs_elsewhere()`  | `bool`            | any thread: another thread runs the loop, so that this one may call only what is for any thread. `false` when in doubt, before the loop has run and after it has ended. A manager then refuses such calls with `errc::wrong_thread` |
+/// | `t.scheme()`          | `std::string_view` | "https" where all clients speak TLS to it; without it that is unknown |
+/// | `t.turned_away()`     | `std::uint64_t`   | any thread: how many peers found no descriptor; for `manager_metrics` |
 ///
 /// Models: `basic_asio_transport`, `basic_tls_transport`, `memory_transport`. `tests/transport/conformance.hpp` runs over any
 /// model.

@@ -29,6 +29,7 @@ enum class errc {
   invalid_payload,         ///< JSON of another shape than asked for; the message names the field
   log_full,                ///< what others append just now takes all the room that the log has; it may be tried again
   out_of_memory,           ///< the system gave none; nothing has happened
+  wrong_thread,            ///< called from beside the loop that it belongs to; nothing has happened
 };
 
 namespace detail {
@@ -67,6 +68,7 @@ class HOTLINE_DETAIL_EXPORT error_category final : public std::error_category {
       case errc::invalid_payload: return "invalid payload";
       case errc::log_full: return "log full";
       case errc::out_of_memory: return "out of memory";
+      case errc::wrong_thread: return "called from another thread than the loop's";
     }
     return "unknown hotline error";
   }
@@ -96,7 +98,7 @@ struct failure {
 
 /// A value or the `failure` that stands in its place; an expected outcome, so never thrown.
 template <class T>
-class result {
+class [[nodiscard]] result {
  public:
   result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
   result(failure why) : state_(std::in_place_index<1>, std::move(why)) {}

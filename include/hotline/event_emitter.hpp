@@ -78,8 +78,8 @@ class basic_event_emitter {
   /// a number that is not finite, a field named twice), `event_too_big`, `key_too_long`, `log_full` (other threads' events
   /// fill it just now), `out_of_memory`. What `ws_manager::broadcast_to_project` and `broadcast_to_all` send reaches no
   /// listener; what this sends reaches all.
-  result<sequence> emit(std::string_view project, std::string_view type, const json_object& fields = {},
-                        const emit_options& options = {}) {
+  [[nodiscard]] result<sequence> emit(std::string_view project, std::string_view type, const json_object& fields = {},
+                                      const emit_options& options = {}) {
     try {
       if (project.empty()) return errc::invalid_project;
       detail::split_text& text = scratch();
@@ -93,7 +93,7 @@ class basic_event_emitter {
 
   /// Emits a typed event; with the key that it names, unless the options name another.
   template <typed_event E>
-  result<sequence> emit(std::string_view project, const E& typed, emit_options options = {}) {
+  [[nodiscard]] result<sequence> emit(std::string_view project, const E& typed, emit_options options = {}) {
     try {
       if constexpr (keyed_event<E>) {
         if (options.key.empty()) {
@@ -110,19 +110,19 @@ class basic_event_emitter {
 
   /// Calls `listener(const event&)` for events of one type. Dropping the subscription ends it.
   template <std::invocable<const event&> F>
-  subscription on(std::string_view type, F listener) {
+  [[nodiscard]] subscription on(std::string_view type, F listener) {
     return listeners_.add(std::string(type), std::move(listener));
   }
 
   /// Calls `listener(const event&)` for every event.
   template <std::invocable<const event&> F>
-  subscription on_all(F listener) {
+  [[nodiscard]] subscription on_all(F listener) {
     return listeners_.add(std::nullopt, std::move(listener));
   }
 
   /// Calls `listener(const event&, const E&)` for events of E's type whose fields fit E; others of that type pass it by.
   template <typed_event E, std::invocable<const event&, const E&> F>
-  subscription on(F listener) {
+  [[nodiscard]] subscription on(F listener) {
     return on(E::event_type, [listener = std::move(listener)](const event& e) mutable {
       const result<json> fields = parse_json(e.fields.text(), no_limits);
       if (!fields) return;
@@ -131,8 +131,11 @@ class basic_event_emitter {
     });
   }
 
-  /// Told of what listeners throw; without it that is lost, and harms nobody either way.
-  void on_listener_error(listener_error_hook hook) { listeners_.on_error(std::move(hook)); }
+  /// Told of what listeners throw; without it that is lost, and harms nobody either way. All such hooks are kept and called
+  /// in the order in which they were added. Dropping the subscription ends it.
+  [[nodiscard]] subscription on_listener_error(listener_error_hook hook) {
+    return listeners_.on_error(std::move(hook));
+  }
 
  private:
   // The default limits are for what strangers send; these are the host's own fields, and the log has bounded them.

@@ -1,6 +1,7 @@
 #pragma once
 // Outbound 1/6, aside: who in this process hears an event. No I/O here.
 
+#include <hotline/observers.hpp>
 #include <hotline/protocol/json_object.hpp>
 #include <hotline/subscription.hpp>
 #include <hotline/types.hpp>
@@ -57,14 +58,7 @@ class listener_list {
 
   [[nodiscard]] bool empty() const noexcept { return shared_->count.load(std::memory_order_acquire) == 0; }
 
-  void on_error(listener_error_hook hook) {
-    std::shared_ptr<const listener_error_hook> next = std::make_shared<listener_error_hook>(std::move(hook));
-    {
-      const std::lock_guard lock(shared_->mutex);
-      next.swap(shared_->hook);
-    }
-    // The old one goes without the lock: it may hold subscriptions.
-  }
+  [[nodiscard]] subscription on_error(listener_error_hook hook) { return shared_->errors.add(std::move(hook)); }
 
   /// A listener that emits is heard by all listeners after the event that it was called for: on every thread, events
   /// are heard in the order in which that thread emitted them. What cannot wait for lack of memory goes to the hook.
@@ -96,8 +90,8 @@ class listener_list {
   struct state {
     std::mutex mutex;
     std::shared_ptr<const listeners> all = std::make_shared<listeners>();  // replaced, never changed
-    std::shared_ptr<const listener_error_hook> hook;
     std::atomic<std::size_t> count{0};
+    observers<std::string_view, std::exception_ptr> errors;
 
     template <class F>
     void change(F f) {
@@ -132,22 +126,15 @@ class listener_list {
     try {
       outer.waiting.push_back({std::string(e.project), std::string(e.type), e.seq, e.fields});
     } catch (...) {
-      report(hook_of(*shared_), e.type, std::current_exception());
+      report(*shared_, e.type, std::current_exception());
     }
-  }
-
-  static std::shared_ptr<const listener_error_hook> hook_of(state& s) noexcept {
-    const std::lock_guard lock(s.mutex);
-    return s.hook;
   }
 
   static void dispatch(state& s, const event& e) noexcept {
     std::shared_ptr<const listeners> all;
-    std::shared_ptr<const listener_error_hook> hook;
     {
       const std::lock_guard lock(s.mutex);
       all = s.all;
-      hook = s.hook;
     }
     for (const auto& l : *all) {
       if (l->type && *l->type != e.type) continue;
@@ -155,19 +142,14 @@ class listener_list {
       try {
         l->call(e);
       } catch (...) {
-        report(hook, e.type, std::current_exception());
+        report(s, e.type, std::current_exception());
       }
     }
   }
 
-  static void report(const std::shared_ptr<const listener_error_hook>& hook, std::string_view type,
-                     std::exception_ptr thrown) noexcept {
-    if (!hook || !*hook) return;
-    try {
-      (*hook)(type, std::move(thrown));
-    } catch (...) {
-      // A hook that fails has nobody left to tell.
-    }
+  static void report(const state& s, std::string_view type, const std::exception_ptr& thrown) noexcept {
+    s.errors.call([](const std::exception_ptr&) { /* An error hook that fails has nobody left to tell. */ }, type,
+                  thrown);
   }
 
   std::shared_ptr<state> shared_ = std::make_shared<state>();

@@ -20,6 +20,7 @@
 #include <hotline/session/admission.hpp>
 #include <hotline/session/connection_info.hpp>
 #include <hotline/session/heartbeat.hpp>
+#include <hotline/subscription.hpp>
 #include <hotline/types.hpp>
 #include <hotline/wire/http.hpp>
 
@@ -42,9 +43,12 @@ namespace hotline {
 /// events of their project that they subscribe to.
 ///
 /// A manager belongs to one loop, its transport's; there it calls handlers and hooks. Unless a member says "any
-/// thread", call it there, or before the loop runs. Handlers and hooks may call any member, and destroy the manager; what
-/// they throw goes to `on_error`. Several managers, each with a loop of its own, may share one log. A manager can be neither
-/// copied nor moved: a member is initialised from `make_ws_manager(…)` in its class's constructor.
+/// thread", call it there, before the loop runs, or after it has ended. A call from another thread changes nothing: it
+/// returns `errc::wrong_thread`, or, where the member returns no error, `on_error` receives the member's name and a
+/// `std::system_error` of `wrong_thread`. This is noticed once the loop has run, where the transport can tell.
+/// Handlers and hooks may call any member, and destroy the manager; what they throw goes to `on_error`. Several managers,
+/// each with a loop of its own, may share one log. A manager can be neither copied nor moved: a member is initialised
+/// from `make_ws_manager(…)` in its class's constructor.
 ///
 ///     asio::io_context io;
 ///     hotline::event_emitter events;
@@ -77,17 +81,23 @@ class ws_manager {
 
   // ------------------------------------------------------------------------------------------- start and stop
 
-  /// Listens. The error is the transport's (`address_in_use`, …), and then nothing has started; or `already_running`.
-  std::error_code start() { return core_->start(); }
+  /// Listens. The error is the transport's (`address_in_use`, …), and then nothing has started; or `already_running`, or
+  /// `wrong_thread`.
+  [[nodiscard]] std::error_code start() { return core_->start(); }
 
   /// Ends in good order: no new connections; clients get what was accepted for them, then `disconnected` and 1001;
   /// then their sockets end, at the latest after `manager_options::drain_timeout`. `done` is the last call that comes
   /// from here, and may destroy the manager. Destroying a manager that was not stopped ends everything at once: no handler
   /// or hook is called any more; from inside one, connections end when it has returned.
-  void stop(std::function<void()> done = {}) { core_->stop(std::move(done)); }
+  void stop(std::function<void()> done = {}) {
+    if (!core_->refuses_here("stop")) core_->stop(std::move(done));
+  }
 
   /// Whether it has started and not begun to stop; on the loop.
-  [[nodiscard]] bool is_running() const noexcept { return core_->is_running(); }
+  [[nodiscard]] bool is_running() const noexcept {
+    (void)core_->refuses_here("is_running");  // the answer is true all the same, but it may be old already
+    return core_->is_running();
+  }
 
   /// Any thread: calls `f` on the loop, where it may destroy the manager; not when the manager stops first.
   void post(std::function<void()> f) { core_->post(std::move(f)); }
@@ -101,73 +111,91 @@ class ws_manager {
   /// `subscribe`, `unsubscribe` and `cancel` cannot be replaced, nor `refresh` once there is `reauthenticate`.
   template <command_handler F>
   void on_command(std::string name, F handler) {
+    if (core_->refuses_here("on_command")) return;
     core_->desk.handlers.set(std::move(name), detail::registry::wrap(std::move(handler)));
   }
 
   /// The handler gets the payload decoded; a payload that does not fit is answered with `invalid_payload`.
   template <class Payload, typed_command_handler<Payload> F>
   void on_command(std::string name, F handler) {
+    if (core_->refuses_here("on_command")) return;
     core_->desk.handlers.set(std::move(name), detail::registry::wrap_typed<Payload>(std::move(handler)));
   }
 
   /// From here on `name` is `unknown_command`; commands under way go on.
-  void remove_command(std::string_view name) { core_->desk.handlers.erase(name); }
+  void remove_command(std::string_view name) {
+    if (!core_->refuses_here("remove_command")) core_->desk.handlers.erase(name);
+  }
 
   /// Asked before each command that is not built in; an error that it returns (code `forbidden` unless it names one)
-  /// is the answer.
+  /// is the answer. The last function counts.
   void authorize_commands(std::function<std::optional<command_error>(const connection_info&, const request&)> f) {
-    core_->desk.authorize(std::move(f));
+    if (!core_->refuses_here("authorize_commands")) core_->desk.authorize(std::move(f));
   }
 
   /// Asked before a client hears an event type that it did not hear, with the type, or "*" for all; an error (code
   /// `forbidden` unless it names one) is the answer to its `subscribe`, of which then nothing holds. Asked as well when
   /// it connects, with "*" if that is the default, when it comes back and when it was reauthenticated, with all that it
-  /// hears; it no longer hears what is refused then. `connected` tells it.
+  /// hears; it no longer hears what is refused then. `connected` tells it. The last function counts.
   void authorize_subscriptions(
       std::function<std::optional<command_error>(const connection_info&, std::string_view type)> f) {
-    core_->desk.filters.authorize = std::move(f);
+    if (!core_->refuses_here("authorize_subscriptions")) core_->desk.filters.authorize = std::move(f);
   }
 
   // --------------------------------------------------------------------------------------------------- hooks
 
+  // Those that observe (`on_connect`, `on_disconnect`, `on_resumed`, `on_session_expired`, `on_error`, `on_log`) are all
+  // kept and called in the order in which they were added. Each lives as long as the subscription that is returned, which
+  // may end on any thread, inside a call too, and may outlive the manager; `.release()` lets the hook live as long as the
+  // manager. One that throws keeps no other from being called. Of those that decide, the last counts.
+
   /// A client has connected; what is sent to it from here comes behind its `connected`.
-  void on_connect(std::function<void(const connection_info&)> f) { core_->calls.on_connect = std::move(f); }
+  [[nodiscard]] subscription on_connect(std::function<void(const connection_info&)> f) {
+    return core_->refuses_here("on_connect") ? subscription() : core_->calls.on_connect.add(std::move(f));
+  }
 
   /// A client's socket has ended, or its session goes on over a newer one (4009, then `on_resumed` follows at once, whatever
   /// still becomes of the old socket). Each call stands against one of `on_connect` or `on_resumed` before it.
   /// `disconnection::may_resume` tells whether the session is still there.
-  void on_disconnect(std::function<void(const connection_info&, const disconnection&)> f) {
-    core_->calls.on_disconnect = std::move(f);
+  [[nodiscard]] subscription on_disconnect(std::function<void(const connection_info&, const disconnection&)> f) {
+    return core_->refuses_here("on_disconnect") ? subscription() : core_->calls.on_disconnect.add(std::move(f));
   }
 
   /// A client has come back to its session, over a new socket; called in place of `on_connect`.
-  void on_resumed(std::function<void(const connection_info&)> f) { core_->calls.on_resumed = std::move(f); }
+  [[nodiscard]] subscription on_resumed(std::function<void(const connection_info&)> f) {
+    return core_->refuses_here("on_resumed") ? subscription() : core_->calls.on_resumed.add(std::move(f));
+  }
 
   /// A session that waited for its client has ended: `resume_options::window` is over, others needed its place, its client
   /// came back and it could not go on (`evicted`, `epoch_changed`, or more answered than is kept), or the manager stops.
-  void on_session_expired(std::function<void(const connection_info&)> f) {
-    core_->calls.on_session_expired = std::move(f);
+  [[nodiscard]] subscription on_session_expired(std::function<void(const connection_info&)> f) {
+    return core_->refuses_here("on_session_expired") ? subscription()
+                                                     : core_->calls.on_session_expired.add(std::move(f));
   }
 
   /// Answers HTTP requests outside the route's prefix (a page, a health check, a browser's CORS preflight), of anybody:
   /// neither `authenticate` nor `origins` is asked. The method is GET, HEAD, for which the body is left out, or OPTIONS. When
-  /// the hook returns nothing, and without one, GET and HEAD get 404, OPTIONS gets 204 with `Allow`. The last hook counts.
+  /// the hook returns nothing, and without one, GET and HEAD get 404, OPTIONS gets 204 with `Allow`. The last function counts.
   void on_http(std::function<std::optional<http_response>(const http_request&)> f) {
-    core_->calls.on_http = std::move(f);
+    if (!core_->refuses_here("on_http")) core_->calls.on_http = std::move(f);
   }
 
   /// Says from its request whom a client stands for when it comes through a proxy: the address that the proxy names, such as
   /// `q.forwarded_for(1)`. Only where each client comes through that proxy: anybody else can send the header too. It is what
   /// `connection_limits::per_address` and `resume_options::per_address` count by, and what
   /// `connection_info::remote_address` tells. Without the hook, and when it returns an empty text, that is the peer's own.
-  /// The last hook counts.
-  void client_address(std::function<std::string(const http_request&)> f) { core_->calls.client_address = std::move(f); }
+  /// The last function counts.
+  void client_address(std::function<std::string(const http_request&)> f) {
+    if (!core_->refuses_here("client_address")) core_->calls.client_address = std::move(f);
+  }
 
   /// Says from its request what a client speaks when a proxy ends TLS for it: "https" or "http", such as
   /// `std::string(q.header("X-Forwarded-Proto"))`. It is what `http_request::scheme` tells, and a page whose origin has
   /// another scheme is not of the same origin then. Without the hook, and when it returns an empty text, the scheme is what
-  /// the transport knows: "https" with TLS, else unknown, and the origin's own is taken for it. The last hook counts.
-  void client_scheme(std::function<std::string(const http_request&)> f) { core_->calls.client_scheme = std::move(f); }
+  /// the transport knows: "https" with TLS, else unknown, and the origin's own is taken for it. The last function counts.
+  void client_scheme(std::function<std::string(const http_request&)> f) {
+    if (!core_->refuses_here("client_scheme")) core_->calls.client_scheme = std::move(f);
+  }
 
   /// Decides who may connect, from the request (its headers, its query) and the project's id, before the upgrade and at
   /// every connect anew, resumes included, but for who is over a limit of connections: a session goes on only for the
@@ -175,11 +203,12 @@ class ws_manager {
   /// project)` returns an `admission`; `f(request, project, responder)` answers through an `admission_responder`, now or
   /// later, from any thread, within `handshake_limits::timeout` (else the client gets 503). Both arguments are gone when
   /// `f` has returned. When `f` throws or gives no answer, the client gets 500. Without it everybody may connect, as
-  /// nobody in particular.
+  /// nobody in particular. The last function counts.
   template <class F>
   requires detail::admits_now<F, const http_request&, std::string_view> ||
       detail::admits_later<F, const http_request&, std::string_view>
   void authenticate(F f) {
+    if (core_->refuses_here("authenticate")) return;
     core_->calls.authenticate = detail::as_admitter<const http_request&, std::string_view>(std::move(f));
   }
 
@@ -187,35 +216,38 @@ class ws_manager {
   /// <hotline/deflate.hpp>. What goes to many is compressed once for all of them; answers to one client are sent as they
   /// are. Before `start`.
   void compress(std::unique_ptr<message_compression> compression) {
-    core_->outbound.compress_with(std::move(compression));
+    if (!core_->refuses_here("compress")) core_->outbound.compress_with(std::move(compression));
   }
 
   /// Decides, by the token that a client sends with the built-in command `refresh`, whether it is still who it was, and
   /// until when: `f(connection, token)` or `f(connection, token, responder)`, answered as in `authenticate`. A refusal, an
   /// admission of somebody else and what `f` throws are an error for the client and change nothing. Without it there is no
-  /// such command, and the name is the host's.
+  /// such command, and the name is the host's. The last function counts.
   template <class F>
   requires detail::admits_now<F, const connection_info&, std::string_view> ||
       detail::admits_later<F, const connection_info&, std::string_view>
   void reauthenticate(F f) {
+    if (core_->refuses_here("reauthenticate")) return;
     core_->desk.reauthenticate = detail::as_admitter<const connection_info&, std::string_view>(std::move(f));
   }
 
   /// Told of what handlers and hooks throw, with the name of the command or hook, and of memory that was short
-  /// ("connection": one was ended for it).
-  void on_error(std::function<void(std::string_view where, std::exception_ptr)> f) {
-    core_->calls.on_error = std::move(f);
+  /// ("connection": one was ended for it). Told as well, with the member's name, of a call from a wrong thread.
+  [[nodiscard]] subscription on_error(std::function<void(std::string_view where, std::exception_ptr)> f) {
+    return core_->refuses_here("on_error") ? subscription() : core_->calls.on_error.add(std::move(f));
   }
 
   /// Told what a log would want to know.
-  void on_log(std::function<void(log_level, std::string_view)> f) { core_->calls.on_log = std::move(f); }
+  [[nodiscard]] subscription on_log(std::function<void(log_level, std::string_view)> f) {
+    return core_->refuses_here("on_log") ? subscription() : core_->calls.on_log.add(std::move(f));
+  }
 
   // ------------------------------------------------------------------------------------------------- sending
 
   /// Any thread. Sends an object with a `type` of its own to every connection of the project that hears that type; it
   /// is logged and numbered like an event. Answers its number, or: `invalid_project`, `invalid_event_type` (no proper
   /// `type`), `reserved_type`, `reserved_field`, `invalid_json`, `event_too_big`, `log_full`, `out_of_memory`.
-  result<sequence> broadcast_to_project(std::string_view project, const json_object& message) {
+  [[nodiscard]] result<sequence> broadcast_to_project(std::string_view project, const json_object& message) {
     if (project.empty()) return errc::invalid_project;
     try {
       return append(*core_->log().open(project), project, message);
@@ -225,7 +257,7 @@ class ws_manager {
   }
 
   /// Any thread. As `broadcast_to_project`, for every project that has a log now. Answers how many those were.
-  result<std::size_t> broadcast_to_all(const json_object& message) {
+  [[nodiscard]] result<std::size_t> broadcast_to_all(const json_object& message) {
     std::size_t projects = 0;
     std::optional<failure> refused;
     try {
@@ -246,8 +278,9 @@ class ws_manager {
 
   /// Sends an object with a `type` of its own to one connection, whatever it subscribes to. Not logged, not numbered.
   /// Fails with `no_such_connection` (a session that waits included), `invalid_event_type`, `reserved_type`,
-  /// `reserved_field`, `invalid_json`, `out_of_memory`, or `control_lane_full`: then the client is closed with 4008.
-  std::error_code send_to(std::string_view connection_id, const json_object& message) {
+  /// `reserved_field`, `invalid_json`, `out_of_memory`, `wrong_thread`, or `control_lane_full`: then the client is closed with 4008.
+  [[nodiscard]] std::error_code send_to(std::string_view connection_id, const json_object& message) {
+    if (core_->runs_elsewhere()) return errc::wrong_thread;
     auto* const c = core_->outbound.clients.find(connection_id);
     if (c == nullptr) return errc::no_such_connection;
     try {
@@ -264,9 +297,10 @@ class ws_manager {
 
   /// Closes a connection with a `disconnected` message and the close handshake. `on_disconnect` comes when its socket
   /// has ended. With a code by which clients may not come back (`may_reconnect`) its session is over at once.
-  /// Fails with `no_such_connection`.
-  std::error_code disconnect(std::string_view connection_id, close_code code = close_code::normal,
-                             std::string_view reason = {}) {
+  /// Fails with `no_such_connection` or `wrong_thread`.
+  [[nodiscard]] std::error_code disconnect(std::string_view connection_id, close_code code = close_code::normal,
+                                           std::string_view reason = {}) {
+    if (core_->runs_elsewhere()) return errc::wrong_thread;
     auto* const c = core_->outbound.clients.find(connection_id);
     if (c == nullptr) return errc::no_such_connection;
     core_->outbound.close(*c, code, reason);
@@ -280,6 +314,7 @@ class ws_manager {
   /// that changes for this manager's connections; it begins as `caught_up`. With several managers over one log, ask each.
   /// The last function for a project counts, a null one ends it.
   void on_pace(std::string project, pace_marks marks, std::function<void(pace)> f) {
+    if (core_->refuses_here("on_pace")) return;
     core_->outbound.paces.watch(std::move(project), marks, std::move(f));
   }
 
@@ -314,6 +349,7 @@ class ws_manager {
 
   /// That connection while it is open; on the loop. From other threads: `connections()`.
   [[nodiscard]] std::optional<connection_info> connection(std::string_view connection_id) const {
+    if (core_->refuses_here("connection")) return std::nullopt;
     const auto* const c = core_->outbound.clients.find(connection_id);
     return c == nullptr ? std::nullopt : std::optional(c->info());
   }

@@ -54,9 +54,11 @@ int main() {
   hotline::event_emitter events({.events = 4}, env);
   auto manager = hotline::make_ws_manager(io, events, {}, {.command_timeout = 1s});
   std::string id;  // of the client of `demo` that came last
-  manager.on_connect([&](const hotline::connection_info& c) {
-    if (c.project == "demo") id = c.id;
-  });
+  manager
+      .on_connect([&](const hotline::connection_info& c) {
+        if (c.project == "demo") id = c.id;
+      })
+      .release();
 
   // Of `vault` everybody is ada who has a token, for a minute or for a second.
   const auto ada_by = [env](std::string_view token) {

@@ -222,15 +222,21 @@ int main(int argc, char** argv) {
     if (!cancelled) stop();
   });
 
-  manager.on_connect(
-      [](const hotline::connection_info& c) { std::cout << "opened " << c.id << ' ' << c.project << std::endl; });
-  manager.on_resumed([](const hotline::connection_info& c) { std::cout << "resumed " << c.id << std::endl; });
-  manager.on_disconnect([](const hotline::connection_info& c, const hotline::disconnection& how) {
-    std::cout << "closed " << c.id << ' ' << static_cast<int>(how.code) << ' ' << how.reason << std::endl;
-  });
-  manager.on_error([](std::string_view where, const std::exception_ptr& thrown) {
-    std::cout << "threw " << where << ' ' << what(thrown) << std::endl;
-  });
+  manager
+      .on_connect(
+          [](const hotline::connection_info& c) { std::cout << "opened " << c.id << ' ' << c.project << std::endl; })
+      .release();
+  manager.on_resumed([](const hotline::connection_info& c) { std::cout << "resumed " << c.id << std::endl; }).release();
+  manager
+      .on_disconnect([](const hotline::connection_info& c, const hotline::disconnection& how) {
+        std::cout << "closed " << c.id << ' ' << static_cast<int>(how.code) << ' ' << how.reason << std::endl;
+      })
+      .release();
+  manager
+      .on_error([](std::string_view where, const std::exception_ptr& thrown) {
+        std::cout << "threw " << where << ' ' << what(thrown) << std::endl;
+      })
+      .release();
   manager.on_http([](const hotline::http_request& q) -> std::optional<hotline::http_response> {
     if (q.path == "/health") return hotline::http_response{.body = "ok\n"};
     if (q.path == "/target") return hotline::http_response{.body = q.target + '\n'};
@@ -264,7 +270,8 @@ int main(int argc, char** argv) {
             for (int thread = 0; thread < wanted.threads; ++thread)
               emitting.emplace_back([&events, &q, &wanted, thread] {
                 for (int n = 0; n < wanted.count; ++n)
-                  events.emit(q.project(), "threaded", {{"thread", thread}, {"n", n}});
+                  if (!events.emit(q.project(), "threaded", {{"thread", thread}, {"n", n}}))
+                    std::cerr << "not emitted\n";
               });
           }
           std::move(answer).answer(json_object{{"emitted", wanted.threads * wanted.count}});

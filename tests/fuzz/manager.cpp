@@ -132,10 +132,12 @@ class world {
         events_(log_options{.events = small_log ? 8U : 10'000U, .bytes = 8 << 20, .age = std::chrono::hours(100)},
                 env_) {
     manager_.compress(std::make_unique<permessage_deflate>());
-    manager_.on_connect([this](const connection_info& c) { fuzz::promise(present_.insert(c.id).second); });
-    manager_.on_resumed([this](const connection_info& c) { fuzz::promise(present_.insert(c.id).second); });
-    manager_.on_disconnect(
-        [this](const connection_info& c, const disconnection&) { fuzz::promise(present_.erase(c.id) == 1); });
+    manager_.on_connect([this](const connection_info& c) { fuzz::promise(present_.insert(c.id).second); }).release();
+    manager_.on_resumed([this](const connection_info& c) { fuzz::promise(present_.insert(c.id).second); }).release();
+    manager_
+        .on_disconnect(
+            [this](const connection_info& c, const disconnection&) { fuzz::promise(present_.erase(c.id) == 1); })
+        .release();
     manager_.authenticate([this](const http_request& q, std::string_view, admission_responder answer) {
       decide(q.token().value_or("ada"), std::move(answer));
     });

@@ -35,8 +35,9 @@ class hour {
         manager_(memory_transport(env_), events_, options) {
     manager_.on_http([](const http_request&) { return http_response{.body = "page"}; });
     manager_.on_command("later", [this](const request&, responder r) { kept_.push_back(std::move(r)); });
-    manager_.on_disconnect([this](const connection_info&, const disconnection& how) { may_resume_ = how.may_resume; });
-    manager_.on_session_expired([this](const connection_info&) { expired_ = true; });
+    manager_.on_disconnect([this](const connection_info&, const disconnection& how) { may_resume_ = how.may_resume; })
+        .release();
+    manager_.on_session_expired([this](const connection_info&) { expired_ = true; }).release();
     REQUIRE_FALSE(manager_.start());
   }
 

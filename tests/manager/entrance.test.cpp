@@ -25,7 +25,7 @@ struct host {
         events({}, env),
         manager(memory_transport(env), events, std::move(options)) {
     manager.client_address([](const http_request& q) { return std::string(q.header("X-Forwarded-For")); });
-    manager.on_log([this](log_level, std::string_view line) { lines.emplace_back(line); });
+    manager.on_log([this](log_level, std::string_view line) { lines.emplace_back(line); }).release();
     REQUIRE_FALSE(manager.start());
   }
 

@@ -135,9 +135,11 @@ struct refusal {
 /// A started transport, and those whom it refused.
 struct server {
   server() {
-    transport().on_refused([this](std::string_view address, std::error_code why) {
-      refused.push_back({std::string(address), why});
-    });
+    transport()
+        .on_refused([this](std::string_view address, std::error_code why) {
+          refused.push_back({std::string(address), why});
+        })
+        .release();
   }
   hotline::tls_transport& transport() { return s.fixture.transport(); }
   std::shared_ptr<tls_peer> client(const tls_peer::set_up& set_up = [](::SSL_CTX*) {}) {
@@ -275,7 +277,10 @@ TEST_CASE("who does not finish its handshake in time is cut off, however it drip
   hotline::tls_transport transport(loop.io, context_of("localhost"), hotline::listen_options{},
                                    {.timeout = std::chrono::seconds(4), .at_once = 3});
   std::vector<refusal> refused;
-  transport.on_refused([&](std::string_view a, std::error_code why) { refused.push_back({std::string(a), why}); });
+  transport.on_refused([&](std::string_view a, std::error_code why) {
+             refused.push_back({std::string(a), why});
+           })
+      .release();
   REQUIRE(transport.start(receiver) == std::error_code{});
   const auto open = loop.peers.add(tls_peer::connect(transport.port()));
   REQUIRE(loop.drive([&] { return receiver.opened == 1; }));
@@ -320,7 +325,7 @@ TEST_CASE("who still shakes hands when nobody is let in any more is not let in",
 
 TEST_CASE("who is told of a refusal may stop the transport", "[tls]") {
   server v;
-  v.transport().on_refused([&](std::string_view, std::error_code) { v.s.stop(); });
+  v.transport().on_refused([&](std::string_view, std::error_code) { v.s.stop(); }).release();
   const auto one = v.stranger();
   const auto two = v.stranger();
   one->send("GET / HTTP/1.1\r\n\r\n");

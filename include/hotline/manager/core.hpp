@@ -13,6 +13,7 @@
 #include <hotline/types.hpp>
 #include <hotline/wire/decoder_pool.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -52,9 +53,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
         decoders_(options_.session),
         sessions_(outbound, calls, options_.resume),
         entrance_(outbound, log_, calls, desk, sessions_, mailbox_) {
-    desk.on_error = [this](std::string_view where, std::exception_ptr thrown) {
-      calls.report(where, std::move(thrown));
-    };
+    desk.on_error = [this](std::string_view where, std::exception_ptr thrown) { calls.report(where, thrown); };
     desk.find_client = [this](std::uint64_t number) { return sessions_.find(number); };
   }
 
@@ -71,7 +70,8 @@ class manager_core final : public transport_receiver<typename Transport::connect
   [[nodiscard]] Log& log() noexcept { return *log_; }
   [[nodiscard]] bool is_running() const noexcept { return state_ == state::running; }
 
-  std::error_code start() {
+  [[nodiscard]] std::error_code start() {
+    if (runs_elsewhere()) return errc::wrong_thread;
     if (state_ != state::idle) return errc::already_running;
     if (const std::error_code failed = transport_.start(*this)) return failed;
     state_ = state::running;
@@ -79,6 +79,25 @@ class manager_core final : public transport_receiver<typename Transport::connect
   }
 
   void post(std::function<void()> task) { mailbox_->post(std::move(task)); }
+
+  /// Any thread: whether another one runs the loop, so that this one may call only what is for any thread.
+  [[nodiscard]] bool runs_elsewhere() noexcept {
+    if constexpr (requires { transport_.runs_elsewhere(); }) return transport_.runs_elsewhere();
+    return false;
+  }
+
+  /// The same, for a member that has no error to return: `on_error` receives its name, on the loop.
+  [[nodiscard]] bool refuses_here(const char* member) noexcept {
+    if (!runs_elsewhere()) return false;
+    try {
+      post([this, member] {
+        calls.report(member, std::make_exception_ptr(std::system_error(make_error_code(errc::wrong_thread), member)));
+      });
+    } catch (...) {
+      // For want of memory nobody is told; nothing was done either way.
+    }
+    return true;
+  }
 
   /// Tells everybody, lets them read what was accepted, and ends; then calls `done`.
   void stop(std::function<void()> done) {
@@ -108,8 +127,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     core->entrance_.close();  // nobody comes in without the hooks that decide it
     core->mailbox_->close();
     core->sessions_.part_all();
-    core->calls = hooks(core->counted_);
-    core->calls.are_gone = true;
+    core->calls.forget_host();
     core->desk.forget_host();
     core->outbound.paces.clear();
   }
@@ -372,9 +390,9 @@ class manager_core final : public transport_receiver<typename Transport::connect
   entrance<delivery_type, Log> entrance_;
   std::vector<std::function<void()>> when_stopped_;
   steady_time drain_until_{};
-  state state_ = state::idle;
-  int visits_ = 0;         // how many calls from here the host may be in
-  bool orphaned_ = false;  // its manager is gone
+  std::atomic<state> state_ = state::idle;  // written on the loop; others may ask
+  int visits_ = 0;                          // how many calls from here the host may be in
+  bool orphaned_ = false;                   // its manager is gone
 };
 
 }  // namespace hotline::detail

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <hotline/metrics.hpp>
+#include <hotline/observers.hpp>
 #include <hotline/session/admission.hpp>
 #include <hotline/session/connection_info.hpp>
 #include <hotline/session/hook.hpp>
@@ -35,27 +36,26 @@ namespace detail {
 
 /// What a host may hang into a manager. All are called on the manager's loop; what they throw goes to `on_error`.
 struct hooks {
-  hook<void(const connection_info&)> on_connect;
-  hook<void(const connection_info&)> on_resumed;
-  hook<void(const connection_info&)> on_session_expired;
-  hook<void(const connection_info&, const disconnection&)> on_disconnect;
+  // They observe: each is called.
+  observers<const connection_info&> on_connect;
+  observers<const connection_info&> on_resumed;
+  observers<const connection_info&> on_session_expired;
+  observers<const connection_info&, const disconnection&> on_disconnect;
+  observers<std::string_view, std::exception_ptr> on_error;
+  observers<log_level, std::string_view> on_log;
+
+  // They decide: the last counts.
   hook<std::optional<http_response>(const http_request&)> on_http;
   hook<std::string(const http_request&)> client_address;
   hook<std::string(const http_request&)> client_scheme;
   hook<std::optional<admission>(const http_request&, std::string_view project, admission_source&)> authenticate;
-  hook<void(std::string_view where, std::exception_ptr)> on_error;
-  hook<void(log_level, std::string_view)> on_log;
 
   explicit hooks(live_metrics& c) noexcept : counted(&c) {}
 
-  void report(std::string_view where, std::exception_ptr thrown) noexcept {
+  void report(std::string_view where, const std::exception_ptr& thrown) noexcept {
     counted->host_failures.add();
-    if (!on_error) return;
-    try {
-      on_error(where, std::move(thrown));
-    } catch (...) {
-      // A hook that fails has nobody left to tell.
-    }
+    on_error.call([](const std::exception_ptr&) { /* An error hook that fails has nobody left to tell. */ }, where,
+                  thrown);
   }
 
   /// Whether `f` returned.
@@ -70,15 +70,28 @@ struct hooks {
     }
   }
 
-  /// Calls a hook, if there is one.
+  /// Calls those who observe it.
   template <class... Args>
-  void tell(std::string_view where, const hook<void(const Args&...)>& told,
-            const std::type_identity_t<Args>&... args) noexcept {
-    if (told) guard(where, [&] { told(args...); });
+  void tell(std::string_view where, const observers<Args...>& told, std::type_identity_t<Args>... args) noexcept {
+    told.call([&](const std::exception_ptr& thrown) { report(where, thrown); }, args...);
   }
 
   void log(log_level level, std::string_view line) noexcept {
-    if (on_log) guard("on_log", [&] { on_log(level, printable(line)); });
+    if (on_log) guard("on_log", [&] { tell("on_log", on_log, level, printable(line)); });
+  }
+
+  /// Nothing of the host's is called any more.
+  void forget_host() noexcept {
+    on_connect.clear();
+    on_resumed.clear();
+    on_session_expired.clear();
+    on_disconnect.clear();
+    on_error.clear();
+    on_log.clear();
+    on_http = nullptr;
+    client_address = nullptr;
+    authenticate = nullptr;
+    are_gone = true;
   }
 
   /// The host's page, or `without` when it has none, or 500 when it threw or made more than `most_bytes`.

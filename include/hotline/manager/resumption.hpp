@@ -205,7 +205,8 @@ class resumption {
   void expire(client_type& c) {
     outbound_.counted().expired_sessions.add();
     part(c);
-    if (calls_.on_session_expired) calls_.guard("on_session_expired", [&] { calls_.on_session_expired(c.info()); });
+    if (!calls_.on_session_expired) return;
+    calls_.guard("on_session_expired", [&] { calls_.tell("on_session_expired", calls_.on_session_expired, c.info()); });
   }
 
   Delivery& outbound_;

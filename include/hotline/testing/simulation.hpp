@@ -199,10 +199,10 @@ class simulation {
     const auto heard = [this](const auto&...) {
       if (stopped_) complain("a hook was called after the manager had stopped");
     };
-    m.on_connect(heard);
-    m.on_resumed(heard);
-    m.on_disconnect(heard);
-    m.on_session_expired(heard);
+    m.on_connect(heard).release();
+    m.on_resumed(heard).release();
+    m.on_disconnect(heard).release();
+    m.on_session_expired(heard).release();
   }
 
   [[nodiscard]] static std::uint64_t number_of(const request& q) { return std::stoull(q.id()->text()); }

@@ -46,7 +46,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
   asio_loop(const asio_loop&) = delete;
   asio_loop& operator=(const asio_loop&) = delete;
 
-  std::error_code start(receiver& r) {
+  [[nodiscard]] std::error_code start(receiver& r) {
     if (traffic_->is_stopped()) return errc::not_running;
     if (traffic_->started_for() != nullptr) return errc::already_running;
     const Executor& executor = traffic_->executor();
@@ -80,8 +80,8 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
 
   /// A socket of another executor is registered anew with ours. Without `peer` its address is the socket's.
   template <class Protocol, class Other>
-  std::error_code adopt(asio::basic_stream_socket<Protocol, Other> theirs, std::string_view already_read,
-                        const std::optional<asio::ip::tcp::endpoint>& peer) {
+  [[nodiscard]] std::error_code adopt(asio::basic_stream_socket<Protocol, Other> theirs, std::string_view already_read,
+                                      const std::optional<asio::ip::tcp::endpoint>& peer) {
     if (traffic_->is_stopped() || traffic_->started_for() == nullptr) return errc::not_running;
     const Executor& executor = traffic_->executor();
     if constexpr (std::convertible_to<Other, Executor>)

@@ -3,6 +3,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
+#include <hotline/observers.hpp>
 #include <hotline/transport/asio_connection.hpp>
 #include <hotline/transport/asio_error.hpp>
 #include <hotline/transport/asio_plain.hpp>
@@ -23,7 +24,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <deque>
-#include <functional>
+#include <exception>
 #include <memory>
 #include <new>
 #include <span>
@@ -74,11 +75,13 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
   template <class Function>
   void post(Function&& function) {
     executor_.post([self = this->shared_from_this(), f = std::forward<Function>(function)]() mutable {
+      self->executor_.note_thread();
       if (!self->is_stopped()) f();
     });
   }
 
-  // ----------------------------------------------------------------------------------------------- arrivals
+  /// From any thread: whether another one runs the loop.
+  [[nodiscard]] bool runs_elsewhere() noexcept { return executor_.runs_elsewhere(); }
 
   /// A socket that the listener of the option `which` has accepted.
   void arrive(socket_type socket, const asio::generic::stream_protocol::endpoint& peer, std::size_t which) {
@@ -109,6 +112,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
   /// Ends those whose header is still not there, or whose hands are not shaken, at the deadline. Whoever is told of one may
   /// do anything.
   void tick() {
+    executor_.note_thread();
     tell_untold();
     for (header_queue<connection>& queue : headers_) {
       queue.tick();
@@ -132,8 +136,6 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
       drop_all(arriving_);
     }
   }
-
-  // ------------------------------------------------------------------------------------------- connections
 
   std::size_t write(connection& c, std::span<const std::string_view> spans) {
     if (c.closing_ || c.ended_) return 0;
@@ -171,8 +173,8 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
   }
 
   typename Layer::shared layers;  ///< the loop's, but for what is said to be for others
-  /// Called for each socket that ended before it was a connection: it may do anything, but for throwing.
-  std::function<void(std::string_view address, std::error_code why)> on_refused;
+  /// Called for each socket that ended before it was a connection.
+  observers<std::string_view, std::error_code> on_refused;
 
  private:
   // ------------------------------------------------------------------------------------ a connection's life
@@ -279,6 +281,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
   /// From an operation's end: what runs out of memory there is the end of the connection, and not of the host's loop.
   template <class Function>
   void protect(connection& c, const Function& f) {
+    executor_.note_thread();
     try {
       f();
     } catch (...) {
@@ -300,11 +303,9 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
     if constexpr (Layer::shakes_hands)
       if (!c.awaited_) layers.refused(why);
     const std::string address = c.remote_address();
-    if (on_refused) on_refused(address, why);
+    on_refused.call([](const std::exception_ptr&) { /* nobody is left to tell */ }, address, why);
     if (!is_stopped()) receiver_->on_refused(address, why);
   }
-
-  // ------------------------------------------------------------------------------------------------- input
 
   struct input_ready {
     using allocator_type = operation_allocator<void>;
@@ -363,8 +364,6 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
     });
     c.awaits_error_ = true;
   }
-
-  // ------------------------------------------------------------------------------------------------ output
 
   void await_output(connection& c) {
     if (c.awaits_output_) return;

@@ -3,6 +3,7 @@
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
 #include <hotline/transport/asio_connection.hpp>
+#include <hotline/subscription.hpp>
 #include <hotline/transport/asio_loop.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/system_environment.hpp>
@@ -80,7 +81,20 @@ class basic_asio_transport {
 
   /// Binds, listens and ticks. A failure is the system's, `address_in_use` say, or `errc::already_running`, or
   /// `errc::not_running` once stopped. A file at `unix_path` is replaced only if it is a socket that nobody listens on.
-  std::error_code start(transport_receiver<connection_type>& receiver) { return loop_->start(receiver); }
+  [[nodiscard]] std::error_code start(transport_receiver<connection_type>& receiver) {
+    if (const std::error_code failed = loop_->start(receiver)) return failed;
+    try {
+      traffic_->post([] {});  // the loop's first turn notes its thread
+    } catch (...) {
+      // Out of memory: the first tick notes it.
+    }
+    return {};
+  }
+
+  /// Any thread: whether another one runs the executor's loop, so that this one may call nothing but what is for any
+  /// thread. Never true before the loop has run, in the executor, between two polls of the thread that polled last, when
+  /// the io_context has stopped or the thread that ran it has ended, or for an executor that cannot tell.
+  [[nodiscard]] bool runs_elsewhere() const noexcept { return traffic_->runs_elsewhere(); }
 
   /// Closes the listening sockets and removes the files of the Unix ones.
   void stop_accepting() noexcept { loop_->stop_accepting(); }
@@ -112,24 +126,27 @@ class basic_asio_transport {
   /// `on_data` with those bytes follow later. `peer` is the client's address where the host knows it better than the
   /// socket, because it has read a PROXY header itself say: `remote_address` tells it, and limits count by it. Without it
   /// that is the socket's peer. No PROXY header is expected, whatever `listen_options` say. On failure, `errc::not_running`
-  /// if not started, the socket is closed. A socket of another executor or io_context comes over to ours; nothing may be
-  /// pending on it.
+  /// if not started, `errc::wrong_thread` from beside the loop, the socket is closed. A socket of another executor or
+  /// io_context comes over to ours; nothing may be pending on it.
   ///
   /// Example: \code
-  ///   transport.adopt(std::move(socket), read, {{asio::ip::make_address("192.0.2.7"), 40312}});
+  ///   const auto failed = transport.adopt(std::move(socket), read, {{asio::ip::make_address("192.0.2.7"), 40312}});
   /// \endcode
   template <class Protocol, class Other>
-  std::error_code adopt(asio::basic_stream_socket<Protocol, Other> socket, std::string_view already_read = {},
-                        const std::optional<asio::ip::tcp::endpoint>& peer = {}) {
+  [[nodiscard]] std::error_code adopt(asio::basic_stream_socket<Protocol, Other> socket,
+                                      std::string_view already_read = {},
+                                      const std::optional<asio::ip::tcp::endpoint>& peer = {}) {
+    if (runs_elsewhere()) return errc::wrong_thread;
     return loop_->adopt(std::move(socket), already_read, peer);
   }
 
   /// Told of sockets that did not become connections, because of their PROXY header or their TLS handshake: their address,
   /// and why. A header that is none is `std::errc::protocol_error`; a socket that took too long is `timed_out`, one for
   /// which too many others were on their way `connection_refused`; one that ended is `asio::error::eof` (before TLS), and
-  /// the rest is the system's or TLS's. On the loop; it may do anything, but for throwing.
-  void on_refused(std::function<void(std::string_view address, std::error_code why)> f) {
-    traffic_->on_refused = std::move(f);
+  /// the rest is the system's or TLS's. On the loop; it may do anything, but what it throws is lost. All such hooks are kept
+  /// and called in the order in which they were added. Dropping the subscription ends it.
+  [[nodiscard]] subscription on_refused(std::function<void(std::string_view address, std::error_code why)> f) {
+    return traffic_->on_refused.add(std::move(f));
   }
 
  protected:

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <hotline/transport/asio_place.hpp>
+#include <hotline/transport/loop_thread.hpp>
+
 #include <asio/post.hpp>
 
 #include <mutex>
@@ -8,7 +11,8 @@
 
 namespace hotline::detail {
 
-/// The executor of a loop, for as long as the loop has not stopped. On the loop, but for `post`.
+/// The executor of a loop, for as long as the loop has not stopped, and the thread that ran it last. On the loop, but for
+/// what says otherwise.
 template <class Executor>
 class loop_executor {
  public:
@@ -26,6 +30,15 @@ class loop_executor {
   /// Lets go of the executor: that of a strand needs its context even to be destroyed.
   void reset() noexcept { executor_.reset(); }
 
+  /// This thread runs the loop.
+  void note_thread() noexcept { thread_.note(); }
+
+  /// From any thread: whether another one runs the loop.
+  [[nodiscard]] bool runs_elsewhere() noexcept {
+    const std::lock_guard lock(mutex_);
+    return !stopped_ && detail::runs_elsewhere(*executor_, thread_);
+  }
+
   /// From any thread. A lock, because `stop()` must be able to rely on nobody being on the way to the io_context.
   template <class Function>
   void post(Function&& function) {
@@ -35,6 +48,7 @@ class loop_executor {
 
  private:
   std::optional<Executor> executor_;
+  loop_thread thread_;
   std::mutex mutex_;      // guards stopped_ and executor_ against stop
   bool stopped_ = false;  // written on the loop only
 };

@@ -3,6 +3,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
+#include <hotline/transport/loop_thread.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -67,13 +68,15 @@ class memory_loop {
  public:
   using connection_pointer = std::shared_ptr<memory_connection>;
 
-  std::error_code start(transport_receiver<memory_connection>& receiver) {
+  [[nodiscard]] std::error_code start(transport_receiver<memory_connection>& receiver) {
     if (stopped_) return errc::not_running;
     if (receiver_ != nullptr) return errc::already_running;
     receiver_ = &receiver;
     accepting_ = true;
     return {};
   }
+
+  loop_thread thread;  ///< that drove it last
 
   [[nodiscard]] bool running() const noexcept { return receiver_ != nullptr && !stopped_; }
 

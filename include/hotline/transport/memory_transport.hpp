@@ -3,6 +3,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
+#include <hotline/transport/loop_thread.hpp>
 #include <hotline/transport/manual_environment.hpp>
 #include <hotline/transport/memory_loop.hpp>
 #include <hotline/transport/memory_peer.hpp>
@@ -42,7 +43,7 @@ class memory_transport {
   // ------------------------------------------------------------------------------- what every transport has
 
   /// Fails with `errc::already_running`, or with `errc::not_running` once stopped.
-  std::error_code start(transport_receiver<memory_connection>& receiver) {
+  [[nodiscard]] std::error_code start(transport_receiver<memory_connection>& receiver) {
     if (start_failure_) return std::exchange(start_failure_, {});
     if (const auto failed = loop_->start(receiver)) return failed;
     next_tick_ = env_->now() + tick_interval;
@@ -59,6 +60,9 @@ class memory_transport {
   void post(std::function<void()> function) { loop_->post(std::move(function)); }
   [[nodiscard]] environment& env() noexcept { return *env_; }
 
+  /// Any thread: whether another one drives it. Never true before it was driven, and after that thread has ended.
+  [[nodiscard]] bool runs_elsewhere() const noexcept { return loop_->thread.is_another(); }
+
   // ------------------------------------------------------------------------------------- what tests do with it
 
   /// A client knocks: `on_open` comes with the next `run()`, unless nothing accepts any more; then it is turned away.
@@ -72,6 +76,7 @@ class memory_transport {
   /// A tick if one is due by the clock (one, however late), then all that waits, until nothing is left to do.
   void run() {
     const auto loop = loop_;  // a callback may destroy this transport
+    loop->thread.note();
     tick_if_due();
     while (loop->run_one()) {
     }
@@ -80,6 +85,7 @@ class memory_transport {
   /// The one thing that waits longest. False: there was nothing.
   bool run_one() {
     const auto loop = loop_;
+    loop->thread.note();
     return loop->run_one();
   }
 

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <hotline/transport/loop_thread.hpp>
+
+#include <asio/any_io_executor.hpp>
+#include <asio/execution/context.hpp>
+#include <asio/io_context.hpp>
+#include <asio/query.hpp>
+#include <asio/strand.hpp>
+
+#include <concepts>
+#include <typeinfo>
+
+namespace hotline::detail {
+
+/// Where this thread stands to an executor, as far as that can be known.
+enum class executor_place {
+  inside,   ///< it runs a function of the executor's
+  beside,   ///< it runs the executor's context, but not in its strand
+  outside,  ///< it runs nothing of it now
+  ended,    ///< nobody runs it: its context has stopped
+  unknown,
+};
+
+template <class Executor>
+[[nodiscard]] executor_place place_of(const Executor& executor);
+
+/// Whether `any` holds a `Target`, and then its place. Asked here, for Asio 1.22 does not look at the type by itself.
+template <class Target, class Any>
+bool place_of_target([[maybe_unused]] const Any& any, [[maybe_unused]] executor_place& found) {
+#if defined(ASIO_NO_TYPEID)
+  return false;
+#else
+  if (any.target_type() != typeid(Target)) return false;
+  found = place_of(*any.template target<Target>());
+  return true;
+#endif
+}
+
+template <class Executor>
+[[nodiscard]] executor_place place_of(const Executor& executor) {
+  constexpr bool is_any = requires { executor.template target<asio::io_context::executor_type>(); };
+  constexpr bool knows_thread = requires {
+    { executor.running_in_this_thread() } -> std::convertible_to<bool>;
+  };
+  if constexpr (is_any) {
+    executor_place found = executor_place::unknown;
+    using plain = asio::io_context::executor_type;
+    (void)(place_of_target<plain>(executor, found) || place_of_target<asio::strand<plain>>(executor, found) ||
+           place_of_target<asio::strand<asio::any_io_executor>>(executor, found));
+    return found;
+  } else if constexpr (!knows_thread) {
+    return executor_place::unknown;
+  } else if (executor.running_in_this_thread()) {
+    return executor_place::inside;
+  } else if constexpr (requires { executor.get_inner_executor(); }) {
+    const executor_place inner = place_of(executor.get_inner_executor());
+    if (inner == executor_place::inside) return executor_place::beside;
+    return inner == executor_place::unknown ? executor_place::outside : inner;
+  } else if constexpr (requires { asio::query(executor, asio::execution::context).stopped(); }) {
+    return asio::query(executor, asio::execution::context).stopped() ? executor_place::ended : executor_place::outside;
+  } else {
+    return executor_place::outside;
+  }
+}
+
+/// Whether a call from this thread would be one beside the loop's own. `last` is noted in each turn of the loop. A thread
+/// that polls is right between two polls, each thread is before the loop has run and after its thread has ended.
+template <class Executor>
+[[nodiscard]] bool runs_elsewhere(const Executor& executor, const loop_thread& last) {
+  if (!last.is_known()) return false;
+  switch (place_of(executor)) {
+    case executor_place::inside:
+    case executor_place::ended:
+    case executor_place::unknown: return false;
+    case executor_place::beside: return true;
+    case executor_place::outside: break;
+  }
+  return last.is_another();
+}
+
+}  // namespace hotline::detail
