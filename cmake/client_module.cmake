@@ -8,6 +8,8 @@ file(SHA256 "${client_module_folder}/hotline.js" client_module_tag)
 string(SUBSTRING "${client_module_tag}" 0 16 client_module_tag)
 
 set(client_module_header "#pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // hotline.js as text, so that a manager can serve it. Made by cmake/client_module.cmake: change hotline.js, not this.
 
 #include <string_view>
@@ -30,6 +32,7 @@ inline constexpr std::string_view client_module_tag = \"\\\"${client_module_tag}
 inline constexpr std::string_view client_module = detail::client_module_text;
 
 }  // namespace hotline
+#endif
 ")
 
 set(client_module_found "")

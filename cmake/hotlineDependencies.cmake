@@ -17,6 +17,30 @@
 macro(hotline_find_dependencies missing)
   set(${missing} "")
 
+  # What hotline needs of the standard library: libc++ before version 20 has std::stop_token only when asked for.
+  if(NOT TARGET hotline::dep_standard_library)
+    _hotline_add_wrapper(standard_library)
+    if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+      include(CheckCXXSourceCompiles)
+      set(_hotline_required_flags "${CMAKE_REQUIRED_FLAGS}")
+      set(CMAKE_REQUIRED_FLAGS "${CMAKE_REQUIRED_FLAGS} -std=c++20")
+      set(_hotline_required_quiet "${CMAKE_REQUIRED_QUIET}")
+      set(CMAKE_REQUIRED_QUIET ON)
+      check_cxx_source_compiles("#include <version>
+        #if defined(_LIBCPP_VERSION) && !defined(__cpp_lib_jthread)
+        #error
+        #endif
+        int main() {}" HOTLINE_HAS_STOP_TOKEN)
+      set(CMAKE_REQUIRED_FLAGS "${_hotline_required_flags}")
+      set(CMAKE_REQUIRED_QUIET "${_hotline_required_quiet}")
+      unset(_hotline_required_flags)
+      unset(_hotline_required_quiet)
+      if(NOT HOTLINE_HAS_STOP_TOKEN)
+        set_property(TARGET hotline::dep_standard_library PROPERTY INTERFACE_COMPILE_OPTIONS -fexperimental-library)
+      endif()
+    endif()
+  endif()
+
   if(NOT TARGET Threads::Threads)
     set(THREADS_PREFER_PTHREAD_FLAG ON)
     find_package(Threads QUIET)

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <algorithm>
 #include <array>
@@ -167,3 +169,4 @@ struct authority {
 }
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/error.hpp>
 #include <hotline/types.hpp>
@@ -301,3 +303,4 @@ concept event_log = event_stream<typename L::stream_type> && requires(L& l, cons
 };
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 4/6 and inbound 2/6, opt-in: messages become smaller, and whole again. Needs zlib: link hotline::deflate.
 
 #include <hotline/concepts.hpp>
@@ -147,3 +149,4 @@ class permessage_deflate final : public message_compression {
 };
 
 }  // namespace hotline
+#endif

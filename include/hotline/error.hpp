@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <string>
 #include <system_error>
@@ -125,3 +127,4 @@ class [[nodiscard]] result {
 
 template <>
 struct std::is_error_code_enum<hotline::errc> : std::true_type {};
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 1/6: an event enters. Serialised here once, framed once by the log; no I/O.
 
 #include <hotline/concepts.hpp>
@@ -163,3 +165,4 @@ class basic_event_emitter {
 }  // namespace hotline
 
 #pragma pop_macro("emit")
+#endif

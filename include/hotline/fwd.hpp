@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 /// \file
 /// The names of the library, and the default arguments of its templates: they stand here and nowhere else. What each
@@ -24,3 +26,4 @@ template <class Transport, class Heartbeat = interval_heartbeat, class Log = mem
 class ws_manager;
 
 }  // namespace hotline
+#endif

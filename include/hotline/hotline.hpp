@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 /// \file
 /// Everything, for a start; the specific headers compile faster.
@@ -9,3 +11,4 @@
 #include <hotline/transport/asio_transport.hpp>
 #include <hotline/version.hpp>
 #include <hotline/ws_manager.hpp>
+#endif

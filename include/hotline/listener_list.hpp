@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 1/6, aside: who in this process hears an event. No I/O here.
 
 #include <hotline/observers.hpp>
@@ -158,3 +160,4 @@ class listener_list {
 }  // namespace detail
 
 }  // namespace hotline
+#endif

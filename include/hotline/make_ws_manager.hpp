@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/event_emitter.hpp>
 #include <hotline/options.hpp>
@@ -22,3 +24,4 @@ template <heartbeat_policy Heartbeat = interval_heartbeat>
 }
 
 }  // namespace hotline
+#endif

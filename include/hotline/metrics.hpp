@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/types.hpp>
 
@@ -305,3 +307,4 @@ inline manager_metrics& operator+=(manager_metrics& sum, manager_metrics other) 
 }
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/subscription.hpp>
 
@@ -55,6 +57,7 @@ class observers {
   /// `failed(std::exception_ptr)` receives what they throw; it may not throw itself. They may destroy this object.
   template <class Failed>
   void call(const Failed& failed, Args... args) const noexcept {
+    if (!*this) return;
     const std::shared_ptr<const list> all = shared_->get();
     if (!all) return;
     for (const auto& o : *all) {
@@ -106,3 +109,4 @@ class observers {
 };
 
 }  // namespace hotline::detail
+#endif

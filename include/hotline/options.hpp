@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/origin.hpp>
 #include <hotline/types.hpp>
@@ -139,3 +141,4 @@ struct manager_options {
 };
 
 }  // namespace hotline
+#endif

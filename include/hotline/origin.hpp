@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/authority.hpp>
 
@@ -123,3 +125,4 @@ class origin_rule {
 };
 
 }  // namespace hotline
+#endif

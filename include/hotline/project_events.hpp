@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/event_emitter.hpp>
 #include <hotline/protocol/fields.hpp>
@@ -104,3 +106,4 @@ struct branch_created {
 };
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/metrics.hpp>
 
@@ -139,3 +141,4 @@ class prometheus_writer {
 }
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <functional>
 #include <utility>
@@ -38,3 +40,4 @@ class [[nodiscard]] subscription {
 };
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 /// \file
 /// Opt-in: `wss` without a proxy. Needs OpenSSL 3: link `hotline::tls`.
@@ -29,3 +31,4 @@ template <heartbeat_policy Heartbeat = interval_heartbeat>
 }
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/origin.hpp>
 
@@ -123,3 +125,4 @@ enum class close_code : std::uint16_t {
 }
 
 }  // namespace hotline
+#endif

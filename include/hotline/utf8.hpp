@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <cstddef>
 #include <cstdint>
@@ -58,3 +60,4 @@ namespace hotline::detail {
 }
 
 }  // namespace hotline::detail
+#endif

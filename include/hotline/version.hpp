@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 /// The library's version, for `#if`. The only macros that hotline defines.
 #define HOTLINE_VERSION_MAJOR 0
@@ -12,3 +14,4 @@ namespace hotline {
 inline constexpr int protocol_version = 1;
 
 }  // namespace hotline
+#endif

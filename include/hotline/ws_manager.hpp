@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/command/command_result.hpp>
 #include <hotline/command/registry.hpp>
@@ -372,3 +374,4 @@ class ws_manager {
 };
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // hotline.js as text, so that a manager can serve it. Made by cmake/client_module.cmake: change hotline.js, not this.
 
 #include <string_view>
@@ -466,3 +468,4 @@ inline constexpr std::string_view client_module_tag = "\"06c0b6298650c2a1\"";
 inline constexpr std::string_view client_module = detail::client_module_text;
 
 }  // namespace hotline
+#endif

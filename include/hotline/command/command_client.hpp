@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound 5/6: what commands need to know of whoever sent them. No I/O here.
 
 #include <hotline/command/command_table.hpp>
@@ -41,3 +43,4 @@ class command_client {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound 5/6: a message becomes a command, and the command is run. No I/O here, time is an argument.
 
 #include <hotline/command/command_client.hpp>
@@ -348,3 +350,4 @@ class command_desk {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/protocol/fields.hpp>
 #include <hotline/protocol/json.hpp>
@@ -50,3 +52,4 @@ class command_result {
 };
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound 5/6: one session's commands: those under way, and the answers that repeated ids get.
 
 #include <hotline/command/pending_command.hpp>
@@ -135,3 +137,4 @@ class command_table {
 };
 
 }  // namespace hotline::detail
+#endif

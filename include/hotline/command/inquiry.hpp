@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound, at the upgrade: an admission that comes later, from any thread, is brought to the loop.
 
 #include <hotline/command/pending_command.hpp>
@@ -34,3 +36,4 @@ class inquiry final : public admission_source {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound 5/6: a command that is not answered yet. Any thread may answer it; the loop keeps the books.
 
 #include <hotline/protocol/command_id.hpp>
@@ -52,3 +54,4 @@ struct pending_command {
 };
 
 }  // namespace hotline::detail
+#endif

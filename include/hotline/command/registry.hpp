@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound 5/6: a name becomes a handler.
 
 #include <hotline/command/command_result.hpp>
@@ -119,3 +121,4 @@ class registry {
 }  // namespace detail
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/protocol/command_id.hpp>
 #include <hotline/protocol/fields.hpp>
@@ -55,3 +57,4 @@ class request {
 };
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound 6/6: an answer becomes a message for the control lane.
 
 #include <hotline/command/command_result.hpp>
@@ -106,3 +108,4 @@ class responder {
 };
 
 }  // namespace hotline
+#endif

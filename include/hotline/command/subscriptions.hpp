@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound 5/6: the built-in commands `subscribe` and `unsubscribe`.
 
 #include <hotline/command/command_client.hpp>
@@ -134,3 +136,4 @@ class subscriptions {
 };
 
 }  // namespace hotline::detail
+#endif

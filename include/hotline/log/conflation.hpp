@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 4/6: which entry is the newest of its key. No locks here: the stream that owns it has one.
 
 #include <hotline/types.hpp>
@@ -69,3 +71,4 @@ class conflation_index {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 4/6, storage: how much all projects' logs hold together, and whose turn it is to give. Moves no events.
 
 #include <hotline/concepts.hpp>
@@ -175,3 +177,4 @@ class log_ledger {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 4/6: all projects' logs in memory.
 
 #include <hotline/concepts.hpp>
@@ -96,3 +98,4 @@ class memory_event_log {
 };
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 4/6: one project's log in memory. Numbers, keeps and evicts; knows nothing of clients.
 
 #include <hotline/concepts.hpp>
@@ -324,3 +326,4 @@ class memory_stream final : public detail::ledger_holder {
 };
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 4/6: a log's entries as those get them who take them compressed. No I/O here.
 
 #include <hotline/concepts.hpp>
@@ -115,3 +117,4 @@ class log_rendition {
 };
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 4/6, storage: finished frames back to back. No locks here: the stream that owns a slab has one.
 
 #include <hotline/types.hpp>
@@ -93,3 +95,4 @@ class slab {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound, before the upgrade: how many are here, and who is too many. No I/O here.
 
 #include <hotline/metrics.hpp>
@@ -143,3 +145,4 @@ class census {
 };
 
 }  // namespace hotline::detail
+#endif

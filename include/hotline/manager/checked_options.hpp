@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/options.hpp>
 #include <hotline/origin.hpp>
@@ -45,3 +47,4 @@ namespace hotline::detail {
 }
 
 }  // namespace hotline::detail
+#endif

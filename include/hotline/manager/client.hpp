@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound 3/6: a session with its connection, its commands and its room.
 
 #include <hotline/command/command_client.hpp>
@@ -197,3 +199,4 @@ class client final : public session, public command_client {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // A manager's clients by number, and by the connection id that is made of it.
 
 #include <hotline/types.hpp>
@@ -105,3 +107,4 @@ class client_book {
 };
 
 }  // namespace hotline::detail
+#endif

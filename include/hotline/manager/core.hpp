@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // The driver: joins transport, sessions, commands and rooms. Decisions are theirs; the order of things is kept here.
 
 #include <hotline/command/command_desk.hpp>
@@ -396,3 +398,4 @@ class manager_core final : public transport_receiver<typename Transport::connect
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 6/6: what a manager's clients are owed, sent once when a turn of the loop ends.
 
 #include <hotline/concepts.hpp>
@@ -303,3 +305,4 @@ class delivery final : public room_output {
 };
 
 }  // namespace hotline::detail
+#endif

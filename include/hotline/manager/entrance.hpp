@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound, at the upgrade: who may come in, and what is said to who may not.
 
 #include <hotline/command/command_desk.hpp>
@@ -236,3 +238,4 @@ class entrance {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/metrics.hpp>
 #include <hotline/observers.hpp>
@@ -113,3 +115,4 @@ struct hooks {
 }  // namespace detail
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Between threads: what others have for a manager's loop waits here, and the loop is woken once for all of it.
 
 #include <hotline/command/pending_command.hpp>
@@ -139,3 +141,4 @@ class mailbox final : public command_sink, public std::enable_shared_from_this<m
 };
 
 }  // namespace hotline::detail
+#endif

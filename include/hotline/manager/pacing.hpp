@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound, beside it: which projects' producers are told how their listeners keep up.
 
 #include <hotline/options.hpp>
@@ -82,3 +84,4 @@ class pacing {
 };
 
 }  // namespace hotline::detail
+#endif

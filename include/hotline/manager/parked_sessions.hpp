@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Sessions whose socket went, while they wait for their client to come back.
 
 #include <hotline/metrics.hpp>
@@ -136,3 +138,4 @@ class parked_sessions {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 5/6: a project's room, woken when its log grows.
 
 #include <hotline/concepts.hpp>
@@ -79,3 +81,4 @@ class project_room final : public log_watcher, public room_link {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound, at the upgrade and at a socket's end: sessions that wait for their client, and how it comes back to them.
 
 #include <hotline/command/command_desk.hpp>
@@ -216,3 +218,4 @@ class resumption {
 };
 
 }  // namespace hotline::detail
+#endif

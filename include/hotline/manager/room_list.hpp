@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 5/6: the rooms of a manager, one for each project that has connections here.
 
 #include <hotline/concepts.hpp>
@@ -66,3 +68,4 @@ class room_list {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Between threads: rooms that wait for their loop. No locks here: the mailbox that owns it has one.
 
 #include <utility>
@@ -71,3 +73,4 @@ class room_queue {
 };
 
 }  // namespace hotline::detail
+#endif

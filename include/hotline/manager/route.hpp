@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound, before the upgrade: what a request asks for, and what it is answered.
 
 #include <hotline/browser/client_module.hpp>
@@ -120,3 +122,4 @@ struct reception {
 }
 
 }  // namespace hotline::detail
+#endif

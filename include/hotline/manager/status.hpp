@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/protocol/json_object.hpp>
 #include <hotline/session/connection_info.hpp>
@@ -47,3 +49,4 @@ struct manager_status {
 }
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 6/6, before it: who was given something in this turn of the loop.
 
 #include <functional>
@@ -57,3 +59,4 @@ class turn_list {
 };
 
 }  // namespace hotline::detail
+#endif

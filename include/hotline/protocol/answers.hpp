@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 2/6: what the protocol itself says to one client, as text. No I/O here.
 
 #include <hotline/options.hpp>
@@ -167,3 +169,4 @@ class answer_writer {
 }
 
 }  // namespace hotline::detail
+#endif

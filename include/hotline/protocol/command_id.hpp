@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound 4/6: the name that a client gives to one command. No I/O here.
 
 #include <hotline/protocol/json.hpp>
@@ -60,3 +62,4 @@ template <>
 struct std::hash<hotline::command_id> {
   [[nodiscard]] std::size_t operator()(const hotline::command_id& id) const noexcept { return id.hash(); }
 };
+#endif

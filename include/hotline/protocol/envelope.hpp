@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound 4/6: a client's message becomes a command, or the named reason why it does not. No I/O here.
 
 #include <hotline/error.hpp>
@@ -83,3 +85,4 @@ struct protocol_failure {
 }
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 2/6: an event becomes text, once for everybody who hears it. No I/O here.
 
 #include <hotline/error.hpp>
@@ -134,3 +136,4 @@ inline void end_message(std::string& out, const json_object& message, wall_time 
 }
 
 }  // namespace hotline::detail
+#endif

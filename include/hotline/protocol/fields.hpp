@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound 4/6 and outbound 2/6: a plain struct, described once, is read from JSON and written as JSON. No I/O here.
 
 #include <hotline/error.hpp>
@@ -375,3 +377,4 @@ template <described T>
 }
 
 }  // namespace hotline
+#endif

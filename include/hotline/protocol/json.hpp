@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound 4/6: what a JSON text means, for those who read it. No parsing here (that is json_reader.hpp), no I/O.
 
 #include <cstddef>
@@ -270,3 +272,4 @@ inline json_elements json::elements() const { return json_elements(is_array() ? 
 inline json_members json::members() const { return json_members(is_object() ? *this : json()); }
 
 }  // namespace hotline
+#endif

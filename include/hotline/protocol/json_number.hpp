@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound 4/6: numbers that compilers' and RapidJSON's own reading does not get right. No I/O here.
 
 #include <algorithm>
@@ -58,3 +60,4 @@ namespace hotline::detail {
 }
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 2/6: what a host puts into its events and answers. No I/O here.
 
 #include <hotline/error.hpp>
@@ -356,3 +358,4 @@ inline json_input::json_input(const json_array& value) noexcept
     : kind_(kind::finished), view_(value.valid() ? std::string_view(value.text()) : std::string_view()) {}
 
 }  // namespace hotline
+#endif

@@ -1,9 +1,12 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound 4/6: JSON text becomes a value, or the reason why it does not. No I/O here.
 
 #include <hotline/error.hpp>
 #include <hotline/protocol/json.hpp>
 #include <hotline/protocol/json_number.hpp>
+#include <hotline/protocol/real_from_chars.hpp>
 #include <hotline/utf8.hpp>
 
 #include <rapidjson/allocators.h>
@@ -158,7 +161,7 @@ class json_builder {
     }
     node.form = json_form::real;
     double value = 0;
-    if (std::from_chars(first, end, value).ec != std::errc{}) {
+    if (real_from_chars(first, end, value) != std::errc{}) {
       if (!is_tiny_number(text))
         return refuse(errc::json_number_too_big, node.begin, "number over the range of double");
       value = text.front() == '-' ? -0.0 : 0.0;
@@ -374,3 +377,4 @@ class json_builder {
 }
 
 }  // namespace hotline
+#endif

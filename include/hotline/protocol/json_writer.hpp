@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 2/6: values become JSON text. No I/O here, and nothing that is not JSON comes out.
 
 #include <hotline/protocol/json.hpp>
@@ -280,3 +282,4 @@ class json_writer {
 };
 
 }  // namespace hotline
+#endif

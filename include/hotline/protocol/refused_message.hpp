@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound 4/6: what can still be read of a message that was refused. No I/O here.
 
 #include <hotline/protocol/command_id.hpp>
@@ -148,3 +150,4 @@ class refused_message_reader {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 2/6: time as the wire tells it. No clock is asked here.
 
 #include <hotline/types.hpp>
@@ -41,3 +43,4 @@ inline void append_seconds(std::string& out, wall_time time) {
 }
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 5/6, beside it: whether a producer had better wait for its listeners. No I/O here, time is an argument.
 
 #include <hotline/concepts.hpp>
@@ -54,3 +56,4 @@ class pace_meter {
 };
 
 }  // namespace hotline::detail
+#endif

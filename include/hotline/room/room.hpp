@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 5/6: who hears what, and how far each has come. No I/O here: bytes go out through `room_output`.
 
 #include <hotline/concepts.hpp>
@@ -393,3 +395,4 @@ class room {
 };
 
 }  // namespace hotline::detail
+#endif

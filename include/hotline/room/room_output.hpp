@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 5/6: where a room's bytes go. No I/O here.
 
 #include <hotline/concepts.hpp>
@@ -41,3 +43,4 @@ class room_output {
 }
 
 }  // namespace hotline::detail
+#endif

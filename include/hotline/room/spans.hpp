@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Outbound 5/6: which bytes a filter's listeners get. No I/O here.
 
 #include <hotline/concepts.hpp>
@@ -65,3 +67,4 @@ class span_list {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/types.hpp>
 
@@ -111,3 +113,4 @@ template <class... Args, class F>
 }  // namespace detail
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/types.hpp>
 
@@ -38,3 +40,4 @@ struct disconnection {
 };
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound 6/6: what belongs to one client alone, as frames that wait for its socket. No I/O here.
 
 #include <hotline/wire/frame.hpp>
@@ -71,3 +73,4 @@ class control_lane {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/concepts.hpp>
 
@@ -96,3 +98,4 @@ struct std::hash<hotline::filter> {
     return seed;
   }
 };
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/concepts.hpp>
 
@@ -60,3 +62,4 @@ static_assert(heartbeat_policy<interval_heartbeat> && heartbeat_policy<jittered_
               heartbeat_policy<no_heartbeat>);
 
 }  // namespace hotline
+#endif

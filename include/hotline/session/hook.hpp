@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <functional>
 #include <memory>
@@ -28,3 +30,4 @@ class hook {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/types.hpp>
 
@@ -34,3 +36,4 @@ class rate_meter {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound, at the upgrade: where a client wants to go on, and whether it can. No I/O here.
 
 #include <hotline/concepts.hpp>
@@ -96,3 +98,4 @@ struct resume_token {
 };
 
 }  // namespace hotline::detail
+#endif

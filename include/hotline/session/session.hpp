@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound 3/6: one client's life. Decides; time is an argument; no I/O here.
 
 #include <hotline/concepts.hpp>
@@ -331,3 +333,4 @@ class session {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <cstddef>
 #include <cstdint>
@@ -33,3 +35,4 @@ class chance {
 };
 
 }  // namespace hotline::testing
+#endif

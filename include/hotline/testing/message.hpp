@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // The oracle's own eyes: frames and JSON as a client reads them. Shares no code with the library that it judges.
 
 #include <cstddef>
@@ -127,3 +129,4 @@ struct frame {
 }
 
 }  // namespace hotline::testing
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Judges what one client was told against what was emitted. Shares no code with the library that it judges.
 
 #include <hotline/testing/message.hpp>
@@ -252,3 +254,4 @@ class oracle {
 };
 
 }  // namespace hotline::testing
+#endif

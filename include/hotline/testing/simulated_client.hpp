@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // A client of a simulated world: it loses its line, stalls, comes back, takes itself over and repeats itself.
 
 #include <hotline/testing/chance.hpp>
@@ -260,3 +262,4 @@ class simulated_client {
 };
 
 }  // namespace hotline::testing
+#endif

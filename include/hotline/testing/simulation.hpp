@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/event_emitter.hpp>
 #include <hotline/session/heartbeat.hpp>
@@ -366,3 +368,4 @@ class simulation {
 }  // namespace hotline::testing
 
 #pragma pop_macro("emit")
+#endif

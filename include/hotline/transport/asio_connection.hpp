@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/transport/asio_plain.hpp>
 #include <hotline/transport/header_queue.hpp>
@@ -234,3 +236,4 @@ class connection_reference {
 
 }  // namespace detail
 }  // namespace hotline
+#endif

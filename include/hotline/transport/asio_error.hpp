@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <asio/error.hpp>
 
@@ -17,3 +19,4 @@ namespace hotline::detail {
 }
 
 }  // namespace hotline::detail
+#endif

@@ -1,5 +1,7 @@
 // Inbound 1/6: connections become sockets. Nothing is read here.
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/metrics.hpp>
 #include <hotline/transport/asio_connection.hpp>
@@ -291,3 +293,4 @@ class asio_listeners {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,5 +1,7 @@
 // Inbound 1/6: what a transport listens at, its ticks, and the context that it lives in.
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
@@ -132,3 +134,4 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
 };
 
 }  // namespace hotline::detail
+#endif

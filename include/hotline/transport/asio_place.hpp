@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/transport/loop_thread.hpp>
 
@@ -80,3 +82,4 @@ template <class Executor>
 }
 
 }  // namespace hotline::detail
+#endif

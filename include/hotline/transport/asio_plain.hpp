@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/transport/asio_error.hpp>
 
@@ -111,3 +113,4 @@ class plain_layer {
 };
 
 }  // namespace hotline::detail
+#endif

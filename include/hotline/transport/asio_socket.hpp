@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/transport/asio_error.hpp>
 
@@ -67,3 +69,4 @@ std::error_code pending_error(Socket& socket) noexcept {
 }
 
 }  // namespace hotline::detail
+#endif

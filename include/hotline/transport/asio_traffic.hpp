@@ -1,5 +1,7 @@
 // Inbound 1/6, outbound 6/6: sockets become bytes, bytes go to sockets. No WebSocket here.
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
@@ -395,3 +397,4 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
 };
 
 }  // namespace hotline::detail
+#endif

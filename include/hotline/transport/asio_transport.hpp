@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
@@ -169,3 +171,4 @@ using asio_transport = basic_asio_transport<>;
 static_assert(transport<asio_transport>);
 
 }  // namespace hotline
+#endif

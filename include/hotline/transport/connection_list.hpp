@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <functional>
 #include <utility>
@@ -45,3 +47,4 @@ class connection_list {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <asio/execution/context.hpp>
 #include <asio/execution_context.hpp>
@@ -59,3 +61,4 @@ class context_watch final : public asio::execution_context::service {
 };
 
 }  // namespace hotline::detail
+#endif

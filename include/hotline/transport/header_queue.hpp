@@ -1,5 +1,7 @@
 // Inbound 1/6: sockets whose PROXY header is awaited, how many there may be and for how long. No I/O here.
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/concepts.hpp>
 #include <hotline/transport/connection_list.hpp>
@@ -71,3 +73,4 @@ class header_queue {
 };
 
 }  // namespace hotline::detail
+#endif

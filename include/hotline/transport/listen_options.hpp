@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <chrono>
 #include <cstddef>
@@ -43,3 +45,4 @@ struct listen_options {
 };
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/transport/asio_place.hpp>
 #include <hotline/transport/loop_thread.hpp>
@@ -54,3 +56,4 @@ class loop_executor {
 };
 
 }  // namespace hotline::detail
+#endif

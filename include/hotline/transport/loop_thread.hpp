@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <atomic>
 #include <memory>
@@ -59,3 +61,4 @@ class loop_thread {
 };
 
 }  // namespace hotline::detail
+#endif

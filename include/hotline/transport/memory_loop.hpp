@@ -1,5 +1,7 @@
 // Inbound 1/6, outbound 6/6: what happens between the two ends of memory_transport's connections, one step at a time.
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
@@ -264,3 +266,4 @@ class memory_loop {
 
 }  // namespace detail
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/transport/memory_loop.hpp>
 
@@ -72,3 +74,4 @@ class memory_peer {
 };
 
 }  // namespace hotline
+#endif

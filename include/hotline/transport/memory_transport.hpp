@@ -1,5 +1,7 @@
 // Inbound 1/6, outbound 6/6: bytes come and go, here between two ends in one process. No sockets, no real time.
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
@@ -122,3 +124,4 @@ class memory_transport {
 static_assert(transport<memory_transport>);
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <asio/generic/stream_protocol.hpp>
 #include <asio/ip/address_v4.hpp>
@@ -73,3 +75,4 @@ class peer_address {
 };
 
 }  // namespace hotline::detail
+#endif

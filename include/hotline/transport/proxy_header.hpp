@@ -1,5 +1,7 @@
 // Inbound 1/6: whom a proxy has sent here, as haproxy's PROXY protocol says it. No I/O here.
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/transport/peer_address.hpp>
 
@@ -203,3 +205,4 @@ class proxy_header_reader {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <asio/any_io_executor.hpp>
 #include <asio/execution/context.hpp>
@@ -60,3 +62,4 @@ void restart_if_stopped(const Executor& executor) {
 }
 
 }  // namespace hotline::detail
+#endif

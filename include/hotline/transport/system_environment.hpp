@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/concepts.hpp>
 #include <hotline/types.hpp>
@@ -37,3 +39,4 @@ class system_environment final : public environment {
 }
 
 }  // namespace hotline
+#endif

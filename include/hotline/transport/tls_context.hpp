@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/transport/tls_error.hpp>
 
@@ -169,3 +171,4 @@ class tls_context {
 };
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -60,3 +62,4 @@ namespace detail {
 
 }  // namespace detail
 }  // namespace hotline
+#endif

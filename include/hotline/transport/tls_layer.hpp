@@ -1,5 +1,7 @@
 // Inbound 1/6, outbound 6/6, opt-in: what goes through the socket is encrypted. No WebSocket here.
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/concepts.hpp>
 #include <hotline/transport/asio_error.hpp>
@@ -323,3 +325,4 @@ class tls_layer {
 
 }  // namespace detail
 }  // namespace hotline
+#endif

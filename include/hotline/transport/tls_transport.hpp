@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/concepts.hpp>
 #include <hotline/transport/asio_transport.hpp>
@@ -68,3 +70,4 @@ using tls_transport = basic_tls_transport<>;
 static_assert(transport<tls_transport>);
 
 }  // namespace hotline
+#endif

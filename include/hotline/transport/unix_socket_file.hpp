@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <asio/local/stream_protocol.hpp>
 
@@ -113,3 +115,4 @@ class unix_socket_file {
 };
 
 }  // namespace hotline::detail
+#endif

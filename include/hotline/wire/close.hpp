@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/types.hpp>
 #include <hotline/utf8.hpp>
@@ -55,3 +57,4 @@ struct close_frame {
 }
 
 }  // namespace hotline::detail
+#endif

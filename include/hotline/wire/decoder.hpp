@@ -1,5 +1,7 @@
 // Inbound 2/6: bytes become messages and control frames. No I/O here.
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/concepts.hpp>
 #include <hotline/metrics.hpp>
@@ -238,3 +240,4 @@ class decoder {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/options.hpp>
 #include <hotline/wire/decoder.hpp>
@@ -48,3 +50,4 @@ class decoder_pool {
 };
 
 }  // namespace hotline::detail
+#endif

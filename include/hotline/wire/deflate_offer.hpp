@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 // Inbound, before the upgrade: which of a client's offers of permessage-deflate is taken. No I/O here.
 
 #include <hotline/wire/http.hpp>
@@ -126,3 +128,4 @@ class deflate_offer {
 }
 
 }  // namespace hotline::detail
+#endif

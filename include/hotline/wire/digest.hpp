@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/wire/websocketpp.hpp>
 
@@ -25,3 +27,4 @@ using digest = std::array<unsigned char, 20>;
 }
 
 }  // namespace hotline::detail
+#endif

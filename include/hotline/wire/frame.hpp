@@ -1,5 +1,7 @@
 // Outbound 3/6: a message becomes a frame, once, however many clients hear it. No I/O here.
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <array>
 #include <cstddef>
@@ -67,3 +69,4 @@ inline void append_frame(std::string& out, opcode op, std::string_view payload) 
 }
 
 }  // namespace hotline::detail
+#endif

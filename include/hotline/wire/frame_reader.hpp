@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/wire/frame.hpp>
 #include <hotline/wire/websocketpp.hpp>
@@ -110,3 +112,4 @@ class frame_reader {
 };
 
 }  // namespace hotline::detail
+#endif

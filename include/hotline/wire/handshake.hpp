@@ -1,5 +1,7 @@
 // Inbound, before the upgrade: a request becomes the answer that opens a WebSocket, or a refusal. No I/O here.
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/wire/deflate_offer.hpp>
 #include <hotline/wire/digest.hpp>
@@ -68,3 +70,4 @@ struct upgrade {
 }
 
 }  // namespace hotline::detail
+#endif

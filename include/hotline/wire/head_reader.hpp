@@ -1,5 +1,7 @@
 // Inbound, before the upgrade: bytes become a request's head, or a refusal. No I/O here.
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/authority.hpp>
 #include <hotline/options.hpp>
@@ -234,3 +236,4 @@ class head_reader {
 };
 
 }  // namespace hotline::detail
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/authority.hpp>
 #include <hotline/wire/percent.hpp>
@@ -309,3 +311,4 @@ namespace detail {
 }  // namespace detail
 
 }  // namespace hotline
+#endif

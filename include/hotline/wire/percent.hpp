@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <cstddef>
 #include <optional>
@@ -46,3 +48,4 @@ using hotline::percent_decode;
 }  // namespace detail
 
 }  // namespace hotline
+#endif

@@ -1,4 +1,6 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 // The only place that includes websocketpp: its codec, without Asio, Boost, loggers or a transport of its own.
 // What a system header includes is a system header too, so the host's warning flags stay out of websocketpp
@@ -15,3 +17,4 @@
 #include <websocketpp/base64/base64.hpp>
 #include <websocketpp/frame.hpp>
 #include <websocketpp/sha1/sha1.hpp>
+#endif
