@@ -3,13 +3,19 @@
 #if HOTLINE_DETAIL_LANGUAGE
 
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <variant>
 
 namespace hotline {
 
-/// What hotline's own functions can fail with. Comparable with any `std::error_code`.
+/// What hotline's own functions can fail with. Comparable with any `std::error_code`: `if (failed == errc::log_full)`.
+/// `out_of_memory` is also `std::errc::not_enough_memory`.
+///
+/// A program that loads hotline in several shared objects may have as many categories of `errc`. A code of one of them is
+/// equal to an `errc`, and to an `error_condition`, of any other; not to a `std::error_code`, which the standard
+/// compares by its category's address. Compare with the `errc`, or with `other.default_error_condition()`.
 enum class errc {
   invalid_event_type = 1,  ///< an event type must match [A-Za-z0-9._:-]{1,128}
   reserved_field,          ///< an event's field would overwrite an envelope name
@@ -36,17 +42,40 @@ enum class errc {
 
 namespace detail {
 
-// Default visibility: copies of this object in shared objects built with -fvisibility=hidden must be one object,
-// else equal codes compare unequal.
+// Default visibility: copies of this object in shared objects built with -fvisibility=hidden become one object where the
+// linker can see to it. It cannot for what is loaded by dlopen(RTLD_LOCAL), nor where an executable exports nothing, so
+// categories are compared by name as well.
 #if defined(__GNUC__)
 #define HOTLINE_DETAIL_EXPORT __attribute__((visibility("default")))
 #else
 #define HOTLINE_DETAIL_EXPORT
 #endif
 
-class HOTLINE_DETAIL_EXPORT error_category final : public std::error_category {
+/// A category of which there may be several objects that mean the same.
+class HOTLINE_DETAIL_EXPORT named_category : public std::error_category {
+ public:
+  [[nodiscard]] bool is_same(const std::error_category& other) const noexcept {
+    return other == *this || std::string_view(other.name()) == name();
+  }
+
+  [[nodiscard]] bool equivalent(int value, const std::error_condition& condition) const noexcept override {
+    return default_error_condition(value) == condition || (condition.value() == value && is_same(condition.category()));
+  }
+
+  [[nodiscard]] bool equivalent(const std::error_code& code, int condition) const noexcept override {
+    return code.value() == condition && is_same(code.category());
+  }
+};
+
+class HOTLINE_DETAIL_EXPORT error_category final : public named_category {
  public:
   [[nodiscard]] const char* name() const noexcept override { return "hotline"; }
+
+  [[nodiscard]] bool equivalent(int value, const std::error_condition& condition) const noexcept override {
+    if (value == static_cast<int>(errc::out_of_memory) && condition == std::errc::not_enough_memory) return true;
+    return named_category::equivalent(value, condition);
+  }
+  using named_category::equivalent;
 
   [[nodiscard]] std::string message(int value) const override {
     switch (static_cast<errc>(value)) {
@@ -76,7 +105,7 @@ class HOTLINE_DETAIL_EXPORT error_category final : public std::error_category {
   }
 };
 
-HOTLINE_DETAIL_EXPORT inline const std::error_category& category_instance() noexcept {
+HOTLINE_DETAIL_EXPORT inline const named_category& category_instance() noexcept {
   static const error_category instance;
   return instance;
 }
@@ -85,11 +114,17 @@ HOTLINE_DETAIL_EXPORT inline const std::error_category& category_instance() noex
 
 }  // namespace detail
 
-/// The category of `errc`; one object in the whole process.
+/// The category of `errc`, called "hotline": one object in each program or shared object that contains hotline, or in
+/// all of them together. So never compare its address, nor a `std::error_code` with another one.
 [[nodiscard]] inline const std::error_category& error_category() noexcept { return detail::category_instance(); }
 
 [[nodiscard]] inline std::error_code make_error_code(errc e) noexcept {
   return {static_cast<int>(e), error_category()};
+}
+
+/// Whether the code means that: also if it comes from another shared object, which may have a category of its own.
+[[nodiscard]] inline bool operator==(const std::error_code& code, errc e) noexcept {
+  return code.value() == static_cast<int>(e) && detail::category_instance().is_same(code.category());
 }
 
 /// A failure that is told to a person: what kind, and a sentence that names the place ("name: expected string").

@@ -2,6 +2,8 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/error.hpp>
+
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -20,7 +22,7 @@ namespace detail {
 #define HOTLINE_DETAIL_EXPORT
 #endif
 
-class HOTLINE_DETAIL_EXPORT tls_error_category final : public std::error_category {
+class HOTLINE_DETAIL_EXPORT tls_error_category final : public named_category {
  public:
   [[nodiscard]] const char* name() const noexcept override { return "hotline.tls"; }
 
@@ -41,10 +43,12 @@ HOTLINE_DETAIL_EXPORT inline const std::error_category& tls_category_instance() 
 
 }  // namespace detail
 
-/// The category of OpenSSL's errors, as `ERR_get_error` tells them.
+/// The category of OpenSSL's errors, as `ERR_get_error` tells them; called "hotline.tls". There may be one in each shared
+/// object, as of `error_category()`.
 [[nodiscard]] inline const std::error_category& tls_category() noexcept { return detail::tls_category_instance(); }
 
-/// The peer's bytes ended without its `close_notify`: what came last may have been cut off by somebody on the way.
+/// The peer's bytes ended without its `close_notify`: what came last may have been cut off by somebody on the way. A code that
+/// may come from another shared object is compared with `tls_truncated().default_error_condition()`.
 [[nodiscard]] inline std::error_code tls_truncated() noexcept {
   return {static_cast<int>(ERR_PACK(ERR_LIB_SSL, 0, SSL_R_UNEXPECTED_EOF_WHILE_READING)), tls_category()};
 }

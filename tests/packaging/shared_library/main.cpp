@@ -5,6 +5,6 @@ std::error_code engine_error();
 const std::error_category* engine_category();
 
 int main() {
-  if (engine_category() != &hotline::error_category()) return 1;
+  if (engine_category() != &hotline::error_category()) return 1;  // linked, so there is one
   return engine_error() == hotline::errc::not_running ? 0 : 2;
 }
