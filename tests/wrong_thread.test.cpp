@@ -196,16 +196,15 @@ TEST_CASE("what belongs to the loop is refused to other threads, and nothing is 
   CHECK(m.broadcast_to_project("p", {{"type", "note"}}));
   CHECK(m.broadcast_to_all({{"type", "note"}}));
   CHECK(m.status().connections == 2);
-  std::error_code on_the_loop = errc::wrong_thread;
+  std::promise<std::error_code> on_the_loop;
   m.post([&] {
-    on_the_loop = m.send_to(id, {{"type", "note"}});
+    on_the_loop.set_value(m.send_to(id, {{"type", "note"}}));
     m.stop();
   });
-  c.io.restart();
+  CHECK_FALSE(on_the_loop.get_future().get());
   c.socket.close();
   later.socket.close();
   loop.join();
-  CHECK_FALSE(on_the_loop);
   CHECK(names.wait_for(expected.size()) == expected);
 }
 
@@ -301,11 +300,17 @@ TEST_CASE("in a strand every thread is right, beside it none", "[threads]") {
     std::promise<void> runs;
     m.post([&] { runs.set_value(); });
     runs.get_future().wait();
-    std::atomic<int> right{0}, wrong{0};
+    std::atomic<int> right{0}, wrong{0}, left{400};
+    std::promise<void> all;
+    const auto asked = [&](std::atomic<int>& count, errc expected) {
+      count += m.disconnect("nobody") == expected;
+      if (--left == 0) all.set_value();
+    };
     for (int i = 0; i < 200; ++i) {
-      asio::post(strand, [&] { right += m.disconnect("nobody") == errc::no_such_connection; });
-      asio::post(io, [&] { wrong += m.disconnect("nobody") == errc::wrong_thread; });
+      asio::post(strand, [&] { asked(right, errc::no_such_connection); });
+      asio::post(io, [&] { asked(wrong, errc::wrong_thread); });
     }
+    all.get_future().wait();  // once it has stopped, nothing is wrong any more
     CHECK(m.disconnect("nobody") == errc::wrong_thread);
     work.reset();
     asio::post(strand, [&] { m.stop(); });
