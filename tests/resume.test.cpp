@@ -28,11 +28,9 @@ struct host {
     manager.on_connect([this](const connection_info& c) { told.push_back("connect " + c.id); }).release();
     manager.on_resumed([this](const connection_info& c) { told.push_back("resumed " + c.id); }).release();
     manager.on_session_expired([this](const connection_info& c) { told.push_back("expired " + c.id); }).release();
-    manager
-        .on_disconnect([this](const connection_info& c, const disconnection& how) {
-          told.push_back((how.may_resume ? "lost " : "gone ") + c.id);
-        })
-        .release();
+    lost = manager.on_disconnect([this](const connection_info& c, const disconnection& how) {
+      told.push_back((how.may_resume ? "lost " : "gone ") + c.id);
+    });
     REQUIRE_FALSE(manager.start());
   }
 
@@ -45,6 +43,7 @@ struct host {
   event_emitter events;
   manager_type manager;
   std::vector<std::string> told;
+  subscription lost;  // how it is told of ends: tests replace it
 };
 
 // A client that remembers what it needs to come back.
@@ -616,14 +615,12 @@ TEST_CASE("who is told that a socket is taken over may do to the session what it
   const std::string id = t.id;
   bool stopped = false;
   std::string expected;
-  h.manager
-      .on_disconnect([&](const connection_info& c, const disconnection& how) {
-        h.told.push_back("lost " + c.id);
-        if (how.code != close_code::taken_over) return;
-        if (expected == "4003") CHECK_FALSE(h.manager.disconnect(c.id, close_code::forbidden));
-        if (expected == "1001") h.manager.stop([&] { stopped = true; });
-      })
-      .release();
+  h.lost = h.manager.on_disconnect([&](const connection_info& c, const disconnection& how) {
+    h.told.push_back("lost " + c.id);
+    if (how.code != close_code::taken_over) return;
+    if (expected == "4003") CHECK_FALSE(h.manager.disconnect(c.id, close_code::forbidden));
+    if (expected == "1001") h.manager.stop([&] { stopped = true; });
+  });
   SECTION("disconnect it") { expected = "4003"; }
   SECTION("stop the manager") { expected = "1001"; }
   memory_client old = std::move(*t.socket);
@@ -789,12 +786,10 @@ TEST_CASE("a command of a waiting session may stop the manager when its deadline
 TEST_CASE("a session that may be resumed when its host stops is told to have expired", "[resume]") {
   host h;
   bool done = false;
-  h.manager
-      .on_disconnect([&](const connection_info& c, const disconnection& how) {
-        h.told.push_back((how.may_resume ? "lost " : "gone ") + c.id);
-        h.manager.stop([&] { done = true; });
-      })
-      .release();
+  h.lost = h.manager.on_disconnect([&](const connection_info& c, const disconnection& how) {
+    h.told.push_back((how.may_resume ? "lost " : "gone ") + c.id);
+    h.manager.stop([&] { done = true; });
+  });
   traveller t(h);
   t.lose();
   CHECK(done);
