@@ -282,8 +282,8 @@ struct proxied_host {
     where.proxy_protocol = true;
     manager.reset(
         new ws_manager<asio_transport>(asio_transport(loop.io, std::move(where)), events, std::move(options)));
-    manager->on_connect([this](const connection_info& c) { connected.push_back(c.remote_address); });
-    manager->on_log([this](log_level, std::string_view text) { log.emplace_back(text); });
+    manager->on_connect([this](const connection_info& c) { connected.push_back(c.remote_address); }).release();
+    manager->on_log([this](log_level, std::string_view text) { log.emplace_back(text); }).release();
     REQUIRE_FALSE(manager->start());
   }
   auto knock(std::string_view bytes) {
@@ -357,7 +357,7 @@ TEST_CASE("a proxy's health checks are answered", "[manager]") {
 
 TEST_CASE("who may be told of a bad PROXY header may destroy the manager", "[manager]") {
   proxied_host h;
-  h.manager->on_log([&](log_level, std::string_view) { h.manager.reset(); });
+  h.manager->on_log([&](log_level, std::string_view) { h.manager.reset(); }).release();
   const auto bad = h.knock("GET / HTTP/1.1\r\n\r\n");
   CHECK(h.loop.drive([&] { return h.manager == nullptr; }));
   CHECK(h.loop.finish());

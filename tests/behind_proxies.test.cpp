@@ -21,7 +21,7 @@ namespace {
 
 struct host {
   explicit host(manager_options options = {}) : manager(memory_transport(env), events, std::move(options)) {
-    manager.on_log([this](log_level, std::string_view line) { log.append(line).append("\n"); });
+    manager.on_log([this](log_level, std::string_view line) { log.append(line).append("\n"); }).release();
     REQUIRE_FALSE(manager.start());
   }
 

@@ -7,7 +7,8 @@
 #if __cplusplus >= 202002L
 #include <version>
 #if defined(_LIBCPP_VERSION) && !defined(__cpp_lib_jthread)
-#error "hotline needs std::stop_token, which this libc++ has with -fexperimental-library (CMake's hotline::hotline adds it)"
+#error \
+    "hotline needs std::stop_token, which this libc++ has with -fexperimental-library (CMake's hotline::hotline adds it)"
 #else
 #define HOTLINE_DETAIL_LANGUAGE 1
 #endif

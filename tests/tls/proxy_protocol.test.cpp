@@ -48,10 +48,12 @@ struct proxied_host {
                         hotline::tls_handshake_limits limits = {.timeout = std::chrono::hours(1)})
       : manager(hotline::make_wss_manager(loop.io, events, context(), std::move(where), {},
                                           hotline::interval_heartbeat{}, limits)) {
-    manager.on_connect([this](const hotline::connection_info& c) { connected.push_back(c.remote_address); });
-    manager.transport().on_refused([this](std::string_view a, std::error_code why) {
-      refused.push_back({std::string(a), why});
-    });
+    manager.on_connect([this](const hotline::connection_info& c) { connected.push_back(c.remote_address); }).release();
+    manager.transport()
+        .on_refused([this](std::string_view a, std::error_code why) {
+          refused.push_back({std::string(a), why});
+        })
+        .release();
     REQUIRE_FALSE(manager.start());
   }
   auto come(std::string_view header) {

@@ -214,7 +214,10 @@ TEST_CASE("each listener has its own word on PROXY headers", "[transport]") {
 TEST_CASE("a socket without a proper PROXY header ends unseen", "[transport]") {
   proxied p;
   std::vector<refusal> told;
-  p.transport.on_refused([&](std::string_view a, std::error_code why) { told.push_back({std::string(a), why}); });
+  p.transport.on_refused([&](std::string_view a, std::error_code why) {
+               told.push_back({std::string(a), why});
+             })
+      .release();
   std::error_code why = std::make_error_code(std::errc::protocol_error);
   const auto peer = p.knock();
   SECTION("HTTP") { peer->send(head); }
@@ -327,7 +330,7 @@ TEST_CASE("a PROXY header that is awaited when nobody is let in any more is none
 TEST_CASE("who is told of a bad PROXY header may stop the transport", "[transport]") {
   proxied p({.proxy_header_timeout = 0s, .proxy_headers_at_once = 2});
   SECTION("malformed") {
-    p.transport.on_refused([&](std::string_view, std::error_code) { p.transport.stop(); });
+    p.transport.on_refused([&](std::string_view, std::error_code) { p.transport.stop(); }).release();
     p.knock()->send(head);
   }
   SECTION("malformed, and the receiver is told") {
@@ -335,11 +338,11 @@ TEST_CASE("who is told of a bad PROXY header may stop the transport", "[transpor
     p.knock()->send(head);
   }
   SECTION("late, with others") {
-    p.transport.on_refused([&](std::string_view, std::error_code) { p.transport.stop(); });
+    p.transport.on_refused([&](std::string_view, std::error_code) { p.transport.stop(); }).release();
     (void)p.knock(), (void)p.knock();
   }
   SECTION("too many") {
-    p.transport.on_refused([&](std::string_view, std::error_code) { p.transport.stop(); });
+    p.transport.on_refused([&](std::string_view, std::error_code) { p.transport.stop(); }).release();
     (void)p.knock(), (void)p.knock(), (void)p.knock();
   }
   CHECK(p.loop.drive([&] { return p.loop.finish(); }));

@@ -271,9 +271,8 @@ class manager_core final : public transport_receiver<typename Transport::connect
     if (!calls.on_log) return;
     const visit scope(*this);
     const bool over = why == std::errc::timed_out || why == std::errc::connection_refused;
-    calls.guard("on_log", [&] {
-      calls.log(over ? log_level::info : log_level::debug, std::string(address) + " was cut off: " + why.message());
-    });
+    const log_level level = over ? log_level::info : log_level::debug;
+    calls.guard("on_log", [&] { calls.log(level, std::string(address) + " was cut off: " + why.message()); });
   }
 
   void grow_older(client_type& c, steady_time at) {

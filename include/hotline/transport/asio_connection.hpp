@@ -147,18 +147,6 @@ class asio_connection {
   asio_connection(std::shared_ptr<traffic_type> traffic, socket_type socket, detail::peer_address peer)
       : traffic_(std::move(traffic)), socket_(std::move(socket)), peer_(peer) {}
 
-  void close() noexcept {
-    closing_ = true;
-    std::error_code ignored;
-    socket_.close(ignored);
-  }
-
-  std::error_code send_fin() {
-    std::error_code failed;
-    if (!std::exchange(fin_sent_, true)) socket_.shutdown(asio::socket_base::shutdown_send, failed);
-    return failed;
-  }
-
   /// The peer's FIN is the end for us too: who sends no more will not answer a close frame either. The end is orderly
   /// unless the peer has left something unread.
   [[nodiscard]] std::error_code end_of_input(std::error_code failed) const noexcept {
