@@ -282,6 +282,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
       case session::due::head_timeout: entrance_.refuse(c, 408, limit::handshake_time); break;
       case session::due::admission_timeout: entrance_.refuse(c, 503, limit::handshake_time); break;
       case session::due::heartbeat_lost: outbound.close(c, close_code::heartbeat_timeout, "nothing was heard"); break;
+      case session::due::linger_over: outbound.turns.touch(c); break;
       case session::due::close_timeout:
         counted_.limits[limit::close_time].add();
         return transport_.abort(*c.connection);

@@ -74,7 +74,8 @@ class session {
     head_timeout,
     admission_timeout,
     heartbeat_lost,
-    close_timeout
+    close_timeout,
+    linger_over
   };
 
   session(const manager_options& options, steady_time now, std::uint64_t salt)
@@ -157,7 +158,9 @@ class session {
   }
 
   /// Starts the close handshake: `farewell` (a `disconnected` message, may be empty) and the close frame.
-  /// When `code` says that the peer's bytes can't be trusted any more, its answer is not waited for.
+  /// When `code` says that the peer's bytes can't be trusted any more, its answer is not waited for. A peer that is in the
+  /// middle of a message that is too big may send the rest, for `lingering_ticks` at most, before our direction ends: a
+  /// proxy between us that is still passing it on would break the line, and the peer would not read why it was closed.
   void close(close_code code, std::string_view reason, std::string_view farewell, steady_time now) {
     if (phase_ != phase::open) return;
     // The lane may be full: that is why a session may be closed. These two are small, and the last.
@@ -171,7 +174,7 @@ class session {
 
   /// Whether, once the lane is empty, there is nothing left to wait for but the socket's own end.
   [[nodiscard]] bool may_end() const noexcept {
-    return phase_ == phase::responding || (phase_ == phase::closing && !answer_expected_);
+    return phase_ == phase::responding || (phase_ == phase::closing && !answer_expected_ && !lingers_);
   }
 
   /// The peer took some of what it is owed: while it does, an HTTP answer may take its time.
@@ -188,22 +191,14 @@ class session {
   }
 
   /// Nothing will come in any more: a message that came in part is forgotten.
-  void drop_input() noexcept { decoder_.reset(); }
+  void drop_input() noexcept {
+    decoder_.reset();
+    lingers_ = false;
+  }
 
   template <heartbeat_policy Policy>
   [[nodiscard]] due tick(steady_time now, const Policy& policy) {
-    switch (phase_) {
-      case phase::head:
-        return have_passed(options_.handshake.timeout, connected_at_, now) ? due::head_timeout : due::nothing;
-      case phase::asked:
-      case phase::waiting:
-        return have_passed(options_.handshake.timeout, connected_at_, now) ? due::admission_timeout : due::nothing;
-      case phase::responding:
-      case phase::closing:
-      case phase::finished:
-        return have_passed(options_.close_timeout, close_started_, now) ? due::close_timeout : due::nothing;
-      case phase::open: break;
-    }
+    if (phase_ != phase::open) return tick_while_not_open(now);
     switch (policy(heartbeat_query{now, last_heard(), last_ping_, salt_})) {
       case heartbeat_action::nothing: return due::nothing;
       case heartbeat_action::drop: return due::heartbeat_lost;
@@ -223,6 +218,27 @@ class session {
 
  private:
   static constexpr std::size_t no_limit = static_cast<std::size_t>(-1);
+  static constexpr std::uint8_t lingering_ticks = 4;  // two seconds at most
+
+  // Apart, so that the tick of an open session stays short.
+  [[gnu::noinline]] due tick_while_not_open(steady_time now) noexcept {
+    switch (phase_) {
+      case phase::head:
+        return have_passed(options_.handshake.timeout, connected_at_, now) ? due::head_timeout : due::nothing;
+      case phase::asked:
+      case phase::waiting:
+        return have_passed(options_.handshake.timeout, connected_at_, now) ? due::admission_timeout : due::nothing;
+      case phase::responding:
+      case phase::closing:
+      case phase::finished:
+        if (have_passed(options_.close_timeout, close_started_, now)) return due::close_timeout;
+        if (!lingers_ || ++lingered_ < lingering_ticks) return due::nothing;
+        lingers_ = false;
+        return due::linger_over;
+      case phase::open: break;
+    }
+    return due::nothing;
+  }
 
   [[nodiscard]] received receive_head(std::span<char>& bytes) {
     if (bytes.empty()) return {};
@@ -240,9 +256,10 @@ class session {
                                         message_compression* compression) {
     for (;;) {
       if (bytes.empty() || !answer_expected_) {
+        if (lingers_) skip(bytes);
         bytes = {};
         // At a message's end a decoder knows nothing that the next one would need: it goes to whom it is needed by.
-        if (decoder_ && (!answer_expected_ || decoder_->idle())) decoders.give_back(std::move(decoder_));
+        if (decoder_ && !lingers_ && (!answer_expected_ || decoder_->idle())) decoders.give_back(std::move(decoder_));
         return {};
       }
       if (!decoder_) decoder_ = decoders.lend(compression);
@@ -279,6 +296,12 @@ class session {
     }
   }
 
+  /// The rest of a message that is too big.
+  void skip(std::span<char> bytes) {
+    (void)decoder_->consume(bytes);
+    lingers_ = decoder_->awaits_rest();
+  }
+
   [[nodiscard]] bool takes_control_frame(steady_time now) noexcept {
     const session_limits& limits = options_.session;
     return control_frames_.take(now, limits.control_frames_per_second, limits.control_frame_burst) ==
@@ -300,7 +323,8 @@ class session {
 
   [[nodiscard]] received fail(close_code why, bool listening, std::optional<limit> over = {}) {
     answer_expected_ = false;
-    decoder_.reset();
+    lingers_ = decoder_->awaits_rest();
+    if (!lingers_) decoder_.reset();
     if (!listening) return {.what = inbound::peer_closed, .code = why};
     return {.what = inbound::failed, .code = why, .reason = to_string(why), .over = over};
   }
@@ -330,6 +354,8 @@ class session {
   std::uint64_t salt_;
   phase phase_ = phase::head;
   bool answer_expected_ = true;  // false: what the peer still sends says nothing to us
+  bool lingers_ = false;         // but the rest of what was too big is let come before our direction ends
+  std::uint8_t lingered_ = 0;    // for so many ticks
 };
 
 }  // namespace hotline::detail

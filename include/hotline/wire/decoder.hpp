@@ -76,7 +76,8 @@ class decoder {
   /// rest. The bytes are unmasked in place, and a message that lies in them whole is not copied.
   [[nodiscard]] decode_result consume(std::span<char> bytes) {
     drop_delivered();
-    if (phase_ == phase::failed) return {decode_event::failed, bytes.size(), why_};
+    if (phase_ == phase::skipping) skip(bytes);
+    if (phase_ == phase::failed || phase_ == phase::skipping) return {decode_event::failed, bytes.size(), why_};
     if (phase_ == phase::closed) return {decode_event::need_more, bytes.size()};
     std::span<char> rest = bytes;
     for (;;) {
@@ -84,7 +85,14 @@ class decoder {
         const auto header = frames_.read(rest, fragments_ > 0, compression_ != nullptr);
         if (header == frame_reader::state::partial) return {decode_event::need_more, bytes.size()};
         if (header == frame_reader::state::refused) return fail(close_code::protocol_error, bytes.size());
-        if (const auto over = begin_frame()) return fail(close_code::message_too_big, bytes.size(), over);
+        if (const auto over = begin_frame()) {
+          const decode_result failed = fail(close_code::message_too_big, bytes.size(), over);
+          if (over == limit::message_bytes) {
+            phase_ = phase::skipping;
+            skip(rest);
+          }
+          return failed;
+        }
       }
       const std::span<char> piece = rest.first(std::min(rest.size(), frame_size_ - frame_taken_));
       unmask(piece, key_, frame_taken_);
@@ -106,6 +114,13 @@ class decoder {
   /// way: a fresh decoder could go on from here. Never true again after `close` and `failed`.
   [[nodiscard]] bool idle() const { return phase_ == phase::header && fragments_ == 0 && frames_.at_start(); }
 
+  /// After `failed` with 1009: the rest of the message that was too big is still to come. `consume` throws it away, up to
+  /// the message's end, a close frame, or a frame of more than `skippable_bytes`, which nobody waits for.
+  [[nodiscard]] bool awaits_rest() const noexcept { return phase_ == phase::skipping; }
+
+  /// The longest frame whose end is waited for.
+  static constexpr std::uint64_t skippable_bytes = 64 * 1024 * 1024;
+
   /// Back to a fresh decoder that holds no more than a little memory.
   void reset() {
     drop_message();
@@ -122,13 +137,14 @@ class decoder {
   static constexpr std::size_t idle_bytes = 4096;
 
  private:
-  enum class phase : std::uint8_t { header, payload, closed, failed };
+  enum class phase : std::uint8_t { header, payload, closed, skipping, failed };
 
   [[nodiscard]] bool control() const { return frames_.opcode() >= opcode::close; }
 
   /// A header is complete: prepares for its payload. Answers which limit the message would go over.
   [[nodiscard]] std::optional<limit> begin_frame() {
     const std::uint64_t size = frames_.payload_size();
+    frame_taken_ = 0;
     if (!control()) {
       // What was kept is never over the limit, so this difference cannot wrap, whatever the header announces.
       if (size > message_bytes_ - message_.size()) return limit::message_bytes;
@@ -139,7 +155,6 @@ class decoder {
       }
     }
     frame_size_ = static_cast<std::size_t>(size);
-    frame_taken_ = 0;
     control_size_ = 0;
     key_ = frames_.masking_key();
     phase_ = phase::payload;
@@ -209,6 +224,24 @@ class decoder {
     phase_ = phase::failed;
     why_ = why;
     return {decode_event::failed, consumed, why, over};
+  }
+
+  /// Passes over the rest of a message that is refused. The borders of its frames are known, and nothing is kept.
+  void skip(std::span<char> bytes) {
+    for (;;) {
+      const auto header = frames_.read(bytes, true, compression_ != nullptr);
+      if (header == frame_reader::state::partial) return;
+      const std::uint64_t size = header == frame_reader::state::complete ? frames_.payload_size() : 0;
+      if (header == frame_reader::state::refused || frames_.opcode() == opcode::close || size > skippable_bytes) break;
+      const std::size_t piece = std::min(bytes.size(), static_cast<std::size_t>(size) - frame_taken_);
+      frame_taken_ += piece;
+      bytes = bytes.subspan(piece);
+      if (frame_taken_ < size) return;
+      frame_taken_ = 0;
+      if (!control() && frames_.fin()) break;
+      frames_.next();
+    }
+    phase_ = phase::failed;
   }
 
   void drop_delivered() {
