@@ -1,12 +1,13 @@
 // The server behind the proxies of docs/proxies.md: hotline as a host sets it up there.
 //
-//   e2e_proxies [--port N] [--unix PATH] [--ping-ms N] [--forwarded 1]
+//   e2e_proxies [--port N] [--unix PATH] [--ping-ms N] [--forwarded PROXIES]
 //
 // Prints `listening` when it does, with ` on http://127.0.0.1:PORT` where there is a port; later `opened ADDRESS` and
 // `closed CODE REASON` of its clients, and at the level `info` and above what the manager logs. SIGTERM ends it.
 //
 //   --ping-ms    pings after so much silence (30 s)
-//   --forwarded  a client's address is what the proxy in front names in X-Forwarded-For
+//   --forwarded  a client's address is what so many proxies in front name in X-Forwarded-For, its scheme what they name
+//                in X-Forwarded-Proto
 
 #include <hotline/hotline.hpp>
 
@@ -15,6 +16,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <iostream>
 #include <optional>
@@ -28,7 +30,7 @@ namespace {
 struct settings {
   hotline::listen_options listen{};
   std::chrono::milliseconds ping{30'000};
-  bool forwarded = false;
+  std::size_t forwarded = 0;
 };
 
 settings read_arguments(int argc, char** argv) {
@@ -43,7 +45,7 @@ settings read_arguments(int argc, char** argv) {
     else if (name == "--ping-ms")
       s.ping = std::chrono::milliseconds(std::stoi(value));
     else if (name == "--forwarded")
-      s.forwarded = value != "0";
+      s.forwarded = static_cast<std::size_t>(std::stoi(value));
     else
       throw std::invalid_argument("e2e_proxies: no option " + std::string(name));
   }
@@ -57,8 +59,10 @@ int main(int argc, char** argv) {
   asio::io_context io(1);
   hotline::event_emitter events;
   auto manager = hotline::make_ws_manager(io, events, s.listen, {}, hotline::interval_heartbeat(s.ping, 10 * s.ping));
-  if (s.forwarded)
-    manager.client_address([](const hotline::http_request& q) { return std::string(q.header("X-Forwarded-For")); });
+  if (s.forwarded > 0) {
+    manager.client_address([&](const hotline::http_request& q) { return q.forwarded_for(s.forwarded); });
+    manager.client_scheme([](const hotline::http_request& q) { return std::string(q.header("X-Forwarded-Proto")); });
+  }
 
   manager.on_connect(
       [](const hotline::connection_info& c) { std::cout << "opened " << c.remote_address << std::endl; });

@@ -168,7 +168,7 @@ for (const language of languages) {
 
 test('nginx: a Host with a port of its own is the origin of its pages', async (t) => {
   const host = await Host.start(t);
-  const proxy = await Proxy.start(t, 'nginx', host.address, {change: withBlock('Host and Origin', 'nginx')});
+  const proxy = await Proxy.start(t, 'nginx', host.address, {change: withBlock('Host and Origin', 'nginx', 0)});
   await works(t, proxy);
 });
 
@@ -176,5 +176,67 @@ test('haproxy: a health check that asks for a page', async (t) => {
   const host = await Host.start(t);
   const proxy = await Proxy.start(t, 'haproxy', host.address, {change: withBlock('Health checks', 'haproxy', 0)});
   assert.equal(await proxy.health(), 'L7OK 200');
+  await works(t, proxy);
+});
+
+for (const language of languages) {
+  test(`${language}: the address is the visitor's, whatever the visitor says`, async (t) => {
+    const host = await Host.start(t, '--forwarded', 1);
+    const proxy = await Proxy.start(t, language, host.address);
+    for (const headers of [{}, {'X-Forwarded-For': '6.6.6.6'}, {'X-Forwarded-For': ['6.6.6.6', '7.7.7.7, 8.8.8.8']}]) {
+      await proxy.connect(t, {localAddress: '127.0.0.3', headers});
+      assert.equal(await host.printed.next('a client'), 'opened 127.0.0.3');
+    }
+  });
+
+  test(`${language}: what it compresses is 304 as well`, async (t) => {
+    const host = await Host.start(t);
+    const proxy = await Proxy.start(t, language, host.address, {change: withBlock('Compressed pages', language)});
+    const headers = {'Accept-Encoding': 'gzip'};
+    const first = await request(proxy, '/hotline.js', {headers});
+    assert.deepEqual([first.status, first.headers['content-encoding']], [200, 'gzip']);
+    const again = await request(proxy, '/hotline.js', {headers: {...headers, 'If-None-Match': first.headers.etag}});
+    assert.equal(again.status, 304, `If-None-Match: ${first.headers.etag}`);
+    await works(t, proxy);
+  });
+
+  test(`${language}: the scheme of a page counts where the proxy names it`, async (t) => {
+    const host = await Host.start(t, '--forwarded', 1);
+    const {chain, key, both} = certificate(folder(t));
+    const files = language === 'nginx' ? [replacing('/etc/ssl/app.pem', chain), replacing('/etc/ssl/app.key', key)]
+                                       : [replacing('/etc/ssl/app.pem', both)];
+    const change = all(withBlock('TLS', language), ...files, withBlock('Scheme', language));
+    const proxy = await Proxy.start(t, language, host.address, {tls: true, change});
+    assert.equal(await statusOf(proxy), 101);
+    const headers = {'X-Forwarded-Proto': 'http'};
+    assert.equal(await statusOf(proxy, {headers}), 101);
+    assert.equal(await statusOf(proxy, {origin: `http://127.0.0.1:${proxy.port}`, headers}), 403);
+  });
+}
+
+test('both: behind two proxies the address is the second from the end', async (t) => {
+  const host = await Host.start(t, '--forwarded', 2);
+  const inner = await Proxy.start(t, 'nginx', host.address);
+  const outer = await Proxy.start(t, 'haproxy', `127.0.0.1:${inner.port}`);
+  await outer.connect(t, {localAddress: '127.0.0.3', headers: {'X-Forwarded-For': '6.6.6.6, 7.7.7.7'}});
+  assert.equal(await host.printed.next('a client'), 'opened 127.0.0.3');
+});
+
+for (const [scheme, port] of [['http', 80], ['https', 443]]) {
+  test(`nginx: a Host with the port ${port} is the origin of a page that names none`, async (t) => {
+    const host = await Host.start(t);
+    // As where it listens on that port, which tests do not.
+    const change = all(withBlock('Host and Origin', 'nginx', 0), replacing('$server_port', `${port}`));
+    const proxy = await Proxy.start(t, 'nginx', host.address, {change});
+    assert.equal(await statusOf(proxy, {origin: `${scheme}://127.0.0.1`}), 101);
+    assert.equal(await statusOf(proxy, {origin: `${scheme}://127.0.0.2`}), 403);
+    assert.equal(await statusOf(proxy, {origin: `${scheme}://127.0.0.1:8443`}), 403);
+  });
+}
+
+test('haproxy: its plain health check', async (t) => {
+  const host = await Host.start(t);
+  const proxy = await Proxy.start(t, 'haproxy', host.address, {change: withBlock('Health checks', 'haproxy', 1)});
+  assert.equal(await proxy.health(), 'L7OK 204');
   await works(t, proxy);
 });
