@@ -1,6 +1,7 @@
 // The server behind the proxies of docs/proxies.md: hotline as a host sets it up there.
 //
-//   e2e_proxies [--port N] [--unix PATH] [--ping-ms N] [--forwarded PROXIES]
+//   e2e_proxies [--port N] [--unix PATH] [--unix-mode OCTAL] [--unix-group NAME] [--proxy-protocol 1] [--ping-ms N]
+//               [--forwarded PROXIES]
 //
 // Prints `listening` when it does, with ` on http://127.0.0.1:PORT` where there is a port; later `opened ADDRESS` and
 // `closed CODE REASON` of its clients, and at the level `info` and above what the manager logs. SIGTERM ends it.
@@ -42,6 +43,12 @@ settings read_arguments(int argc, char** argv) {
       s.listen.port = static_cast<std::uint16_t>(std::stoi(value));
     else if (name == "--unix")
       s.listen.unix_path = value;
+    else if (name == "--unix-mode")
+      s.listen.unix_mode = static_cast<unsigned>(std::stoi(value, nullptr, 8));
+    else if (name == "--unix-group")
+      s.listen.unix_group = value;
+    else if (name == "--proxy-protocol")
+      s.listen.proxy_protocol = value != "0";
     else if (name == "--ping-ms")
       s.ping = std::chrono::milliseconds(std::stoi(value));
     else if (name == "--forwarded")

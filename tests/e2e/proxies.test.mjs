@@ -1,7 +1,10 @@
 // nginx and haproxy in front of hotline, set up as docs/proxies.md says.
 import assert from 'node:assert/strict';
+import {execFileSync} from 'node:child_process';
+import {statSync} from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
+import path from 'node:path';
 import {test} from 'node:test';
 import {setTimeout as sleep} from 'node:timers/promises';
 import WebSocket from 'ws';
@@ -240,3 +243,28 @@ test('haproxy: its plain health check', async (t) => {
   assert.equal(await proxy.health(), 'L7OK 204');
   await works(t, proxy);
 });
+
+for (const language of languages) {
+  test(`${language}: over a Unix socket of its group`, async (t) => {
+    const socket = path.join(folder(t), 'hotline.sock');
+    const root = process.getuid() === 0;
+    const group = root ? {nginx: 'www-data', haproxy: 'haproxy'}[language] : execFileSync('id', ['-gn'], {encoding: 'utf8'}).trim();
+    await Host.start(t, '--unix', socket, '--unix-mode', '0660', '--unix-group', group);
+    assert.equal(statSync(socket).mode & 0o777, 0o660);
+    const change = all(withBlock('Unix sockets', language), replacing('/run/app/hotline.sock', socket));
+    await works(t, await Proxy.start(t, language, undefined, {change}));
+  });
+}
+
+for (const [n, version] of ['send-proxy', 'send-proxy-v2'].entries()) {
+  test(`haproxy: ${version} names the visitor`, async (t) => {
+    const host = await Host.start(t, '--proxy-protocol', 1);
+    const change = all(withBlock('The PROXY protocol', 'haproxy', n), replacing(version, `${version} check`),
+      replacing('option forwardfor', 'option httpchk GET /health'));
+    const proxy = await Proxy.start(t, 'haproxy', host.address, {change});
+    const client = await proxy.connect(t, {localAddress: '127.0.0.3'});
+    assert.match(await host.printed.next('a client'), /^opened 127\.0\.0\.3:\d+$/);
+    assert.deepEqual(await client.result('echo', {a: 1}), {a: 1});
+    assert.equal(await proxy.health(), 'L7OK 200');
+  });
+}
