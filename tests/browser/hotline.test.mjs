@@ -621,9 +621,10 @@ describe('the pause before the next attempt', () => {
   });
 
   for (const code of [1000, 1002, 1003, 1007, 1008, 1009, 4001, 4003, 4004, 4009, 4029]) {
-    test(`behind ${code} there is no next one`, async () => {
+    test(`after ${code} there is no next one when the server says so`, async () => {
       const stage = await live();
       const call = outcome(stage.client.call('c'));
+      stage.socket.say({type: 'disconnected', timestamp: 1, code, reason: 'why', reconnect: false});
       stage.socket.end(code, 'why');
       await settle();
       assert.deepEqual(stage.state, {state: 'closed', code, reason: 'why'});
@@ -635,8 +636,8 @@ describe('the pause before the next attempt', () => {
     });
   }
 
-  for (const code of [1001, 1005, 1006, 1011, 1012, 1013, 4000, 4008, 4321]) {
-    test(`behind ${code} there is`, async () => {
+  for (const code of [1000, 1001, 1002, 1005, 1006, 1008, 1009, 1011, 1012, 1013, 4000, 4001, 4003, 4008, 4009, 4321]) {
+    test(`after ${code} there is one when the server says nothing`, async () => {
       const stage = await live();
       stage.socket.end(code);
       assert.equal(stage.client.state, 'waiting');

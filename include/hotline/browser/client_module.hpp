@@ -13,8 +13,6 @@ namespace detail {
 using std::literals::operator""sv;  // knows how long a text is; to look for its end takes compilers a tenth of a second
 inline constexpr auto client_module_text = R"js(// hotline's client for browsers and node: see hotline.d.ts for what it promises, docs/protocol.md for what it speaks.
 
-// Close codes behind which a new connection would fare no better.
-const FINAL = [1000, 1002, 1003, 1007, 1008, 1009, 4001, 4003, 4004, 4009, 4029];
 const ALL = '*', STATE = '$state', GAP = '$gap';  // no event type has these characters
 const WINDOW_EVENTS = ['online', 'offline', 'pageshow', 'pagehide', 'visibilitychange'];
 const DOCUMENT_EVENTS = ['freeze', 'resume'];
@@ -182,7 +180,7 @@ export function connect(url, options = {}) {
     code = told.code ?? code;
     reason = told.reason || reason || (env.window.navigator?.onLine === false ? 'this device is offline'
       : wasLive ? 'the connection was lost' : 'the server does not answer');
-    if (told.reconnect === false || (told.reconnect === undefined && FINAL.includes(code))) return end(code, reason);
+    if (told.reconnect === false) return end(code, reason);  // a close that the server did not announce is none of its own
     if (steady) attempt = 0;
     if (frozen) return become('waiting', {code, reason, attempt});
     const wait = 1000 * (told.retry_after || 0) + env.random() * Math.min(retryCap, retryBase * 2 ** attempt++);
@@ -460,7 +458,7 @@ export function connect(url, options = {}) {
 // clang-format on
 
 /// Another one for each text.
-inline constexpr std::string_view client_module_tag = "\"06c0b6298650c2a1\"";
+inline constexpr std::string_view client_module_tag = "\"177edfb8f647f6d0\"";
 
 }  // namespace detail
 

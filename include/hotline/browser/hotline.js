@@ -1,7 +1,5 @@
 // hotline's client for browsers and node: see hotline.d.ts for what it promises, docs/protocol.md for what it speaks.
 
-// Close codes behind which a new connection would fare no better.
-const FINAL = [1000, 1002, 1003, 1007, 1008, 1009, 4001, 4003, 4004, 4009, 4029];
 const ALL = '*', STATE = '$state', GAP = '$gap';  // no event type has these characters
 const WINDOW_EVENTS = ['online', 'offline', 'pageshow', 'pagehide', 'visibilitychange'];
 const DOCUMENT_EVENTS = ['freeze', 'resume'];
@@ -169,7 +167,7 @@ export function connect(url, options = {}) {
     code = told.code ?? code;
     reason = told.reason || reason || (env.window.navigator?.onLine === false ? 'this device is offline'
       : wasLive ? 'the connection was lost' : 'the server does not answer');
-    if (told.reconnect === false || (told.reconnect === undefined && FINAL.includes(code))) return end(code, reason);
+    if (told.reconnect === false) return end(code, reason);  // a close that the server did not announce is none of its own
     if (steady) attempt = 0;
     if (frozen) return become('waiting', {code, reason, attempt});
     const wait = 1000 * (told.retry_after || 0) + env.random() * Math.min(retryCap, retryBase * 2 ** attempt++);
