@@ -29,9 +29,11 @@ struct host {
       : env(std::make_shared<manual_environment>()),
         events(log_options{}, env),
         manager(memory_transport(env), events, std::move(options)) {
-    manager.on_connect([this](const connection_info& c) { id_of_last = c.id; });
-    manager.on_disconnect(
-        [this](const connection_info&, const disconnection& how) { ended.push_back(static_cast<int>(how.code)); });
+    manager.on_connect([this](const connection_info& c) { id_of_last = c.id; }).release();
+    manager
+        .on_disconnect(
+            [this](const connection_info&, const disconnection& how) { ended.push_back(static_cast<int>(how.code)); })
+        .release();
     manager.on_command("echo", [this](const request& q) {
       ++commands;
       return q.payload();

@@ -1072,6 +1072,14 @@ TEST_CASE("any hook may destroy the manager that calls it", "[manager]") {
     CHECK_FALSE(memory_client(h.line(), "/ws/p", "Origin: https://elsewhere\r\n").upgraded());
     CHECK(asked_for_origin == 0);
   }
+  SECTION("client_scheme") {
+    h.manager->client_scheme([&](const http_request&) {
+      end();
+      return std::string("https");
+    });
+    CHECK_FALSE(memory_client(h.line(), "/ws/p", "Origin: https://elsewhere\r\n").upgraded());
+    CHECK(asked_for_origin == 0);
+  }
   SECTION("allows_origin") {
     CHECK_FALSE(memory_client(h.line(), "/ws/p", "Origin: https://elsewhere\r\n").upgraded());
   }

@@ -44,7 +44,9 @@ struct string_hash {
   std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
 };
 
-[[nodiscard]] constexpr bool is_name(std::string_view text, std::string_view punctuation) noexcept {
+// Inline: every command and every event comes here.
+[[nodiscard]] [[gnu::always_inline]] constexpr bool is_name(std::string_view text,
+                                                            std::string_view punctuation) noexcept {
   if (text.empty() || text.size() > 128) return false;
   for (const char c : text) {
     const bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');

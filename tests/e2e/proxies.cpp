@@ -71,12 +71,12 @@ int main(int argc, char** argv) {
     manager.client_scheme([](const hotline::http_request& q) { return std::string(q.header("X-Forwarded-Proto")); });
   }
 
-  manager.on_connect(
+  const auto opened = manager.on_connect(
       [](const hotline::connection_info& c) { std::cout << "opened " << c.remote_address << std::endl; });
-  manager.on_disconnect([](const hotline::connection_info&, const hotline::disconnection& how) {
+  const auto closed = manager.on_disconnect([](const hotline::connection_info&, const hotline::disconnection& how) {
     std::cout << "closed " << static_cast<int>(how.code) << ' ' << how.reason << std::endl;
   });
-  manager.on_log([](hotline::log_level level, std::string_view line) {
+  const auto log = manager.on_log([](hotline::log_level level, std::string_view line) {
     if (level != hotline::log_level::debug) std::cout << "log " << line << std::endl;
   });
   manager.on_http([](const hotline::http_request& q) -> std::optional<hotline::http_response> {

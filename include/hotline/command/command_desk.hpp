@@ -319,7 +319,7 @@ class command_desk {
     if (why.code == "too_deep") counted_.limits[limit::json_depth].add();
     if (why.code == "too_many_values") counted_.limits[limit::json_nodes].add();
     const bool is_known = why.id || !why.command.empty();
-    if (is_known && client.commands().admit(why.id).what != command_table::admission::under_way) {
+    if (is_known && !(why.id && client.commands().find(*why.id))) {
       count(true);
       return client.answer(command_error_text(why.command, why.id, why.code, why.message, false, wall));
     }

@@ -92,6 +92,7 @@ struct hooks {
     on_log.clear();
     on_http = nullptr;
     client_address = nullptr;
+    client_scheme = nullptr;
     authenticate = nullptr;
     are_gone = true;
   }

@@ -36,8 +36,8 @@ struct protocol_failure {
 };
 
 /// Whether a command can have that name: `[A-Za-z0-9._:-]{1,64}`.
-[[nodiscard]] constexpr bool is_command_name(std::string_view text) noexcept {
-  return text.size() <= 64 && is_event_type(text);
+[[nodiscard]] [[gnu::always_inline]] constexpr bool is_command_name(std::string_view text) noexcept {
+  return text.size() <= 64 && is_name(text, "._:-");
 }
 
 [[nodiscard]] inline std::string_view failure_code_of(const failure& why) noexcept {

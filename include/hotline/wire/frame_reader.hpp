@@ -26,7 +26,8 @@ class frame_reader {
   /// so a data frame must continue it. `may_compress`: permessage-deflate was agreed on. After `complete`, look at the
   /// header, take the payload and call `next()`. After `refused` (RFC 6455 section 5.2, 5.4 or 5.5 is broken) there is
   /// nothing more to read.
-  [[nodiscard]] state read(std::span<char>& bytes, bool in_message, bool may_compress = false) {
+  // Inline, for every frame comes here, and compilers would leave it apart for the sake of the few that are skipped.
+  [[nodiscard]] [[gnu::always_inline]] state read(std::span<char>& bytes, bool in_message, bool may_compress = false) {
     if (part_ == part::basic) {
       std::array<std::uint8_t, websocketpp::frame::BASIC_HEADER_LENGTH> both{basic_.b0, basic_.b1};
       const bool whole = fill(both, bytes);
