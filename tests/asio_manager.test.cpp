@@ -240,6 +240,36 @@ TEST_CASE("a manager that adopts serves on an io_context that had stopped", "[ma
   }
 }
 
+// A host's own, of which nobody can know that an io_context stands behind it: what it begins with is no pointer to one.
+struct own_executor {
+  [[nodiscard]] own_executor require(asio::execution::blocking_t::never_t) const { return *this; }
+  [[nodiscard]] static constexpr asio::execution::blocking_t query(asio::execution::blocking_t) noexcept {
+    return asio::execution::blocking.never;
+  }
+  [[nodiscard]] asio::execution_context& query(asio::execution::context_t) const noexcept { return io->context(); }
+  template <class F>
+  void execute(F f) const {
+    asio::post(*io, std::move(f));
+  }
+  friend bool operator==(const own_executor&, const own_executor&) = default;
+
+  std::uintptr_t number = 1;
+  const asio::io_context::executor_type* io = nullptr;
+};
+
+TEST_CASE("a manager serves on a host's own executor, whose io_context cannot be known", "[manager]") {
+  asio::io_context io;
+  const asio::io_context::executor_type inner = io.get_executor();
+  event_emitter events;
+  basic_asio_transport<asio::any_io_executor> transport(asio::any_io_executor(own_executor{1, &inner}),
+                                                        listen_options{});
+  ws_manager<basic_asio_transport<asio::any_io_executor>> manager(std::move(transport), events);
+  REQUIRE_FALSE(manager.start());
+  CHECK(answers(io, manager));
+  io.poll();
+  io.stop();
+}
+
 TEST_CASE("a second manager serves when the first one has let its io_context run out of work", "[manager]") {
   asio::io_context io{1};
   event_emitter events;

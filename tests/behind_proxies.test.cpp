@@ -113,6 +113,15 @@ TEST_CASE("listed origins are compared the same way", "[proxies]") {
   }
 }
 
+TEST_CASE("pages without an origin are let in where they are listed", "[proxies]") {
+  host h({.origins = {"null", "file://"}});
+  CHECK(h.upgrade(page_of("null", "x")) == 101);
+  CHECK(h.upgrade(page_of("file://", "x")) == 101);
+  CHECK(h.upgrade(page_of("file://x", "y")) == 403);
+  host any({.origins = {"*"}});
+  CHECK(any.upgrade(page_of("null", "x")) == 403);
+}
+
 TEST_CASE("an origin in the list that no page can have is refused at construction", "[proxies]") {
   for (const char* entry : {"https://app.example/",
                             "https://app.example/chat",
@@ -121,8 +130,7 @@ TEST_CASE("an origin in the list that no page can have is refused at constructio
                             "https://",
                             "https:app",
                             "",
-                            "null",
-                            "NULL",
+
                             "*.app.example",
                             "https://*.app.example",
                             "https://*",
@@ -143,15 +151,20 @@ TEST_CASE("an origin in the list that no page can have is refused at constructio
                             "https://[::1]x",
                             "https://1.2.3",
                             "https://1.2.3.256",
+                            "https://1.2.3.4.",
+                            "https://1.2.3.0x4",
+                            "https://0x7f000001",
+                            "https://[v1.a]",
+                            "https://a.example,b.example",
                             "file:///",
                             "file://h",
                             "1https://h"}) {
     CAPTURE(entry);
     CHECK_THROWS_AS(host({.origins = {"https://good.example", entry}}), std::invalid_argument);
   }
-  for (const char* entry :
-       {"*", "https://app.example", "https://app.example:8443", "http://192.0.2.1:80", "http://[::1]",
-        "HTTPS://App.Example", "chrome-extension://abcdef", "capacitor://localhost"}) {
+  for (const char* entry : {"*", "https://app.example", "https://app.example:8443", "http://192.0.2.1:80",
+                            "http://[::1]", "HTTPS://App.Example", "chrome-extension://abcdef", "capacitor://localhost",
+                            "null", "file://", "https://a0x.example", "https://x1.example"}) {
     CAPTURE(entry);
     CHECK_NOTHROW(host({.origins = {entry}}));
   }

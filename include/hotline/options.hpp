@@ -113,7 +113,7 @@ struct manager_options {
   /// Which project ids exist at all, asked with the percent-decoded id; a refused one gets 404 before the upgrade.
   std::function<bool(std::string_view)> valid_project = is_project_id;
   /// Pages of which other origins may connect, as browsers name them: "https://app.example", "http://app.example:8080". "*":
-  /// of any, but for pages that have none and say so (`null`: files, sandboxes). Compared as RFC 6454 section 5 does, so
+  /// of any, but for pages that have none and say so (`null`: files, sandboxes), which only an entry "null" lets in. Compared as RFC 6454 section 5 does, so
   /// ":443" after "https" changes nothing. A page that is not let in gets 403 before the upgrade. Programs that are no
   /// browsers send no Origin and are not asked. An entry that no browser's origin can equal is refused by the constructor:
   /// one with a path (a '/' at its end is one), with a pattern, without a scheme, with letters beyond ASCII.

@@ -53,17 +53,26 @@ struct origin {
   return equal_ignoring_case(page_scheme(scheme), "https") ? 443 : 0;
 }
 
-/// Whether a browser can name `text` as a page's origin. It names a host as it resolved it: without escapes, and an IPv4
-/// address as four numbers. Pages of files have the origin "null". A '*' may stand in a name, but who writes one means a
-/// pattern, and there are none.
+/// Whether browsers take `host` for an IPv4 address, and so name it as four decimal numbers (WHATWG URL, "ends in a number").
+[[nodiscard]] constexpr bool ends_in_number(std::string_view host) noexcept {
+  if (!host.empty() && host.back() == '.') host.remove_suffix(1);
+  std::string_view label = host.substr(host.rfind('.') + 1);
+  const bool is_hex = label.size() >= 2 && equal_ignoring_case(label.substr(0, 2), "0x");
+  if (is_hex) label.remove_prefix(2);
+  return (is_hex || !label.empty()) && std::all_of(label.begin(), label.end(), is_hex ? is_hex_digit : is_digit);
+}
+
+/// Whether a browser can name `text` as a page's origin. It names a host as it resolved it: without escapes, and an address
+/// in its usual form. A '*' or a ',' may stand in a name, but who writes one means a pattern or two entries. "null" is the
+/// origin of sandboxed pages and files, "file://" that of files in some shells around a browser.
 [[nodiscard]] constexpr bool can_be_origin(std::string_view text) noexcept {
+  if (equal_ignoring_case(text, "null") || equal_ignoring_case(text, "file://")) return true;
   const std::optional<origin> page = parse_origin(text);
   if (!page || equal_ignoring_case(page->scheme, "file")) return false;
   const std::string_view host = page->where.host;
-  const std::string_view last_label = host.substr(host.rfind('.') + 1);
-  const bool is_number = !last_label.empty() && std::all_of(last_label.begin(), last_label.end(), is_digit);
-  return host.find_first_of("*%") == std::string_view::npos && (!is_number || parse_ipv4(host)) &&
-         port_of(page->where.port, page->scheme) <= 65535;
+  const bool is_address = host.front() != '[' || parse_ipv6(host.substr(1, host.size() - 2));
+  return host.find_first_of("*%,") == std::string_view::npos && is_address &&
+         (!ends_in_number(host) || parse_ipv4(host)) && port_of(page->where.port, page->scheme) <= 65535;
 }
 
 /// Whether two origins are one (RFC 6454 section 5): by scheme, host and port, those that go without saying included.

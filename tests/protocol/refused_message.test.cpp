@@ -59,6 +59,8 @@ TEST_CASE("a member that is there twice with two values is not read", "[protocol
   CHECK(read(R"({"id":1,"id":2,"command":"a","command":"b"})") == "- -");
   CHECK(read(R"({"id":1,"\u0069d":2,"id":1,"command":"a"})") == "- a");
   CHECK(read(R"({"id":{},"id":1,"command":1,"command":"a"})") == "- -");
+  CHECK(read(R"({"id":"a/","id":"\u0061\/","command":"a","command":"\u0061")") == R"("a/" a)");
+  CHECK(read(R"({"id":"a","id":"b","id":"a","command":"a"})") == "- a");
 }
 
 TEST_CASE("an id that is none is not read", "[protocol]") {

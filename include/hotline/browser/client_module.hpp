@@ -123,7 +123,7 @@ export function connect(url, options = {}) {
       };
       made.onclose = ({code, reason}) => {
         const ended = (why) => { if (socket === made) lost(code, why || reason); };
-        if (code === 1006 && state === 'connecting' && mayBeDenied(target)) denied().then(ended);
+        if (code === 1006 && state === 'connecting' && mayBeDenied(target)) denied().catch(() => {}).then(ended);
         else ended();
       };
       made.onerror = () => {};  // `close` follows
@@ -152,10 +152,11 @@ export function connect(url, options = {}) {
   }
 
   // Chromium keeps some pages from their visitor's machine and network, and only the permission shows it. The server's own
-  // pages need none. Insecure pages never have it, so for them another port of the same host is no sign.
+  // pages need none, and who was connected had it. Insecure pages never have it, so for them another port of the same host
+  // is no sign.
   function mayBeDenied(target) {
     const {navigator, isSecureContext, location} = env.window, part = isSecureContext ? 'host' : 'hostname';
-    return navigator?.permissions && target[part] !== location?.[part];
+    return !session && navigator?.permissions && navigator.onLine !== false && target[part] !== location?.[part];
   }
 
   async function denied() {
@@ -458,7 +459,7 @@ export function connect(url, options = {}) {
 // clang-format on
 
 /// Another one for each text.
-inline constexpr std::string_view client_module_tag = "\"177edfb8f647f6d0\"";
+inline constexpr std::string_view client_module_tag = "\"cf8b1f63ee796308\"";
 
 }  // namespace detail
 

@@ -43,7 +43,7 @@ export interface Options {
   retryCap?: number;
   /** How long a connection has to live for the next pause to be a short one again. 5000. */
   steadyAfter?: number;
-  /** From the attempt's start to the server's first message. The time in which other tabs of this site wait for the same
+  /** From the attempt's start to the server's first message. The time in which other tabs of this origin wait for the same
    * server does not count, for browsers let one after the other connect. 10000. */
   connectTimeout?: number;
   /** Between two questions for a sign of life. What the server tells, which is 30000 by default. */
@@ -101,7 +101,7 @@ export interface Client {
 
   /** Don't wait: try now, or find out now whether the server still hears us. */
   check(): void;
-  /** Ends the session for good. Calls and waits are rejected with `closed`. */
+  /** Ends the session for good; without a connection the server learns it when the session's window is over. Calls and waits are rejected with `closed`. */
   close(reason?: string): void;
 }
 

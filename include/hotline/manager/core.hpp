@@ -150,7 +150,6 @@ class manager_core final : public transport_receiver<typename Transport::connect
 
  private:
   enum class state : std::uint8_t { idle, running, stopping, stopped };
-
   using turn = typename delivery_type::turn;
 
   // Counts who is inside. When the host has destroyed the manager, the core goes with the outermost.

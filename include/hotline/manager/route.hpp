@@ -53,9 +53,9 @@ struct reception {
   const std::string_view host = request.header("Host");
   const std::optional<origin> page = parse_origin(text);
   for (const std::string& allowed : options.origins) {
+    if (allowed == "*" ? !equal_ignoring_case(text, "null") : equal_ignoring_case(allowed, text)) return std::nullopt;
     const std::optional<origin> listed = parse_origin(allowed);
-    if (allowed == "*" ? !equal_ignoring_case(text, "null") : page && listed && is_same_origin(*page, *listed))
-      return std::nullopt;
+    if (page && listed && is_same_origin(*page, *listed)) return std::nullopt;
   }
   if (options.allows_origin && options.allows_origin(text, host, request.scheme)) return std::nullopt;
   constexpr std::size_t most = 100;  // of what a stranger wrote

@@ -23,8 +23,8 @@ struct refused_message {
 };
 
 /// Reads `id` and `command` from the outermost object of a text that `parse_json` refuses: because the JSON ends or breaks
-/// somewhere, or because of a limit. It looks at each byte once, takes no more memory than the text has, and reads up to
-/// the first byte with which the text can be no object any more. What breaks within another member's value does not
+/// somewhere, or because of a limit. It looks at each byte once, and at those of the two members again, takes no more memory
+/// than the text has, and reads up to the first byte with which the text can be no object any more. What breaks within another member's value does not
 /// matter, as long as its strings and brackets close. A member that the object has twice, with two values, is not read:
 /// nobody knows which one was meant.
 class refused_message_reader {
@@ -48,16 +48,27 @@ class refused_message_reader {
     std::string_view token{};
     bool is_ambiguous = false;
 
-    void note(std::string_view value) noexcept {
-      is_ambiguous = is_ambiguous || (!token.empty() && token != value);
+    void note(std::string_view value) {
+      is_ambiguous = is_ambiguous || (!token.empty() && token != value && !is_same_text(token, value));
       token = is_ambiguous ? std::string_view() : value;
     }
   };
 
-  // What a token says; missing for one that breaks a rule.
+  // The longest token of a text that is an id or a command's name: all of it escapes, between quotes.
+  static constexpr std::size_t longest_escape = 6;
+  static constexpr std::size_t longest_token = command_id::max_size * longest_escape + 2;
+
+  // What a token says; missing for one that breaks a rule, and for what is neither an id nor a name.
   [[nodiscard]] static json meaning(std::string_view token) {
+    if (token.empty() || token.size() > longest_token || token.front() == '{' || token.front() == '[') return {};
     const result<json> read = parse_json(token);
     return read ? *read : json();
+  }
+
+  // Two spellings of one text: "/" and "\/".
+  [[nodiscard]] static bool is_same_text(std::string_view a, std::string_view b) {
+    const json left = meaning(a), right = meaning(b);
+    return left.is_string() && right.is_string() && left.as_string() == right.as_string();
   }
 
   [[nodiscard]] static constexpr bool is_blank(char c) noexcept {
@@ -92,7 +103,6 @@ class refused_message_reader {
   // With its escapes, for "\u0069d" is a name for "id" too.
   [[nodiscard]] static bool names(std::string_view token, std::string_view name) {
     if (token.substr(1, token.size() - 2) == name) return true;
-    constexpr std::size_t longest_escape = 6;
     if (token.size() > name.size() * longest_escape + 2 || token.find('\\') == std::string_view::npos) return false;
     return meaning(token).as_string() == name;
   }

@@ -153,6 +153,15 @@ class asio_connection {
     return failed == asio::error::eof && (ended_ || !awaits_output_) ? std::error_code{} : failed;
   }
 
+  /// Its address; empty without memory for it.
+  [[nodiscard]] std::string address_or_nothing() const noexcept {
+    try {
+      return remote_address();
+    } catch (...) {
+      return {};
+    }
+  }
+
   /// The receiver hears no more of it than its end.
   void close() noexcept {
     closing_ = true;

@@ -70,6 +70,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
   void finish_stop() noexcept {
     drop_arriving();
     drop_all(opened_);
+    on_refused.clear();
     executor_.reset();
   }
 
@@ -87,13 +88,11 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
 
   /// A socket that the listener of the option `which` has accepted.
   void arrive(socket_type socket, const asio::generic::stream_protocol::endpoint& peer, std::size_t which) {
+    // First, for who has no memory for it is no connection yet.
+    header_queue<connection>& queue = headers_[which];
+    auto awaited = queue.is_expected() ? std::make_unique<awaited_header<connection>>(queue) : nullptr;
     const reference c(link(std::move(socket), peer_address(peer)));
-    protect(*c, [&] {
-      if (header_queue<connection>& queue = headers_[which]; queue.is_expected())
-        expect_header(*c, queue);
-      else
-        open(*c);
-    });
+    protect(*c, [&] { awaited ? expect_header(*c, std::move(awaited)) : open(*c); });
   }
 
   /// A socket that the host has accepted: its `on_open` comes later.
@@ -207,9 +206,10 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
 
   // ------------------------------------------------------------------------------------------- PROXY header
 
-  void expect_header(connection& c, header_queue<connection>& queue) {
-    c.awaited_ = std::make_unique<awaited_header<connection>>(awaited_header<connection>{queue});
+  void expect_header(connection& c, std::unique_ptr<awaited_header<connection>> awaited) {
+    header_queue<connection>& queue = awaited->queue;
     arriving_.remove(c);
+    c.awaited_ = std::move(awaited);
     queue.add(c);
     if (connection* const oldest = queue.surplus(); oldest != nullptr)
       finish(*oldest, std::make_error_code(std::errc::connection_refused));
@@ -304,7 +304,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
     if (c.opened_) return receiver_->on_closed(c, why);
     if constexpr (Layer::shakes_hands)
       if (!c.awaited_) layers.refused(why);
-    const std::string address = c.remote_address();
+    const std::string address = c.address_or_nothing();
     on_refused.call([](const std::exception_ptr&) { /* nobody is left to tell */ }, address, why);
     if (!is_stopped()) receiver_->on_refused(address, why);
   }

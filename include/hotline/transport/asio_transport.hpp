@@ -40,7 +40,8 @@ namespace hotline {
 /// calls, nothing of the transport keeps `io_context::run` from returning.
 ///
 /// *A stopped io_context.* `run` and `poll` leave an io_context stopped when they find no work, and it runs nothing until it
-/// is restarted. So a successful `start` restarts one, whoever stopped it, unless it is called from inside of its `run`.
+/// is restarted. So a successful `start` restarts one, whoever stopped it, unless it is called from inside of its `run`. No
+/// other thread may be inside of `run` then, as for `io_context::restart`.
 /// The io_context is found through an executor that tells it as `asio::io_context&` (those of an io_context, strands over
 /// them) and through an `any_io_executor` that holds one of those; with an executor of the host's own behind
 /// `any_io_executor` it cannot be known, and the host calls `restart` itself. So it does after an `io_context::stop` that
@@ -94,7 +95,7 @@ class basic_asio_transport {
   }
 
   /// Any thread: whether another one runs the executor's loop, so that this one may call nothing but what is for any
-  /// thread. Never true before the loop has run, in the executor, between two polls of the thread that polled last, when
+  /// thread. Never true before the loop has run, in the executor, between two polls of the thread in whose poll it had a turn last, when
   /// the io_context has stopped or the thread that ran it has ended, or for an executor that cannot tell.
   [[nodiscard]] bool runs_elsewhere() const noexcept { return traffic_->runs_elsewhere(); }
 

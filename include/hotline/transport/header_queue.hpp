@@ -20,6 +20,8 @@ class header_queue;
 /// A connection has one while its PROXY header is awaited.
 template <class Connection>
 struct awaited_header {
+  explicit awaited_header(header_queue<Connection>& in) noexcept : queue(in) {}
+
   header_queue<Connection>& queue;  ///< that it is in
   std::uint32_t since = 0;          ///< in ticks of the queue
   proxy_header_reader reader{};

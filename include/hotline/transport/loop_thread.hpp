@@ -17,7 +17,9 @@ class loop_thread {
   /// On the loop: this thread runs it. Cheap while it is the same one.
   void note() noexcept {
     const std::thread::id id = std::this_thread::get_id();
-    if (id_.load(std::memory_order_relaxed) != id) note_another(id);
+    // A new thread may have the id of one that has ended.
+    const bool is_same = id_.load(std::memory_order_relaxed) == id && lives_ && lives_->load(std::memory_order_relaxed);
+    if (!is_same) note_another(id);
   }
 
   /// Any thread: whether a thread has run the loop.
@@ -42,14 +44,23 @@ class loop_thread {
     life(const life&) = delete;
     life& operator=(const life&) = delete;
     ~life() {
+      is_over() = true;
       if (lives) lives->store(false, std::memory_order_relaxed);
+    }
+    // For loops that a thread still runs while its objects are being destroyed.
+    static bool& is_over() noexcept {
+      thread_local bool over = false;
+      return over;
     }
     std::shared_ptr<std::atomic<bool>> lives;
   };
 
   void note_another(std::thread::id id) noexcept {
-    thread_local const life mine;
-    std::shared_ptr<const std::atomic<bool>> lives = mine.lives;
+    std::shared_ptr<const std::atomic<bool>> lives;
+    if (!life::is_over()) {
+      thread_local const life mine;
+      lives = mine.lives;
+    }
     const std::lock_guard lock(mutex_);
     lives_.swap(lives);
     id_.store(id, std::memory_order_relaxed);
@@ -57,7 +68,7 @@ class loop_thread {
 
   std::atomic<std::thread::id> id_{};
   mutable std::mutex mutex_;
-  std::shared_ptr<const std::atomic<bool>> lives_;
+  std::shared_ptr<const std::atomic<bool>> lives_;  // written on the loop only, and under the lock
 };
 
 }  // namespace hotline::detail

@@ -36,9 +36,14 @@ class unix_permissions {
   /// To the file itself, never to what a symbolic link in its place leads to.
   [[nodiscard]] std::error_code apply(const std::string& path) const noexcept {
     if (group_ && ::lchown(path.c_str(), static_cast<uid_t>(-1), *group_) != 0) return {errno, std::system_category()};
-    if (mode_ && ::fchmodat(AT_FDCWD, path.c_str(), static_cast<mode_t>(*mode_), AT_SYMLINK_NOFOLLOW) != 0)
-      return {errno, std::system_category()};
-    return {};
+    if (!mode_) return {};
+    const auto mode = static_cast<mode_t>(*mode_);
+    if (::fchmodat(AT_FDCWD, path.c_str(), mode, AT_SYMLINK_NOFOLLOW) == 0) return {};
+    // The C library may not know how, as some do not without /proc.
+    struct ::stat status {};
+    const bool is_socket = errno == EOPNOTSUPP && ::lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode);
+    if (is_socket && ::chmod(path.c_str(), mode) == 0) return {};
+    return {errno, std::system_category()};
   }
 
  private:
