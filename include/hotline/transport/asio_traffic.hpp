@@ -131,7 +131,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
   /// Drops those that the receiver does not know. Without `stop`, adopted sockets stay, for which nothing is awaited.
   void stop_accepting() noexcept {
     for (header_queue<connection>& queue : headers_)
-      while (queue.first() != nullptr) unlink(*queue.first())->close();
+      while (connection* const c = queue.pop()) reference::of_held(*c)->close();
     if constexpr (Layer::shakes_hands) {
       arriving_.for_each([&](connection& c) { c.layer_.drop(layers); });
       drop_all(arriving_);

@@ -63,7 +63,12 @@ class header_queue {
     return oldest;
   }
 
-  [[nodiscard]] Connection* first() const noexcept { return waiting_.first(); }
+  /// The connection that came last, which is in the queue no more; null when there is none.
+  [[nodiscard]] Connection* pop() noexcept {
+    Connection* const newest = waiting_.first();
+    if (newest != nullptr) remove(*newest);
+    return newest;
+  }
 
  private:
   connection_list<Connection> waiting_;
