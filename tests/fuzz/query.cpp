@@ -35,7 +35,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto asked = parse_authority(std::string_view(text).substr(half + 1));
     fuzz::promise(page && asked && is_same_host(asked->host, page->where.host));
   }
-  if (can_be_origin(text)) fuzz::promise(parse_origin(text).has_value());
+  const bool is_no_host = equal_ignoring_case(text, "null") || equal_ignoring_case(text, "file://");
+  if (can_be_origin(text)) fuzz::promise(is_no_host || parse_origin(text).has_value());
   if (is_ip_address(text)) fuzz::promise(text.find_first_not_of("0123456789abcdefABCDEF.:[]") == std::string::npos);
   return 0;
 }
