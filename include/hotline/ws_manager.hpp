@@ -149,7 +149,7 @@ class ws_manager {
   // Those that observe (`on_connect`, `on_disconnect`, `on_resumed`, `on_session_expired`, `on_error`, `on_log`) are all
   // kept and called in the order in which they were added. Each lives as long as the subscription that is returned, which
   // may end on any thread, inside a call too, and may outlive the manager; `.release()` lets the hook live as long as the
-  // manager. One that throws keeps no other from being called. Of those that decide, the last counts.
+  // manager. One that throws keeps no other from being called. The last one that decides counts.
 
   /// A client has connected; what is sent to it from here comes behind its `connected`.
   [[nodiscard]] subscription on_connect(std::function<void(const connection_info&)> f) {

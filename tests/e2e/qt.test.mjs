@@ -18,7 +18,7 @@ if (python === undefined) {
   process.exit(SKIPPED);
 }
 
-/** tests/e2e/qt_client.py. What it says is in `told`, in order. */
+/** tests/e2e/qt_client.py. `told` has what it says, in order. */
 class QtClient {
   told = new Inbox();
   /** The numbers of the events that it has heard since it last began with a new session. */

@@ -24,7 +24,7 @@ struct refused_message {
 
 /// Reads `id` and `command` from the outermost object of a text that `parse_json` refuses: because the JSON ends or breaks
 /// somewhere, or because of a limit. It looks at each byte once, and at those of the two members again, takes no more memory
-/// than the text has, and reads up to the first byte with which the text can be no object any more. What breaks within another member's value does not
+/// than the text has, and reads up to the first byte with which the text can be no object any more. A break within another member's value does not
 /// matter, as long as its strings and brackets close. A member that the object has twice, with two values, is not read:
 /// nobody knows which one was meant.
 class refused_message_reader {

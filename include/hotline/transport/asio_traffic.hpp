@@ -110,7 +110,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
     return {};
   }
 
-  /// Ends those whose header is still not there, or whose hands are not shaken, at the deadline. Whoever is told of one may
+  /// Ends those whose header is still not there, or whose hands are not shaken, at the deadline. The receiver that is told of one may
   /// do anything.
   void tick() {
     executor_.note_thread();

@@ -3,10 +3,10 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/authority.hpp>
 #include <hotline/transport/peer_address.hpp>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -16,18 +16,14 @@
 #include <system_error>
 #include <utility>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 namespace hotline::detail {
 
 /// Reads the header that a proxy puts before a connection's first byte: version 1 (a line) or version 2 (binary) of
 /// haproxy's PROXY protocol (haproxy.org, doc/proxy-protocol.txt). It decides at the first byte that cannot be right where
 /// it can, and at the header's end at the latest.
 ///
-/// *Version 1.* At most 107 bytes with their CRLF. Both addresses and ports must have the family's canonical form. What
-/// follows `UNKNOWN` is ignored, but for a CR or an LF alone.
+/// *Version 1.* At most 107 bytes with their CRLF. Both addresses and ports must have the family's canonical form. Text
+/// after `UNKNOWN` is ignored, but for a CR or an LF alone.
 ///
 /// *Version 2.* At most 4,096 bytes. Commands LOCAL and PROXY; families and protocols as listed in section 2.2, others are
 /// refused. Type-length-values must fill what the addresses leave, and are skipped, but for a CRC-32c, which must be
@@ -100,12 +96,15 @@ class proxy_header_reader {
     const auto from_port = port(word(rest));
     const auto to_port = port(rest);
     if (!from_port || !to_port) return false;
-    std::array<unsigned char, 16> address{};
-    std::array<unsigned char, 16> ignored{};
-    const int kind = family == "TCP4" ? AF_INET : AF_INET6;
-    if (!parse(kind, to, ignored) || !parse(kind, from, address)) return false;
-    named_ =
-        kind == AF_INET ? peer_address::v4(address.data(), *from_port) : peer_address::v6(address.data(), *from_port);
+    if (family == "TCP4") {
+      const auto address = parse_ipv4(from);
+      if (!address || !parse_ipv4(to)) return false;
+      named_ = peer_address::v4(address->data(), *from_port);
+    } else {
+      const auto address = parse_ipv6(from);
+      if (!address || !parse_ipv6(to)) return false;
+      named_ = peer_address::v6(address->data(), *from_port);
+    }
     return true;
   }
 
@@ -122,13 +121,6 @@ class proxy_header_reader {
     const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (failed != std::errc{} || end != text.data() + text.size()) return std::nullopt;
     return value;
-  }
-
-  [[nodiscard]] static bool parse(int family, std::string_view text, std::array<unsigned char, 16>& into) noexcept {
-    std::array<char, INET6_ADDRSTRLEN> terminated{};
-    if (text.size() >= terminated.size() || text.find('\0') != std::string_view::npos) return false;
-    text.copy(terminated.data(), text.size());
-    return ::inet_pton(family, terminated.data(), into.data()) == 1;
   }
 
   // ------------------------------------------------------------------------------------------------ version 2
