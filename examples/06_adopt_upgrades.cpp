@@ -114,7 +114,7 @@ int main(int argc, char** argv) try {
 
   asio::io_context io;
   hotline::event_emitter events;
-  auto manager = hotline::make_ws_manager(io, events, {.listen = false});
+  auto manager = hotline::make_ws_manager(io, events, {.listen = false}, {.hosts = {"localhost", "127.0.0.1"}});
   const auto tell_came = [&](const hotline::connection_info& c) {
     if (!events.emit(c.project, "came", {{"connection_id", c.id}})) std::cerr << "not told\n";
   };

@@ -45,7 +45,7 @@ client.onState(({state, reason = ""}) => element("state").textContent = `${state
 class shard {
  public:
   shard(hotline::event_emitter& events, int number)
-      : manager_(hotline::make_ws_manager(io_, events, {.listen = false})) {
+      : manager_(hotline::make_ws_manager(io_, events, {.listen = false}, {.hosts = {"localhost", "127.0.0.1"}})) {
     manager_.on_http([](const hotline::http_request& q) -> std::optional<hotline::http_response> {
       if (q.path != "/") return std::nullopt;
       return hotline::http_response{.content_type = "text/html; charset=utf-8", .body = page};

@@ -57,7 +57,7 @@ struct real_client {
   explicit real_client(real_host& h) : socket(h.io) {
     socket.connect({asio::ip::address_v4::loopback(), h.port});
     asio::write(socket,
-                asio::buffer("GET /ws/p HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                asio::buffer("GET /ws/p HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n" +
                              hotline_test::client_frame(0x81, R"({"command":"go"})")));
     read();
@@ -119,7 +119,7 @@ TEST_CASE("over sockets too, whoever is called may destroy the manager, and io_c
 namespace {
 
 constexpr std::string_view upgrade =
-    "GET /ws/p HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "GET /ws/p HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 // Whether a client of the manager is answered by an io_context that nobody restarts. When it is stopped it runs nothing.
@@ -380,7 +380,7 @@ TEST_CASE("a socket without a PROXY header is counted and logged, and no client 
 TEST_CASE("a proxy's health checks are answered", "[manager]") {
   proxied_host h;
   h.manager->on_http([](const http_request& q) { return http_response{.body = q.remote_address}; });
-  const auto peer = h.knock("PROXY UNKNOWN\r\nGET /health HTTP/1.1\r\nHost: t\r\n\r\n");
+  const auto peer = h.knock("PROXY UNKNOWN\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
   REQUIRE(h.loop.drive([&] { return peer->closed_by_server(); }));
   CHECK(peer->received().find("\r\n\r\n127.0.0.1:") != std::string::npos);
 }

@@ -34,7 +34,7 @@ struct loop {
     for (int i = 0; i < clients; ++i) {
       peers.push_back(manager.transport().connect());
       peers.back()->send(
-          "GET /ws/p HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+          "GET /ws/p HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
     }
     manager.transport().run();
@@ -129,7 +129,7 @@ TEST_CASE("snapshots may be taken from another thread", "[manager][threads]") {
   for (int i = 0; i < 50; ++i) {
     const auto guest = busy.manager.transport().connect();
     guest->send(
-        "GET /ws/p HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "GET /ws/p HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
     busy.manager.transport().run();
     guest->reset();

@@ -60,7 +60,7 @@ struct blocking_client {
   explicit blocking_client(std::uint16_t port) : socket(io) {
     socket.connect({asio::ip::address_v4::loopback(), port});
     asio::write(socket, asio::buffer(
-                            std::string("GET /ws/p HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                            std::string("GET /ws/p HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                                         "Sec-WebSocket-Version: 13\r\n\r\n")));
     wait_for("\"connected\"");

@@ -137,6 +137,7 @@ inline constexpr auto keys_of<http_status> = std::to_array<named_key<http_status
                                                                                     {http_status{405}, "405"},
                                                                                     {http_status{408}, "408"},
                                                                                     {http_status{413}, "413"},
+                                                                                    {http_status{421}, "421"},
                                                                                     {http_status{426}, "426"},
                                                                                     {http_status{429}, "429"},
                                                                                     {http_status{431}, "431"},

@@ -24,6 +24,7 @@
 ///     handshake.headers < 5        handshake.timeout <= 0                 log_options::age <= 0
 ///     route_prefix that does not begin and end with '/'
 ///     origins with an entry that is neither "*" nor an origin
+///     hosts with an entry that is neither "*" nor a host, perhaps with a port
 ///     log_options::event_bytes over half of log_options::bytes or of log_options::total_bytes, or over 1 GiB
 
 namespace hotline {
@@ -35,8 +36,9 @@ struct connection_limits {
   /// Upgraded, from one IPv4 address or one IPv6 network of 64 bits; over it: 429. Behind a proxy say which addresses
   /// count (`ws_manager::client_address`), or allow as many as `all`. Unix sockets have none and are not counted.
   std::size_t per_address = 1'024;
-  /// Not upgraded yet, in all: over it the one whose head is awaited longest is cut off, and where all have sent theirs,
-  /// who comes gets 503.
+  /// Not upgraded yet, in all: over it the address that has most of them (counted as for `per_address`) gives way. Of it the one
+  /// whose head or reading is awaited longest is cut off; where all of it wait for `authenticate`, the last of them gets 503,
+  /// and a client of that address itself who comes then.
   std::size_t handshakes = 1'024;
 };
 
@@ -121,6 +123,19 @@ struct manager_options {
   /// Whether a page of an origin that is not in `origins` may connect to this host (as the client names it), by this scheme
   /// (where it is known, see `ws_manager::client_scheme`): pages of the same origin. Null: none.
   origin_rule allows_origin = is_same_origin;
+  /// The names that are served, as clients write them in `Host`: "app.example", "192.0.2.1", "[2001:db8::1]". Any request for
+  /// another name, a page or an upgrade, gets 421 before anything else is looked at, and `on_log` says which. A rebound DNS
+  /// name of a stranger's (evil.example, which resolves to 127.0.0.1) is such a name. An entry without a port is for all
+  /// ports, "app.example:8443" for one alone; "*" is for any name. Names are compared in whatever case, without a dot at their
+  /// end. An entry that no `Host` can equal is refused by the constructor: one with a scheme, a path, blanks, a pattern.
+  ///
+  /// Empty: any name, but for a connection that came to a listener at a loopback address (127.0.0.0/8, ::1) while the manager
+  /// has neither `authenticate` nor `client_address` and the listener no PROXY protocol. Then loopback names alone are
+  /// served: "localhost", what ends in ".localhost", 127.0.0.0/8 and ::1. Unix sockets, adopted sockets and listeners at
+  /// other addresses, "0.0.0.0" too, have no such default.
+  ///
+  /// A request without `Host`, which only HTTP/1.0 allows and which cannot be an upgrade, is served: no browser sends one.
+  std::vector<std::string> hosts{};
   /// Where the browser client is served, `import {connect} from "/hotline.js"`; empty: nowhere.
   std::string client_module_path = "/hotline.js";
   bool hears_all = true;  ///< a new connection hears every event until it first subscribes

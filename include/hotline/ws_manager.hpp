@@ -184,9 +184,10 @@ class ws_manager {
 
   /// Says from its request whom a client stands for when it comes through a proxy: the address that the proxy names, such as
   /// `q.forwarded_for(1)`. Only where each client comes through that proxy: anybody else can send the header too. It is what
-  /// `connection_limits::per_address` and `resume_options::per_address` count by, and what
-  /// `connection_info::remote_address` tells. Without the hook, and when it returns an empty text, that is the peer's own.
-  /// The last function counts.
+  /// `connection_limits::per_address`, `connection_limits::handshakes` and `resume_options::per_address` count by, and what
+  /// `connection_info::remote_address` and `on_log` tell. Asked about each request whose host is served, pages too. Without the
+  /// hook, and when it returns an empty text, that is the peer's own. With it, a listener at a loopback address serves any name
+  /// (`manager_options::hosts`). The last function counts.
   void client_address(std::function<std::string(const http_request&)> f) {
     if (!core_->refuses_here("client_address")) core_->calls.client_address = std::move(f);
   }

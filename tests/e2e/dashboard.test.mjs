@@ -495,7 +495,7 @@ await run([
     assert.equal(await answer({}), 101);
     assert.equal(await answer({Origin: program.url}), 101);
     assert.equal(await answer({Origin: 'https://evil.example'}), 403);
-    assert.equal(await answer({Origin: `http://evil.example:${program.port}`, Host: `evil.example:${program.port}`}), 403);
+    assert.equal(await answer({Origin: `http://evil.example:${program.port}`, Host: `evil.example:${program.port}`}), 421);
   })],
 
   ['a server that is started again: the page says so, comes back, and shows what is there now', () => opened(async (scene) => {

@@ -35,7 +35,7 @@ test('GET and HEAD are the host\'s, elsewhere it is 404', async t => {
 test('other methods are 405 and say which there are', async t => {
   const server = await Server.start(t);
   for (const method of ['DELETE', 'TRACE', 'PATCH', 'BREW']) {
-    const answer = method === 'BREW' ? await server.answerTo('BREW /health HTTP/1.1\r\nHost: x\r\n\r\n')
+    const answer = method === 'BREW' ? await server.answerTo('BREW /health HTTP/1.1\r\nHost: localhost\r\n\r\n')
                                      : `HTTP/1.1 ${(await request(server, method, '/health')).status} `;
     assert.match(answer, /^HTTP\/1\.1 405 /, method);
   }

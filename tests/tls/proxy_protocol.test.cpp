@@ -33,7 +33,7 @@ hotline::tls_context context() {
 }
 
 constexpr std::string_view upgrade =
-    "GET /ws/p HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "GET /ws/p HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 bool is_connected(const tls_peer& peer) { return peer.received().find("\"connected\"") != std::string::npos; }
@@ -155,5 +155,20 @@ TEST_CASE("a TLS manager serves on an io_context that had stopped before it star
     REQUIRE_FALSE(io.stopped());
     io.poll();
     peer->pump();
+  }
+}
+
+TEST_CASE("over TLS too, a name that a stranger has rebound to a loopback address is not served", "[tls]") {
+  socket_loop loop;
+  hotline::event_emitter events;
+  auto manager = hotline::make_wss_manager(loop.io, events, context(), {.port = 0});
+  REQUIRE_FALSE(manager.start());
+  for (const std::string name : {"localhost", "evil.example"}) {
+    const auto peer = loop.peers.add(tls_peer::connect(manager.transport().port()));
+    std::string ask(upgrade);
+    ask.replace(ask.find("localhost"), 9, name);
+    peer->send(ask);
+    REQUIRE(loop.drive([&] { return peer->received().size() > 12; }));
+    CHECK(peer->received().substr(0, 12) == (name == "localhost" ? "HTTP/1.1 101" : "HTTP/1.1 421"));
   }
 }

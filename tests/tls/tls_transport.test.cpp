@@ -308,6 +308,41 @@ TEST_CASE("who does not finish its handshake in time is cut off, however it drip
   REQUIRE(loop.drive([&] { return receiver.opened == 2; }));
 }
 
+TEST_CASE("an address that shakes many hands keeps no other out, however late that is", "[tls]") {
+  socket_loop loop;
+  struct : hotline::transport_receiver<hotline::tls_transport::connection_type> {
+    void on_open(hotline::tls_transport::connection_type&) override { ++opened; }
+    void on_data(hotline::tls_transport::connection_type&, std::span<char>) override {}
+    void on_writable(hotline::tls_transport::connection_type&) override {}
+    void on_closed(hotline::tls_transport::connection_type&, std::error_code) override {}
+    void on_tick() override {}
+    int opened = 0;
+  } receiver;
+  hotline::tls_transport transport(loop.io, context_of("localhost"), hotline::listen_options{},
+                                   {.timeout = std::chrono::hours(1), .at_once = 10});
+  REQUIRE(transport.start(receiver) == std::error_code{});
+  std::vector<std::shared_ptr<socket_peer>> silent;
+  const auto attack = [&] {
+    for (int i = 0; i < 20; ++i) silent.push_back(loop.peers.add(socket_peer::tcp_from(2, transport.port())));
+    loop.settle();
+  };
+  attack();
+  const auto late = loop.peers.add(socket_peer::tcp_from(3, transport.port()));
+  late->send("\x16\x03\x01");
+  for (int i = 1; i <= 5; ++i) {
+    attack();
+    const auto good = loop.peers.add(tls_peer::connect(transport.port()));
+    REQUIRE(loop.drive([&] { return receiver.opened == i || good->closed_by_server(); }));
+    CHECK(receiver.opened == i);
+  }
+  CHECK_FALSE(late->closed_by_server());
+  const hotline::tls_handshake_counts& counts = transport.handshakes();
+  CHECK(counts.under_way() == 10);
+  CHECK(counts.begun == 126);
+  CHECK(counts.done == 5);
+  CHECK(counts.turned_away == 111);
+}
+
 TEST_CASE("who still shakes hands when nobody is let in any more is not let in", "[tls]") {
   server v;
   const auto peer = v.stranger();

@@ -295,6 +295,24 @@ TEST_CASE("strangers who send no PROXY header keep nobody out", "[transport]") {
   CHECK(p.receiver.refused.size() == 1);
 }
 
+TEST_CASE("an address that owes many PROXY headers cuts off no other whose header comes late", "[transport]") {
+  proxied p({.proxy_header_timeout = std::chrono::milliseconds::max(), .proxy_headers_at_once = 10});
+  std::vector<std::shared_ptr<socket_peer>> strangers;
+  const auto attack = [&] {
+    for (int i = 0; i < 20; ++i) strangers.push_back(p.loop.peers.add(socket_peer::tcp_from(2, p.transport.port())));
+    p.loop.settle();
+  };
+  attack();
+  const auto good = p.loop.peers.add(socket_peer::tcp_from(3, p.transport.port()));
+  good->send(line.substr(0, 10));
+  p.loop.settle();
+  attack();
+  good->send(line.substr(10));
+  REQUIRE(p.sees(1));
+  CHECK(p.receiver.refused.size() == 31);
+  for (const refusal& r : p.receiver.refused) CHECK(r.why == std::errc::connection_refused);
+}
+
 TEST_CASE("with no PROXY header allowed at once there is no connection", "[transport]") {
   proxied p({.proxy_headers_at_once = 0});
   const auto peer = p.knock();

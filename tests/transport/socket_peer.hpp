@@ -23,11 +23,15 @@
 class socket_peer {
  public:
   static std::shared_ptr<socket_peer> tcp(std::uint16_t port) {
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(port);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const sockaddr_in to = loopback(1, port);
     return connect(&to, sizeof to);
+  }
+
+  /// From the address 127.0.0.`from`.
+  static std::shared_ptr<socket_peer> tcp_from(std::uint8_t from, std::uint16_t port) {
+    const sockaddr_in own = loopback(from, 0);
+    const sockaddr_in to = loopback(1, port);
+    return connect(&to, sizeof to, &own);
   }
 
   static std::shared_ptr<socket_peer> local(const std::string& path) {
@@ -74,9 +78,19 @@ class socket_peer {
  private:
   explicit socket_peer(int socket) : socket_(socket) {}
 
-  static std::shared_ptr<socket_peer> connect(const void* to, socklen_t size) {
+  static sockaddr_in loopback(std::uint8_t last, std::uint16_t port) {
+    sockaddr_in made{};
+    made.sin_family = AF_INET;
+    made.sin_port = htons(port);
+    made.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + last);
+    return made;
+  }
+
+  static std::shared_ptr<socket_peer> connect(const void* to, socklen_t size, const sockaddr_in* own = nullptr) {
     const auto* const address = static_cast<const sockaddr*>(to);
     int socket = ::socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const auto* const from = reinterpret_cast<const sockaddr*>(own);
+    if (socket >= 0 && own != nullptr && ::bind(socket, from, sizeof *own) != 0) ::close(std::exchange(socket, -1));
     if (socket >= 0 && ::connect(socket, address, size) != 0) ::close(std::exchange(socket, -1));
     if (socket >= 0) ::fcntl(socket, F_SETFL, O_NONBLOCK);
     return std::shared_ptr<socket_peer>(new socket_peer(socket));

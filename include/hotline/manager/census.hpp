@@ -3,6 +3,7 @@
 #if HOTLINE_DETAIL_LANGUAGE
 // Inbound, before the upgrade: how many are here, and who is too many. No I/O here.
 
+#include <hotline/crowd.hpp>
 #include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
 #include <hotline/types.hpp>
@@ -12,7 +13,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -71,34 +71,61 @@ class census {
 
   census(const connection_limits& limits, live_metrics& counted) : limits_(limits), counted_(counted) {}
 
-  /// A socket came. Answers who has to go when they are too many: one whose head is awaited for longer, or itself.
-  [[nodiscard]] std::optional<std::uint64_t> arrive(std::uint64_t number) {
-    counted_.accepted.add();
-    await(number);
-    counted_.handshakes.add();
-    if (counted_.handshakes.value() <= limits_.handshakes) return std::nullopt;
-    counted_.limits[limit::handshakes].add();
-    return awaited_.front();
-  }
+  /// Who has to go for a socket that came: nobody, mostly.
+  struct surplus {
+    std::optional<std::uint64_t> told{};  ///< had to go before, and was told so: it is cut off now
+    std::optional<std::uint64_t> goes{};  ///< is told so, or cut off where it owes us its head; may be who came
+  };
 
-  /// Its head is awaited, or that it takes its answer: when there are too many, it can be cut off.
-  void await(std::uint64_t number) {
-    const auto [entry, is_new] = places_.try_emplace(number);
-    if (!is_new) return;
+  /// A socket of `address` came. When they are too many, the address that has most gives way.
+  [[nodiscard]] surplus arrive(std::uint64_t number, const std::string& address) {
+    counted_.accepted.add();
+    surplus too_many;
+    // One that was told to go still counts, until it has, or until the next has to.
+    const std::size_t before = counted_.handshakes.value();
+    if (before >= limits_.handshakes) too_many.told = std::exchange(told_, std::nullopt);
+    const handshake* other = nullptr;
+    const bool is_full = before - (too_many.told ? 1 : 0) >= limits_.handshakes;
+    if (is_full) {
+      counted_.limits[limit::handshakes].add();
+      if (too_many.told) crowd_.look_at(places_.find(*too_many.told)->second);
+      other = static_cast<const handshake*>(crowd_.gives_way_to(address));
+    }
+    handshake& arrived = places_.try_emplace(number).first->second;
     try {
-      entry->second = awaited_.insert(awaited_.end(), number);
+      crowd_.add(arrived, address);
     } catch (...) {
-      places_.erase(entry);
+      places_.erase(number);
       throw;
     }
+    arrived.number = number;
+    crowd_.await(arrived);
+    counted_.handshakes.add();
+    if (is_full) too_many.goes = other == nullptr ? number : other->number;
+    return too_many;
   }
 
-  /// Its head is here, and it is not its fault that it waits.
+  /// It is told that it has to go.
+  void tell(std::uint64_t number) noexcept { told_ = number; }
+
+  /// The host has said whom it stands for.
+  void move(std::uint64_t number, const std::string& address) {
+    if (handshake* const found = find(number)) crowd_.move(*found, address);
+  }
+
+  /// Its head is awaited, or that it takes its answer.
+  void await(std::uint64_t number) noexcept {
+    if (handshake* const found = find(number)) crowd_.await(*found);
+  }
+
+  /// Its head is here, and is looked at.
   void hear(std::uint64_t number) noexcept {
-    const auto found = places_.find(number);
-    if (found == places_.end()) return;
-    awaited_.erase(found->second);
-    places_.erase(found);
+    if (handshake* const found = find(number)) crowd_.look_at(*found);
+  }
+
+  /// It waits for the host.
+  void keep_waiting(std::uint64_t number) noexcept {
+    if (handshake* const found = find(number)) crowd_.keep_waiting(*found);
   }
 
   /// A connection that ends for the one that comes.
@@ -127,7 +154,10 @@ class census {
   }
 
   void leave_handshake(std::uint64_t number) noexcept {
-    hear(number);
+    if (told_ == number) told_.reset();
+    const auto found = places_.find(number);
+    crowd_.remove(found->second);
+    places_.erase(found);
     counted_.handshakes.subtract();
   }
 
@@ -137,10 +167,20 @@ class census {
   }
 
  private:
+  struct handshake : crowd<std::string>::member {
+    std::uint64_t number = 0;
+  };
+
+  [[nodiscard]] handshake* find(std::uint64_t number) noexcept {
+    const auto found = places_.find(number);
+    return found == places_.end() ? nullptr : &found->second;
+  }
+
   const connection_limits& limits_;
   live_metrics& counted_;
-  std::list<std::uint64_t> awaited_;  // the one that is awaited longest first
-  std::unordered_map<std::uint64_t, std::list<std::uint64_t>::iterator> places_;
+  crowd<std::string> crowd_;  // of handshakes
+  std::unordered_map<std::uint64_t, handshake> places_;
+  std::optional<std::uint64_t> told_;
   std::unordered_map<std::string, std::size_t> by_address_;
 };
 

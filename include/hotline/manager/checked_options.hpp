@@ -2,6 +2,7 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/manager/served_hosts.hpp>
 #include <hotline/options.hpp>
 #include <hotline/origin.hpp>
 
@@ -23,6 +24,9 @@ namespace hotline::detail {
   for (const std::string& entry : options.origins)
     demand(entry == "*" || can_be_origin(entry),
            "origins must be \"*\" or such as \"https://app.example:8443\", no path, no pattern: \"" + entry + "\"");
+  for (const std::string& entry : options.hosts)
+    demand(entry == "*" || can_be_host(entry),
+           "hosts must be \"*\" or such as \"app.example\", no scheme, no path, no pattern: \"" + entry + "\"");
   demand(options.connections.all >= 1, "connections.all must be at least 1");
   demand(options.connections.per_project >= 1, "connections.per_project must be at least 1");
   demand(options.connections.per_address >= 1, "connections.per_address must be at least 1");

@@ -12,6 +12,7 @@
 #include <hotline/manager/hooks.hpp>
 #include <hotline/manager/resumption.hpp>
 #include <hotline/manager/route.hpp>
+#include <hotline/manager/served_hosts.hpp>
 #include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
 #include <hotline/session/admission.hpp>
@@ -50,14 +51,10 @@ class entrance {
 
   /// A socket is there.
   void arrive(client_type& c) {
-    const auto too_many = crowd_.arrive(c.number());
+    const census::surplus too_many = crowd_.arrive(c.number(), counted_address(c.remote_address));
     c.counted_as = census::place::handshake;
-    if (!too_many) return;
-    if (*too_many == c.number()) return refuse(c, 503, limit::handshakes);
-    client_type& oldest = *outbound_.clients.find_connected(*too_many);
-    leave(oldest);
-    outbound_.abort(oldest);
-    log_refusal(oldest, 0, limit::handshakes);
+    if (too_many.told) cut_off(*outbound_.clients.find_connected(*too_many.told));
+    if (too_many.goes) make_room(*outbound_.clients.find_connected(*too_many.goes), c);
   }
 
   /// The socket has ended, or does.
@@ -94,19 +91,22 @@ class entrance {
     if (closed_) return respond(c, 503);
     request.remote_address = c.remote_address;
     request.scheme = outbound_.scheme();
+    if (std::optional<std::string> rule = misdirected(request, outbound_.options().hosts, is_local(c)))
+      return respond(c, misdirected_answer(request, *std::move(rule)));
     if (calls_.client_scheme)
       calls_.guard("client_scheme", [&] {
         if (std::string named = calls_.client_scheme(request); !named.empty()) request.scheme = std::move(named);
       });
+    if (calls_.client_address)
+      calls_.guard("client_address", [&] {
+        if (std::string named = calls_.client_address(request); !named.empty()) c.remote_address = std::move(named);
+      });
+    if (c.remote_address != request.remote_address) crowd_.move(c.number(), counted_address(c.remote_address));
     const manager_options& options = outbound_.options();
     reception answer = as_reception(plain_response(500));
     calls_.guard("a rule of the options",
                  [&] { answer = receive_request(request, options, calls_, outbound_.compression() != nullptr); });
     if (!answer.upgraded()) return respond(c, answer);
-    if (calls_.client_address)
-      calls_.guard("client_address", [&] {
-        if (std::string named = calls_.client_address(request); !named.empty()) c.remote_address = std::move(named);
-      });
     c.asks = std::make_unique<reception>(std::move(answer));
     if (!calls_.authenticate) return admit(c, admission());
     // Before the host looks anybody up; once more when it has, for then there may be others.
@@ -118,11 +118,35 @@ class entrance {
                   [this, number = c.number()](std::optional<admission> told) { admit(number, std::move(told)); });
     std::optional<admission> told;
     calls_.guard("authenticate", [&] { told = calls_.authenticate(request, c.asks->project, asked); });
-    if (!told && asked.made()) return c.wait();
-    admit(c, std::move(told));
+    if (told || !asked.made()) return admit(c, std::move(told));
+    c.wait();
+    crowd_.keep_waiting(c.number());
   }
 
  private:
+  void cut_off(client_type& c) {
+    leave(c);
+    outbound_.abort(c);
+  }
+
+  // For one who came, which may be itself. Who owes us its head is not told why.
+  void make_room(client_type& goes, const client_type& came) {
+    const bool is_told = &goes == &came || goes.at() == session::phase::waiting;
+    if (is_told) {
+      crowd_.tell(goes.number());
+      return turn_away(goes, limit::handshakes);
+    }
+    cut_off(goes);
+    log_refusal(goes, 0, limit::handshakes);
+  }
+
+  // Whether it can only have come from this machine, and the host has said nothing that lets others in.
+  [[nodiscard]] bool is_local(const client_type& c) const {
+    if constexpr (requires { c.connection->through_loopback(); })
+      return !calls_.authenticate && !calls_.client_address && c.connection->through_loopback();
+    return false;
+  }
+
   // It may be gone by now, or have been turned away.
   void admit(std::uint64_t number, std::optional<admission> told) {
     client_type* const c = outbound_.clients.find_connected(number);

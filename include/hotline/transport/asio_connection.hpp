@@ -2,8 +2,8 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/transport/arrival_queue.hpp>
 #include <hotline/transport/asio_plain.hpp>
-#include <hotline/transport/header_queue.hpp>
 #include <hotline/transport/peer_address.hpp>
 
 #include <asio/basic_stream_socket.hpp>
@@ -29,8 +29,12 @@ namespace detail {
 template <class Executor, class Layer>
 class asio_traffic;
 
+template <class Connection, class Layer>
+class asio_roll;
+
 template <class Connection>
 class connection_reference;
+
 /// Room for the one operation that is pending for as long as a connection lives: waiting for input.
 class operation_room {
  public:
@@ -137,11 +141,16 @@ class asio_connection {
   /// "127.0.0.1:40312", "[::1]:40312" or "unix"; also when the peer is gone.
   [[nodiscard]] std::string remote_address() const { return peer_.text(); }
 
+  /// Whether it came to a listener at a loopback address that expects no PROXY header: from this machine, and from a program
+  /// that has said nothing of whom it stands for. Never for an adopted socket.
+  [[nodiscard]] bool through_loopback() const noexcept { return through_loopback_; }
+
  private:
   friend class detail::asio_traffic<Executor, Layer>;
   friend class detail::connection_reference<asio_connection>;
   friend class detail::connection_list<asio_connection>;
-  friend class detail::header_queue<asio_connection>;
+  friend class detail::arrival_queue<asio_connection>;
+  friend class detail::asio_roll<asio_connection, Layer>;
   using traffic_type = detail::asio_traffic<Executor, Layer>;
 
   asio_connection(std::shared_ptr<traffic_type> traffic, socket_type socket, detail::peer_address peer)
@@ -183,7 +192,7 @@ class asio_connection {
   asio_connection* previous_ = nullptr;  // in a list of the loop's
   asio_connection* next_ = nullptr;
   detail::early_input early_;
-  std::unique_ptr<detail::awaited_header<asio_connection>> awaited_;  // until its PROXY header is here
+  std::unique_ptr<detail::arrival<asio_connection>> arrival_;  // until what it owes before it is told of is here
   [[no_unique_address]] Layer layer_;
   detail::peer_address peer_;
   std::atomic<std::uint32_t> references_{0};  // atomic: under a strand, Asio destroys handlers on any of its threads
@@ -198,6 +207,7 @@ class asio_connection {
   bool error_told_ : 1 = false;    // that wait has ended without an error, and would again
   bool opened_ : 1 = false;        // the receiver knows of it
   bool fin_sent_ : 1 = false;      // once what was taken is out
+  bool through_loopback_ : 1 = false;
   detail::operation_room room_;
 };
 

@@ -56,6 +56,7 @@ class plain_layer {
 
   [[nodiscard]] static std::error_code begin(shared&) noexcept { return {}; }
   [[nodiscard]] static bool is_established() noexcept { return true; }
+  static void drop(shared&) noexcept {}
   /// Whether `receive` has something to tell although the socket may have nothing.
   [[nodiscard]] static bool has_input() noexcept { return false; }
 

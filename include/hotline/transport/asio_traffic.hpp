@@ -6,12 +6,12 @@
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
 #include <hotline/observers.hpp>
+#include <hotline/transport/arrival_queue.hpp>
 #include <hotline/transport/asio_connection.hpp>
 #include <hotline/transport/asio_error.hpp>
 #include <hotline/transport/asio_plain.hpp>
+#include <hotline/transport/asio_roll.hpp>
 #include <hotline/transport/asio_socket.hpp>
-#include <hotline/transport/connection_list.hpp>
-#include <hotline/transport/header_queue.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/loop_executor.hpp>
 #include <hotline/transport/peer_address.hpp>
@@ -25,7 +25,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <deque>
 #include <exception>
 #include <memory>
 #include <new>
@@ -48,11 +47,8 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
   using socket_type = typename connection::socket_type;
   using receiver = transport_receiver<connection>;
 
-  /// A header queue for each of `options`.
   asio_traffic(const Executor& executor, const std::vector<listen_options>& options, typename Layer::shared common)
-      : layers(std::move(common)), executor_(executor) {
-    for (const listen_options& o : options) headers_.emplace_back(o);
-  }
+      : layers(std::move(common)), executor_(executor), roll_(options, layers) {}
 
   asio_traffic(const asio_traffic&) = delete;
   asio_traffic& operator=(const asio_traffic&) = delete;
@@ -68,8 +64,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
   bool begin_to_stop() noexcept { return executor_.stop(); }
 
   void finish_stop() noexcept {
-    drop_arriving();
-    drop_all(opened_);
+    roll_.drop_all(layers);
     on_refused.clear();
     executor_.reset();
   }
@@ -88,11 +83,13 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
 
   /// A socket that the listener of the option `which` has accepted.
   void arrive(socket_type socket, const asio::generic::stream_protocol::endpoint& peer, std::size_t which) {
+    door<connection>& by = roll_.doors[which];
     // First, for who has no memory for it is no connection yet.
-    header_queue<connection>& queue = headers_[which];
-    auto awaited = queue.is_expected() ? std::make_unique<awaited_header<connection>>(queue) : nullptr;
+    auto owes = by.is_proxied || Layer::shakes_hands ? std::make_unique<arrival<connection>>() : nullptr;
     const reference c(link(std::move(socket), peer_address(peer)));
-    protect(*c, [&] { awaited ? expect_header(*c, std::move(awaited)) : open(*c); });
+    c->arrival_ = std::move(owes);
+    c->through_loopback_ = by.is_loopback && !by.is_proxied;
+    protect(*c, [&] { by.is_proxied ? expect_header(*c, by.headers) : open(*c); });
   }
 
   /// A socket that the host has accepted: its `on_open` comes later.
@@ -100,11 +97,12 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
     connection& c = link(std::move(socket), peer);
     try {
       if (!already_read.empty()) c.early_.put_back(already_read);
+      if constexpr (Layer::shakes_hands) c.arrival_ = std::make_unique<arrival<connection>>();
       asio::post(*executor_, [c = reference(c)] {
         if (!c->closing_) c->traffic_->protect(*c, [&] { c->traffic_->open(*c); });
       });
     } catch (const std::bad_alloc&) {
-      unlink(c)->close();
+      roll_.strike(c)->close();
       return std::make_error_code(std::errc::not_enough_memory);
     }
     return {};
@@ -115,28 +113,12 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
   void tick() {
     executor_.note_thread();
     tell_untold();
-    for (header_queue<connection>& queue : headers_) {
-      queue.tick();
-      for (connection* c = nullptr; !is_stopped() && (c = queue.late()) != nullptr;)
-        finish(*c, std::make_error_code(std::errc::timed_out));
-    }
-    if constexpr (Layer::shakes_hands) {
-      layers.tick();
-      const auto is_late = [this](const connection& c) { return c.layer_.is_late(layers); };
-      for (connection* c = nullptr; !is_stopped() && (c = arriving_.find(is_late)) != nullptr;)
-        finish(*c, std::make_error_code(std::errc::timed_out));
-    }
+    for (door<connection>& by : roll_.doors) end_late(by.headers);
+    end_late(roll_.handshakes);
   }
 
   /// Drops those that the receiver does not know. Without `stop`, adopted sockets stay, for which nothing is awaited.
-  void stop_accepting() noexcept {
-    for (header_queue<connection>& queue : headers_)
-      while (connection* const c = queue.pop()) reference::of_held(*c)->close();
-    if constexpr (Layer::shakes_hands) {
-      arriving_.for_each([&](connection& c) { c.layer_.drop(layers); });
-      drop_all(arriving_);
-    }
-  }
+  void stop_accepting() noexcept { roll_.drop_unready(layers); }
 
   std::size_t write(connection& c, std::span<const std::string_view> spans) {
     if (c.closing_ || c.ended_) return 0;
@@ -183,36 +165,27 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
   connection& link(socket_type socket, const peer_address& peer) {
     auto* const c = new connection(this->shared_from_this(), std::move(socket), peer);
     c->references_ = 1;  // the list's
-    arriving_.add(*c);
+    roll_.arriving.add(*c);
     return *c;
   }
 
-  reference unlink(connection& c) noexcept {
-    if (c.awaited_)
-      c.awaited_->queue.remove(c);
-    else
-      (c.opened_ ? opened_ : arriving_).remove(c);
-    return reference::of_held(c);
+  // ------------------------------------------------------------------------ PROXY headers and TLS handshakes
+
+  /// What `queue` is for is awaited of it from here on. Another one may have to go for it, or itself.
+  void enter(arrival_queue<connection>& queue, connection& c) {
+    if (connection* const surplus = queue.add(c, roll_.arriving))
+      finish(*surplus, std::make_error_code(std::errc::connection_refused));
   }
 
-  void drop_all(connection_list<connection>& list) noexcept {
-    while (list.first() != nullptr) unlink(*list.first())->close();
+  void end_late(arrival_queue<connection>& queue) {
+    queue.tick();
+    for (connection* c = nullptr; !is_stopped() && (c = queue.late()) != nullptr;)
+      finish(*c, std::make_error_code(std::errc::timed_out));
   }
 
-  void drop_arriving() noexcept {
-    stop_accepting();
-    drop_all(arriving_);
-  }
-
-  // ------------------------------------------------------------------------------------------- PROXY header
-
-  void expect_header(connection& c, std::unique_ptr<awaited_header<connection>> awaited) {
-    header_queue<connection>& queue = awaited->queue;
-    arriving_.remove(c);
-    c.awaited_ = std::move(awaited);
-    queue.add(c);
-    if (connection* const oldest = queue.surplus(); oldest != nullptr)
-      finish(*oldest, std::make_error_code(std::errc::connection_refused));
+  void expect_header(connection& c, arrival_queue<connection>& queue) {
+    c.arrival_->header.emplace();
+    enter(queue, c);
     if (!c.closing_) await_header(c);
   }
 
@@ -232,15 +205,15 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
     if (failed == asio::error::interrupted || is_busy(failed)) return await_header(c);
     if (failed) return finish(c, failed);
     const std::string_view bytes(part.data(), n);
-    const proxy_header_reader::step got = c.awaited_->reader.consume(bytes);
+    const proxy_header_reader::step got = c.arrival_->header->consume(bytes);
     if (got.state == proxy_header_reader::state::need_more) return await_header(c);
     if (got.state == proxy_header_reader::state::refused)
       return finish(c, std::make_error_code(std::errc::protocol_error));
     if (got.consumed < n) c.early_.put_back(bytes.substr(got.consumed));
-    if (const auto& named = c.awaited_->reader.named()) c.peer_ = *named;
-    c.awaited_->queue.remove(c);
-    c.awaited_.reset();
-    arriving_.add(c);
+    if (const auto& named = c.arrival_->header->named()) c.peer_ = *named;
+    roll_.take_out(c);
+    c.arrival_->header.reset();
+    roll_.arriving.add(c);
     open(c);
   }
 
@@ -248,15 +221,15 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
 
   void open(connection& c) {
     if (const std::error_code failed = c.layer_.begin(layers)) return finish(c, failed);
-    if (c.layer_.is_established())
-      introduce(c);
-    else
-      await_input(c);
+    if constexpr (!Layer::shakes_hands) return introduce(c);
+    enter(roll_.handshakes, c);
+    await_input(c);
   }
 
   void introduce(connection& c) {
-    arriving_.remove(c);
-    opened_.add(c);
+    roll_.take_out(c);
+    c.arrival_.reset();
+    roll_.opened.add(c);
     c.opened_ = true;
     receiver_->on_open(c);
     await_input(c);
@@ -274,7 +247,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
 
   void tell_untold() {
     if (!std::exchange(untold_, false)) return;
-    for (connection* c = nullptr; !is_stopped() && (c = opened_.find(&connection::untold_)) != nullptr;) {
+    for (connection* c = nullptr; !is_stopped() && (c = roll_.opened.find(&connection::untold_)) != nullptr;) {
       c->untold_ = false;
       report(*c, asio::error::no_memory);
     }
@@ -299,11 +272,11 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
 
   void report(connection& c, std::error_code why) {
     if (is_stopped()) return;
-    const reference held = unlink(c);
+    const reference held = roll_.strike(c);
     why = as_standard(why);
     if (c.opened_) return receiver_->on_closed(c, why);
     if constexpr (Layer::shakes_hands)
-      if (!c.awaited_) layers.refused(why);
+      if (c.layer_.is_shaking_hands()) layers.refused(why);
     const std::string address = c.address_or_nothing();
     on_refused.call([](const std::exception_ptr&) { /* nobody is left to tell */ }, address, why);
     if (!is_stopped()) receiver_->on_refused(address, why);
@@ -390,9 +363,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
 
   loop_executor<Executor> executor_;
   receiver* receiver_ = nullptr;
-  std::deque<header_queue<connection>> headers_;  // one for each of the listen_options
-  connection_list<connection> arriving_;          // not known to the receiver yet, and no header of theirs is awaited
-  connection_list<connection> opened_;
+  asio_roll<connection, Layer> roll_;
   bool untold_ = false;  // somebody's end is still to be told
 };
 

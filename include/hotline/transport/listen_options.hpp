@@ -40,7 +40,8 @@ struct listen_options {
   /// header can name anybody. Adopted sockets have none: `adopt` takes the address.
   bool proxy_protocol = false;
   std::chrono::milliseconds proxy_header_timeout{10'000};  ///< for the whole header; over it: closed at the next tick
-  /// Connections whose header is awaited; over it the one that has waited longest is closed. Zero allows none.
+  /// Connections whose header is awaited; over it, of the address that has most of them, the one that has waited longest is
+  /// closed. Zero allows none.
   std::size_t proxy_headers_at_once = 1'024;
 };
 

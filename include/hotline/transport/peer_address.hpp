@@ -11,11 +11,15 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 namespace hotline::detail {
+
+/// Whom a peer counts for: an IPv4 address (4), the first 64 bits of an IPv6 address (6), or all that have none (0).
+using peer_network = std::pair<int, std::uint64_t>;
 
 /// A peer's address in 20 bytes, so that it can be told after the socket is gone. By default that of a Unix socket.
 class peer_address {
@@ -60,6 +64,19 @@ class peer_address {
       case kind::local: break;
     }
     return "unix";
+  }
+
+  /// IPv4 as IPv6 writes it (::ffff:192.0.2.1) counts as IPv4.
+  [[nodiscard]] peer_network network() const noexcept {
+    const auto number = [this](std::size_t from, std::size_t to) {
+      std::uint64_t bits = 0;
+      for (std::size_t i = from; i < to; ++i) bits = bits << 8U | address_[i];
+      return bits;
+    };
+    if (kind_ == kind::local) return {0, 0};
+    if (kind_ == kind::v4) return {4, number(0, 4)};
+    if (number(0, 8) == 0 && number(8, 12) == 0xffff) return {4, number(12, 16)};
+    return {6, number(0, 8)};
   }
 
  private:

@@ -33,7 +33,8 @@ namespace hotline {
 /// What clients may ask of a server before it knows that they speak TLS.
 struct tls_handshake_limits {
   std::chrono::milliseconds timeout{10'000};  ///< for a whole handshake, not per byte; over it: closed
-  std::size_t at_once = 1024;                 ///< handshakes under way; who comes while they are is closed at once
+  /// Handshakes under way; over it the address that has most of them gives way, with the one that has taken longest.
+  std::size_t at_once = 1024;
 };
 
 /// What became of handshakes; counted since the transport was made.
@@ -43,9 +44,11 @@ struct tls_handshake_counts {
   std::uint64_t failed = 0;       ///< no common version, not TLS at all, the client went away, …
   std::uint64_t timed_out = 0;    ///< `tls_handshake_limits::timeout`
   std::uint64_t dropped = 0;      ///< under way when the transport stopped accepting, or stopped
-  std::uint64_t turned_away = 0;  ///< `tls_handshake_limits::at_once`; not among `begun`
+  std::uint64_t turned_away = 0;  ///< `tls_handshake_limits::at_once`
 
-  [[nodiscard]] std::uint64_t under_way() const noexcept { return begun - done - failed - timed_out - dropped; }
+  [[nodiscard]] std::uint64_t under_way() const noexcept {
+    return begun - done - failed - timed_out - dropped - turned_away;
+  }
 };
 
 namespace detail {
@@ -72,8 +75,6 @@ class tls_layer {
 
     [[nodiscard]] std::span<char> reading_room() noexcept { return raw; }
 
-    void tick() noexcept { ++ticks; }
-
     void refused(std::error_code why) noexcept {
       if (why == std::errc::timed_out && why.category() == std::generic_category())
         ++counts.timed_out;
@@ -86,7 +87,6 @@ class tls_layer {
     tls_context context;
     tls_handshake_limits limits;
     tls_handshake_counts counts;
-    std::uint32_t ticks = 0;
     std::vector<char> raw;       // what was read from a socket
     std::vector<char> clear;     // what that meant
     std::vector<char> gathered;  // what is sent as one record
@@ -96,8 +96,8 @@ class tls_layer {
 
   /// From here on it shakes hands.
   [[nodiscard]] std::error_code begin(shared& s) {
-    if (s.counts.under_way() >= s.limits.at_once) return std::make_error_code(std::errc::connection_refused);
     ++s.counts.begun;
+    begun_ = true;
     ::ERR_clear_error();
     ssl_.reset(s.context.make_connection());
     ::BIO* const ends = ssl_ ? ::BIO_new(method()) : nullptr;
@@ -108,19 +108,16 @@ class tls_layer {
     ::SSL_set_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS);
     ::SSL_set_options(ssl_.get(), SSL_OP_NO_RENEGOTIATION);
     ::SSL_set_accept_state(ssl_.get());
-    begun_at_ = s.ticks;
     return {};
   }
 
+  [[nodiscard]] bool is_shaking_hands() const noexcept { return begun_ && !established_; }
   [[nodiscard]] bool is_established() const noexcept { return established_; }
-  [[nodiscard]] bool is_late(const shared& s) const noexcept {
-    return ssl_ && (s.ticks - begun_at_) * tick_interval > s.limits.timeout;
-  }
   [[nodiscard]] bool has_input() const noexcept { return static_cast<bool>(input_ended_); }
 
   /// Its connection ends before it is one, and nobody is told.
   void drop(shared& s) const noexcept {
-    if (ssl_ && !established_) ++s.counts.dropped;
+    if (is_shaking_hands()) ++s.counts.dropped;
   }
 
   /// Neighbouring spans become one record, as far as they fit: a record has its price. A record that the socket did not
@@ -319,7 +316,7 @@ class tls_layer {
   std::unique_ptr<::SSL, free_ssl> ssl_;  // until our direction has ended
   std::string unsent_;                    // written by OpenSSL, not taken by the socket
   std::error_code input_ended_;           // nothing more is heard, and why
-  std::uint32_t begun_at_ = 0;
+  bool begun_ = false;
   bool established_ = false;
 };
 

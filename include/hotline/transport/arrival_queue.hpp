@@ -1,0 +1,89 @@
+// Inbound 1/6: sockets that owe something before they are told of, how many there may be and for how long. No I/O here.
+#pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
+
+#include <hotline/concepts.hpp>
+#include <hotline/crowd.hpp>
+#include <hotline/transport/connection_list.hpp>
+#include <hotline/transport/peer_address.hpp>
+#include <hotline/transport/proxy_header.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace hotline::detail {
+
+template <class Connection>
+class arrival_queue;
+
+/// A connection has one while its PROXY header is awaited, or its TLS handshake.
+template <class Connection>
+struct arrival : crowd<peer_network>::member {
+  Connection* connection = nullptr;
+  arrival_queue<Connection>* queue = nullptr;  ///< that it is in
+  std::uint32_t since = 0;                     ///< in ticks of the queue
+  std::optional<proxy_header_reader> header{};
+};
+
+/// Connections of which the same is awaited: the PROXY header at one listener, the TLS handshake at all.
+template <class Connection>
+class arrival_queue {
+ public:
+  arrival_queue(std::chrono::milliseconds timeout, std::size_t at_once) noexcept
+      : timeout_(timeout), at_once_(at_once) {}
+
+  /// Takes `c`, with its `c.arrival_`, over from a list. Returns the connection that has to go because there are too many, which
+  /// may be `c`; null when there is none. Nothing has changed when it throws.
+  [[nodiscard]] Connection* add(Connection& c, connection_list<Connection>& from) {
+    arrival<Connection>& arrived = *c.arrival_;
+    const peer_network network = c.peer_.network();
+    const auto* const other = size_ < at_once_ ? nullptr : crowd_.gives_way_to(network);
+    crowd_.add(arrived, network);
+    crowd_.await(arrived);
+    arrived.connection = &c;
+    arrived.queue = this;
+    arrived.since = ticks_;
+    from.remove(c);
+    waiting_.add(c);
+    ++size_;
+    if (size_ <= at_once_) return nullptr;
+    return other == nullptr ? &c : static_cast<const arrival<Connection>*>(other)->connection;
+  }
+
+  void remove(Connection& c) noexcept {
+    crowd_.remove(*c.arrival_);
+    c.arrival_->queue = nullptr;
+    waiting_.remove(c);
+    --size_;
+  }
+
+  void tick() noexcept { ++ticks_; }
+
+  /// A connection whose time is over; null when there is none.
+  [[nodiscard]] Connection* late() const noexcept {
+    Connection* const oldest = waiting_.last();
+    if (oldest == nullptr || (ticks_ - oldest->arrival_->since) * tick_interval <= timeout_) return nullptr;
+    return oldest;
+  }
+
+  /// The connection that came last, which is in the queue no more; null when there is none.
+  [[nodiscard]] Connection* pop() noexcept {
+    Connection* const newest = waiting_.first();
+    if (newest != nullptr) remove(*newest);
+    return newest;
+  }
+
+ private:
+  connection_list<Connection> waiting_;
+  crowd<peer_network> crowd_;
+  std::size_t size_ = 0;
+  std::uint32_t ticks_ = 0;
+  std::chrono::milliseconds timeout_;
+  std::size_t at_once_;
+};
+
+}  // namespace hotline::detail
+#endif
