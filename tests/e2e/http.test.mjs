@@ -138,7 +138,7 @@ test('what is unusual but right is taken', async t => {
     {more: 'X-Empty:\r\nX-Tab:\ta\t\r\n'},
     {more: 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nSec-WebSocket-Protocol: chat\r\n'},
     {more: Array.from({length: 95}, (_, i) => `X-${i}: x\r\n`).join('')},
-    {target: 'http://somewhere.example/ws/p'},
+    {target: 'http://app.localhost/ws/p'},
   ]) {
     const raw = await server.raw();
     raw.socket.write(upgradeRequest(changes));

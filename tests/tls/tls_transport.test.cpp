@@ -337,10 +337,10 @@ TEST_CASE("an address that shakes many hands keeps no other out, however late th
   }
   CHECK_FALSE(late->closed_by_server());
   const hotline::tls_handshake_counts& counts = transport.handshakes();
-  CHECK(counts.under_way() == 10);
+  CHECK(counts.under_way() == 9);  // the last of the good has made room
   CHECK(counts.begun == 126);
   CHECK(counts.done == 5);
-  CHECK(counts.turned_away == 111);
+  CHECK(counts.turned_away == 112);
 }
 
 TEST_CASE("who still shakes hands when nobody is let in any more is not let in", "[tls]") {
