@@ -249,7 +249,7 @@ class log_rendition;
 /// | expression          | result             | meaning |
 /// |---------------------|--------------------|---------|
 /// | `s.append(r)`       | `result<sequence>` | number it, frame it, keep it, tell the watchers; or, with nothing of it kept and nobody told, `event_too_big`, `key_too_long`, `invalid_event_type` (over 255 bytes), `log_full` (only while others append: what is under way takes all the room there is), `out_of_memory`. Older entries that made room for it are gone either way |
-/// | `s.bounds()`        | `log_bounds`       | as of now |
+/// | `s.bounds()`        | `log_bounds`       | as of now, without what is too old, whether or not it was swept |
 /// | `s.epoch()`         | `std::string_view` | changes whenever numbering starts anew |
 /// | `s.read(a, z, n, b)` |                   | fill `b` with entries after `a` up to `z`, at least one if there is one, else until `n` bytes; it begins later than `a + 1` only when what is between was evicted. Throws `std::bad_alloc`, with `b` empty |
 /// | `s.tail(n)`         | `sequence`         | the oldest number behind which no more than `n` bytes of frames follow; never before what is kept |
@@ -273,30 +273,34 @@ concept event_stream = requires(S& s, const log_record& r, log_batch& b, sequenc
 
 /// A log at one moment. The counts are since it was made: `appended - evicted` events are kept.
 struct log_status {
-  std::size_t projects = 0;       ///< that have a stream now
-  std::size_t bytes = 0;          ///< held now, or reserved for what is being appended
-  std::uint64_t appended = 0;     ///< events
-  std::uint64_t evicted = 0;      ///< events that went for their age or for others' room, or with their project
-  std::uint64_t crowded_out = 0;  ///< those of them for which all projects together left no room
-  std::uint64_t refused = 0;      ///< events that were not appended, whatever the error
+  std::size_t projects = 0;    ///< that have a stream now
+  std::size_t bytes = 0;       ///< held now, or reserved for what is being appended; with what projects cost themselves
+  std::uint64_t appended = 0;  ///< events
+  std::uint64_t evicted = 0;   ///< events that went for their age or for others' room, or with their project
+  std::uint64_t crowded_out = 0;           ///< those of them for which all projects together left no room
+  std::uint64_t refused = 0;               ///< events that were not appended, whatever the error
+  std::uint64_t projects_crowded_out = 0;  ///< that were forgotten for another one, before they were idle for long
 };
 
 /// All projects' streams. Shared by emitters and managers, on as many threads as they are.
 ///
-/// Notation: `l` a log, `c` a const one, `p` a `std::string_view`.
+/// Notation: `l` a log, `c` a const one, `p` a `std::string_view`, `r` a `log_record`.
 ///
 /// | expression  | result                            | meaning |
 /// |-------------|-----------------------------------|---------|
-/// | `l.open(p)` | `std::shared_ptr<L::stream_type>` | the project's stream, made when it is not there |
-/// | `l.sweep()` |                                   | let go of what is too old, and of idle projects that nobody holds; cheap when called often |
-/// | `l.for_each(f)` |                               | `f(std::string_view project, stream&)` for every project that has a stream now |
+/// | `l.open(p)` | `std::shared_ptr<L::stream_type>` | the project's stream, made when it is not there, and not forgotten while it is held. For one more than it may know, a log forgets the one that was held and appended to longest ago; null: all are in use. Throws `std::bad_alloc` |
+/// | `l.append(p, r)` | `result<sequence>`           | `open(p)` and the stream's `append(r)`, for who does not stay; `too_many_projects` where `open` returns null. Throws `std::bad_alloc` |
+/// | `l.sweep()` |                                   | let go of what is too old, and of idle projects that nobody holds; cheap when called often, and however much there is: what is left waits for the next call |
+/// | `l.for_each(f)` |                               | `f(std::string_view project, stream&)` for every project that has a stream now; opens none |
 /// | `c.status()` | `log_status`                     | as of now; cheap, whatever it holds |
 /// | `l.env()`   | `environment&`                    | its clocks |
 ///
 /// Model: `memory_event_log`.
 template <class L>
-concept event_log = event_stream<typename L::stream_type> && requires(L& l, const L& c, std::string_view p) {
+concept event_log = event_stream<typename L::stream_type> &&
+    requires(L& l, const L& c, std::string_view p, const log_record& r) {
   { l.open(p) } -> std::same_as<std::shared_ptr<typename L::stream_type>>;
+  { l.append(p, r) } -> std::same_as<result<sequence>>;
   l.sweep();
   l.for_each([](std::string_view, typename L::stream_type&) {});
   { c.status() } -> std::same_as<log_status>;

@@ -38,6 +38,7 @@ enum class errc {
   log_full,                ///< what others append just now takes all the room that the log has; it may be tried again
   out_of_memory,           ///< the system gave none; nothing has happened
   wrong_thread,            ///< called from beside the loop that it belongs to; nothing has happened
+  too_many_projects,       ///< the log knows as many as it may, and all are in use; it may be tried again
 };
 
 namespace detail {
@@ -100,6 +101,7 @@ class HOTLINE_DETAIL_EXPORT error_category final : public named_category {
       case errc::log_full: return "log full";
       case errc::out_of_memory: return "out of memory";
       case errc::wrong_thread: return "called from another thread than the loop's";
+      case errc::too_many_projects: return "too many projects";
     }
     return "unknown hotline error";
   }

@@ -78,7 +78,7 @@ class basic_event_emitter {
   /// Emits an event. Answers its number in the project's log, or why it is refused, and then nothing has happened:
   /// `invalid_event_type`, `invalid_project` (empty, or not UTF-8), `reserved_field`, `invalid_json` (text that is not UTF-8,
   /// a number that is not finite, a field named twice), `event_too_big`, `key_too_long`, `log_full` (other threads' events
-  /// fill it just now), `out_of_memory`. What `ws_manager::broadcast_to_project` and `broadcast_to_all` send reaches no
+  /// fill it just now), `too_many_projects`, `out_of_memory`. What `ws_manager::broadcast_to_project` and `broadcast_to_all` send reaches no
   /// listener; what this sends reaches all.
   [[nodiscard]] result<sequence> emit(std::string_view project, std::string_view type, const json_object& fields = {},
                                       const emit_options& options = {}) {
@@ -153,7 +153,7 @@ class basic_event_emitter {
   // Listeners throw nothing back: once it is in the log there is no failure.
   result<sequence> append(std::string_view project, std::string_view type, const detail::split_text& text,
                           const json_object& fields, std::string_view key) {
-    result<sequence> seq = log_->open(project)->append({text.head, text.tail, detail::type_in(text), key});
+    result<sequence> seq = log_->append(project, {text.head, text.tail, detail::type_in(text), key});
     if (seq && !listeners_.empty()) listeners_.call({project, type, *seq, fields});
     return seq;
   }

@@ -40,6 +40,7 @@ enum class limit : std::uint8_t {
   http_response_bytes,
   close_time,  ///< `close_timeout`
   drain_time,  ///< `drain_timeout`
+  projects,    ///< `log_options::projects`, all of them in use
 };
 
 /// What became of a wish to go on with a session.
@@ -95,7 +96,8 @@ inline constexpr auto keys_of<limit> =
                                      {limit::address_waiting_sessions, "resume.per_address"},
                                      {limit::http_response_bytes, "http_response_bytes"},
                                      {limit::close_time, "close_timeout"},
-                                     {limit::drain_time, "drain_timeout"}});
+                                     {limit::drain_time, "drain_timeout"},
+                                     {limit::projects, "log_options.projects"}});
 
 template <>
 inline constexpr auto keys_of<resume_outcome> =
@@ -208,13 +210,14 @@ struct basic_metrics {
   Number waiting_sessions{};  ///< whose socket went, and whose client may come back
   Number projects{};          ///< that have connections here
   Number log_projects{};      ///< that the log knows
-  Number log_bytes{};         ///< that it holds, of `log_options::total_bytes`
+  Number log_bytes{};         ///< that it holds, of `log_options::total_bytes`; projects' own cost is in it
 
   // Since the log was made, and of whoever shares it.
-  Number log_appended{};     ///< events
-  Number log_evicted{};      ///< events, for their age or for others' room
-  Number log_crowded_out{};  ///< those of them for which all projects together left no room
-  Number log_refused{};      ///< events that the log refused
+  Number log_appended{};              ///< events
+  Number log_evicted{};               ///< events, for their age or for others' room
+  Number log_crowded_out{};           ///< those of them for which all projects together left no room
+  Number log_refused{};               ///< events that the log refused
+  Number log_projects_crowded_out{};  ///< projects that it forgot for one more than `log_options::projects`
 
   // Since the beginning.
   Number accepted{};         ///< sockets
@@ -252,15 +255,15 @@ using live_metrics = basic_metrics<counter>;
 template <class Metrics, class F>
 void for_each_number(Metrics& m, F f) {
   const auto all = [&f](auto& numbers) { std::for_each(numbers.begin(), numbers.end(), f); };
-  for (auto* const number : {&m.connections,      &m.handshakes,     &m.waiting_sessions,
-                             &m.projects,         &m.log_projects,   &m.log_bytes,
-                             &m.log_appended,     &m.log_evicted,    &m.log_crowded_out,
-                             &m.log_refused,      &m.accepted,       &m.new_sessions,
-                             &m.expired_sessions, &m.messages,       &m.commands_answered,
-                             &m.commands_failed,  &m.bad_messages,   &m.received_bytes,
-                             &m.sent_bytes,       &m.writes,         &m.gaps,
-                             &m.missed_events,    &m.host_failures,  &m.out_of_memory,
-                             &m.turned_away,      &m.refused_sockets})
+  for (auto* const number : {&m.connections,      &m.handshakes,      &m.waiting_sessions,
+                             &m.projects,         &m.log_projects,    &m.log_bytes,
+                             &m.log_appended,     &m.log_evicted,     &m.log_crowded_out,
+                             &m.log_refused,      &m.accepted,        &m.new_sessions,
+                             &m.expired_sessions, &m.messages,        &m.commands_answered,
+                             &m.commands_failed,  &m.bad_messages,    &m.received_bytes,
+                             &m.sent_bytes,       &m.writes,          &m.gaps,
+                             &m.missed_events,    &m.host_failures,   &m.out_of_memory,
+                             &m.turned_away,      &m.refused_sockets, &m.log_projects_crowded_out})
     f(*number);
   all(m.http_answers.numbers());
   all(m.resumes.numbers());
@@ -293,9 +296,9 @@ inline void record(duration_histogram<counter>& into, std::chrono::nanoseconds t
 
 /// Of several managers, each with a loop of its own, as one. What they all know, their log's figures, is taken once.
 inline manager_metrics& operator+=(manager_metrics& sum, manager_metrics other) {
-  for (const auto of_log :
-       {&manager_metrics::log_projects, &manager_metrics::log_bytes, &manager_metrics::log_appended,
-        &manager_metrics::log_evicted, &manager_metrics::log_crowded_out, &manager_metrics::log_refused}) {
+  for (const auto of_log : {&manager_metrics::log_projects, &manager_metrics::log_bytes, &manager_metrics::log_appended,
+                            &manager_metrics::log_evicted, &manager_metrics::log_crowded_out,
+                            &manager_metrics::log_refused, &manager_metrics::log_projects_crowded_out}) {
     other.*of_log = std::max(sum.*of_log, other.*of_log);
     sum.*of_log = 0;
   }

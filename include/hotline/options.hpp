@@ -18,7 +18,8 @@
 /// there is none of it where that is said. A count of zero allows none. With some values nobody could be served; then the
 /// constructor that takes the options throws `std::invalid_argument`:
 ///
-///     session.message_fragments, session.json_depth, catch_up_bytes, log_options::events, log_options::event_bytes   < 1
+///     session.message_fragments, session.json_depth, catch_up_bytes   < 1
+///     log_options::projects, log_options::events, log_options::event_bytes   < 1
 ///     session.json_nodes < 2       session.control_lane_bytes < 256       handshake.head_bytes < 256
 ///     connections.*, session.messages_per_second, message_burst, control_frames_per_second, control_frame_burst   < 1
 ///     handshake.headers < 5        handshake.timeout <= 0                 log_options::age <= 0
@@ -73,6 +74,9 @@ struct handshake_limits {
 /// What a log keeps of each project, and of all together. It is also the queue of every slow client: what is gone is a
 /// `gap` for it. Bytes are those of the log's memory: frames with their headers, their index, conflation keys. What is
 /// compressed for those who take it so comes on top, at most as much again.
+///
+/// Events are never sent when they are older than `age`. Their memory, and that of idle projects, is free within two
+/// seconds, or later where much is due at once: a tick looks at 256 projects, and gives back 4 MiB, of either kind at most.
 struct log_options {
   std::size_t events = 16 * 1024;           ///< kept per project
   std::size_t bytes = 8 * 1024 * 1024;      ///< kept per project
@@ -80,7 +84,14 @@ struct log_options {
   std::size_t event_bytes = 1024 * 1024;    ///< one finished frame; over it emit() answers errc::event_too_big
   std::chrono::milliseconds idle{600'000};  ///< a project without clients and without new events is forgotten then
   /// Kept of all projects together, whatever each may keep. Beyond it the project that holds the most gives its oldest.
+  /// The projects themselves count too, about 1 KiB and the name each, but for 128 of them; they take a third of it at most.
   std::size_t total_bytes = 256 * 1024 * 1024;
+  /// Projects that are known at once: those with clients or waiting sessions, and those that were emitted to and are not
+  /// idle yet. For one more, also when all cost a third of `total_bytes`, the one that has been longest without clients
+  /// and new events is forgotten; its clients, should they come back, are told `epoch_changed`. Where none is without,
+  /// emit() answers errc::too_many_projects, and who would connect to one more gets 503. The default is more than
+  /// `connections.all` and `resume.sessions` of one manager can hold.
+  std::size_t projects = 65'536;
 };
 
 /// What is kept of a session whose socket went, so that its client can come back to it.

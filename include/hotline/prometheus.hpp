@@ -104,6 +104,8 @@ class prometheus_writer {
   count("hotline_log_evicted_total", "Events that it let go of.", m.log_evicted);
   count("hotline_log_crowded_out_total", "Events that it let go of for the sake of other projects.", m.log_crowded_out);
   count("hotline_log_refused_total", "Events that it refused.", m.log_refused);
+  count("hotline_log_projects_crowded_out_total", "Projects that it forgot for the sake of others.",
+        m.log_projects_crowded_out);
   count("hotline_accepted_total", "Sockets accepted.", m.accepted);
   count("hotline_turned_away_total", "Sockets that there was no descriptor for.", m.turned_away);
   count("hotline_refused_sockets_total", "Sockets that ended before a request, in TLS or a PROXY header.",

@@ -249,24 +249,26 @@ class ws_manager {
 
   /// Any thread. Sends an object with a `type` of its own to every connection of the project that hears that type; it
   /// is logged and numbered like an event. Answers its number, or: `invalid_project`, `invalid_event_type` (no proper
-  /// `type`), `reserved_type`, `reserved_field`, `invalid_json`, `event_too_big`, `log_full`, `out_of_memory`.
+  /// `type`), `reserved_type`, `reserved_field`, `invalid_json`, `event_too_big`, `log_full`, `too_many_projects`,
+  /// `out_of_memory`.
   [[nodiscard]] result<sequence> broadcast_to_project(std::string_view project, const json_object& message) {
     if (project.empty()) return errc::invalid_project;
     try {
-      return append(*core_->log().open(project), project, message);
+      return append(project, message, [&](const log_record& r) { return core_->log().append(project, r); });
     } catch (const std::bad_alloc&) {
       return errc::out_of_memory;
     }
   }
 
-  /// Any thread. As `broadcast_to_project`, for every project that has a log now. Answers how many those were.
+  /// Any thread. As `broadcast_to_project`, for every project that has a log now, with connections or without. Answers how many those
+  /// were: at most `log_options::projects`, of which strangers may have named all.
   [[nodiscard]] result<std::size_t> broadcast_to_all(const json_object& message) {
     std::size_t projects = 0;
     std::optional<failure> refused;
     try {
       core_->log().for_each([&](std::string_view project, typename Log::stream_type& stream) {
         if (refused) return;
-        const result<sequence> sent = append(stream, project, message);
+        const result<sequence> sent = append(project, message, [&](const log_record& r) { return stream.append(r); });
         if (sent)
           ++projects;
         else
@@ -358,12 +360,13 @@ class ws_manager {
   }
 
  private:
-  result<sequence> append(typename Log::stream_type& stream, std::string_view project, const json_object& message) {
+  template <class Append>
+  result<sequence> append(std::string_view project, const json_object& message, Append to_log) {
     detail::split_text text;
     const auto now = core_->log().env().wall_now();
     if (const std::error_code refused = detail::split_message(text, project, message, now))
       return failure{refused, refused.message()};
-    return stream.append({text.head, text.tail, detail::type_in(text)});
+    return to_log(log_record{text.head, text.tail, detail::type_in(text)});
   }
 
   using core_type = detail::manager_core<Transport, Heartbeat, Log>;

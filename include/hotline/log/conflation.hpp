@@ -20,6 +20,8 @@ namespace hotline::detail {
 class conflation_index {
  public:
   static constexpr std::size_t longest_key = 256;
+  /// What it costs with the first of its entries, on top of those: the pieces that its members begin with.
+  static constexpr std::size_t own_cost = 800;
 
   /// What one more entry costs at most.
   [[nodiscard]] static constexpr std::size_t cost_of(std::string_view type, std::string_view key) noexcept {

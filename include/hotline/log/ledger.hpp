@@ -122,6 +122,7 @@ class log_ledger {
   void count_crowded_out(std::uint64_t events) noexcept { crowded_out_.fetch_add(events, std::memory_order_release); }
 
   void count_refusal() noexcept { refused_.fetch_add(1, std::memory_order_relaxed); }
+  void count_forgotten() noexcept { forgotten_.fetch_add(1, std::memory_order_relaxed); }
 
   /// A project is a holder.
   [[nodiscard]] log_status status() const noexcept {
@@ -131,6 +132,7 @@ class log_ledger {
       told.projects = order_.size();
     }
     told.bytes = reserved_.load(std::memory_order_relaxed);
+    told.projects_crowded_out = forgotten_.load(std::memory_order_relaxed);
     told.refused = refused_.load(std::memory_order_relaxed);
     told.crowded_out = crowded_out_.load(std::memory_order_acquire);
     told.evicted = evicted_.load(std::memory_order_acquire);
@@ -170,6 +172,7 @@ class log_ledger {
   std::atomic<std::uint64_t> evicted_{0};
   std::atomic<std::uint64_t> crowded_out_{0};
   std::atomic<std::uint64_t> refused_{0};
+  std::atomic<std::uint64_t> forgotten_{0};
 
   mutable std::mutex mutex_;
   ledger_holder::order order_;

@@ -6,19 +6,16 @@
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
 #include <hotline/log/conflation.hpp>
+#include <hotline/log/entry_draft.hpp>
 #include <hotline/log/ledger.hpp>
 #include <hotline/log/rendition.hpp>
 #include <hotline/log/slab.hpp>
 #include <hotline/options.hpp>
 #include <hotline/types.hpp>
-#include <hotline/wire/frame.hpp>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -34,9 +31,15 @@ namespace hotline {
 /// all other projects' of its log, by a ledger. Models `event_stream`; every member may be called from any thread.
 class memory_stream final : public detail::ledger_holder {
  public:
+  /// Without its events it counts as `own_cost` bytes, which are reserved for it already.
   memory_stream(const log_options& limits, environment& env, std::string epoch,
-                std::shared_ptr<detail::log_ledger> ledger)
-      : limits_(limits), env_(env), epoch_(std::move(epoch)), ledger_(std::move(ledger)), last_append_(env.now()) {
+                std::shared_ptr<detail::log_ledger> ledger, std::size_t own_cost = 0)
+      : limits_(limits),
+        env_(env),
+        epoch_(std::move(epoch)),
+        ledger_(std::move(ledger)),
+        own_cost_(own_cost),
+        last_append_(env.now()) {
     ledger_->join(*this);
   }
 
@@ -45,17 +48,23 @@ class memory_stream final : public detail::ledger_holder {
 
   ~memory_stream() {
     ledger_->count_evictions(end_ + 1 - oldest_);
-    ledger_->leave(*this, held());
+    ledger_->leave(*this, held() + own_cost_);
   }
 
   [[nodiscard]] std::string_view epoch() const noexcept { return epoch_; }
 
+  /// Without what is too old, also where no sweep has come to it yet.
   [[nodiscard]] log_bounds bounds() const {
+    const steady_time now = env_.now();
     const std::lock_guard lock(mutex_);
-    return {oldest_, end_};
+    return {oldest_at(now), end_};
   }
 
-  /// Bytes that are held now, index included.
+  /// What it costs without its events, and without what it is itself: its epoch, its place on the ledger.
+  static constexpr std::size_t more_memory = 128;
+  [[nodiscard]] std::size_t own_cost() const noexcept { return own_cost_; }
+
+  /// Bytes that are held now for its events, index included.
   [[nodiscard]] std::size_t footprint() const {
     const std::lock_guard lock(mutex_);
     return held();
@@ -108,22 +117,46 @@ class memory_stream final : public detail::ledger_holder {
     std::erase(watchers_, &watcher);
   }
 
-  /// Lets go of what is older than the age that the options allow.
-  void sweep() {
-    const steady_time now = env_.now();
+  struct swept {
+    steady_time due;    ///< when there is, or may be, something to sweep again
+    std::size_t freed;  ///< bytes
+  };
+
+  /// Lets go of what is older than the age that the options allow, of one slab at most; of more when it is called again.
+  swept sweep(steady_time now) {
     const std::lock_guard lock(mutex_);
-    evict_beyond_limits(now);
-    rendition_.forget_before(oldest_);
+    const std::size_t before = held();
+    const sequence oldest = oldest_;
+    if (oldest_ <= end_) {
+      const detail::slab& front = *slabs_.front();
+      oldest_ = first_kept(front, now);
+      if (oldest_ == front.first() + front.count()) (void)drop_front();
+    }
+    if (oldest_ != oldest) ledger_->count_evictions(oldest_ - oldest);
+    let_go_of_the_rest();
+    const std::size_t freed = before - held();
+    ledger_->give_back(freed);
+    if (oldest_ > end_) return {detail::later(now, limits_.age), freed};
+    const steady_time last = detail::later(slabs_.front()->at(oldest_).at, limits_.age);
+    return {last < steady_time::max() ? last + steady_time::duration(1) : last, freed};
   }
 
   /// For all projects' sake: lets go of its oldest slab.
   [[nodiscard]] std::size_t give() override {
     const std::lock_guard lock(mutex_);
     if (slabs_.empty()) return 0;
+    const std::size_t before = held();
     const sequence oldest = oldest_;
-    const std::size_t given = evict_front();
+    (void)evict_front();
     ledger_->count_crowded_out(oldest_ - oldest);
-    return given;
+    let_go_of_the_rest();
+    return before - held();
+  }
+
+  /// Whether it ever had an event.
+  [[nodiscard]] bool has_begun() const {
+    const std::lock_guard lock(mutex_);
+    return end_ > 0;
   }
 
   /// Whether nothing was appended for as long as the options call idle, or ever.
@@ -134,7 +167,7 @@ class memory_stream final : public detail::ledger_holder {
   }
 
  private:
-  static constexpr std::size_t first_slab = 4 * 1024;
+  static constexpr std::size_t first_slab = 1024;
   static constexpr std::size_t largest_slab = 256 * 1024;
 
   [[nodiscard]] static std::size_t slab_footprint(std::size_t size) noexcept {
@@ -142,42 +175,20 @@ class memory_stream final : public detail::ledger_holder {
   }
 
   [[nodiscard]] std::size_t most_bytes() const noexcept { return std::min(limits_.bytes, limits_.total_bytes); }
-  [[nodiscard]] std::size_t held() const noexcept { return footprint_ + keys_.footprint(); }
+  [[nodiscard]] std::size_t held() const noexcept {
+    return footprint_ + (keys_ ? keys_->footprint() + detail::conflation_index::own_cost : 0);
+  }
 
   [[nodiscard]] std::uint64_t end_position() const noexcept {
     return slabs_.empty() ? dropped_position_ : slabs_.back()->end_position();
   }
 
   // Only for an entry that is still there.
-  [[nodiscard]] std::deque<std::shared_ptr<detail::slab>>::const_iterator slab_of(sequence seq) const {
+  [[nodiscard]] std::vector<std::shared_ptr<detail::slab>>::const_iterator slab_of(sequence seq) const {
     return std::upper_bound(slabs_.begin(), slabs_.end(), seq,
                             [](sequence s, const auto& candidate) { return s < candidate->first(); }) -
            1;
   }
-
-  // What an entry that is to be kept will be, with the number that it gets.
-  struct draft {
-    draft(const log_record& r, sequence number) : record(r), seq(number) {
-      const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), seq);
-      digit_count = static_cast<std::size_t>(written.ptr - digits.data());
-      const std::size_t payload = record.head.size() + digit_count + record.tail.size();
-      header = detail::make_frame_header(detail::opcode::text, payload);
-      size = header.view().size() + payload;
-    }
-    [[nodiscard]] std::array<std::string_view, 4> parts() const noexcept {
-      return {header.view(), record.head, {digits.data(), digit_count}, record.tail};
-    }
-    [[nodiscard]] std::size_t type_begin() const noexcept {
-      return header.view().size() + static_cast<std::size_t>(record.type.data() - record.head.data());
-    }
-
-    const log_record& record;
-    sequence seq;
-    std::array<char, 20> digits;
-    std::size_t digit_count;
-    detail::frame_header header;
-    std::size_t size;
-  };
 
   // What it takes to keep an entry: a slab of that capacity unless that is 0, and bytes that are not held yet.
   struct demand {
@@ -189,13 +200,14 @@ class memory_stream final : public detail::ledger_holder {
     if (record.type.size() > 255) return errc::invalid_event_type;
     if (record.key.size() > detail::conflation_index::longest_key) return errc::key_too_long;
     const std::uint32_t hash = hash_type(record.type);
-    const std::size_t key_cost = detail::conflation_index::cost_of(record.type, record.key);
+    const std::size_t one_key = detail::conflation_index::cost_of(record.type, record.key);
     const steady_time now = env_.now();
 
     detail::log_ledger::share room(*ledger_);
     std::unique_lock lock(mutex_);
     for (;;) {
-      const draft entry(record, end_ + 1);
+      const detail::entry_draft entry(record, end_ + 1);
+      const std::size_t key_cost = one_key == 0 || keys_ ? one_key : one_key + detail::conflation_index::own_cost;
       if (entry.size > limits_.event_bytes || slab_footprint(entry.size) + key_cost > most_bytes())
         return errc::event_too_big;
       const demand needed = make_room(entry.size, key_cost, room);
@@ -236,14 +248,19 @@ class memory_stream final : public detail::ledger_holder {
   }
 
   // Does all that can throw, or nothing. Answers which entry this one supersedes.
-  [[nodiscard]] std::optional<sequence> take_place(const draft& entry, const demand& needed) {
+  [[nodiscard]] std::optional<sequence> take_place(const detail::entry_draft& entry, const demand& needed) {
     const log_record& record = entry.record;
     if (needed.capacity > 0)
       slabs_.push_back(std::make_shared<detail::slab>(entry.seq, end_position(), needed.capacity));
     std::optional<sequence> older;
+    const bool has_keys = keys_.has_value();
     try {
-      if (!record.key.empty()) older = keys_.add(entry.seq, record.type, record.key);
+      if (!record.key.empty()) {
+        if (!has_keys) keys_.emplace();
+        older = keys_->add(entry.seq, record.type, record.key);
+      }
     } catch (...) {
+      if (!has_keys) keys_.reset();
       if (needed.capacity > 0) slabs_.pop_back();
       throw;
     }
@@ -281,12 +298,43 @@ class memory_stream final : public detail::ledger_holder {
 
   std::size_t drop_front() noexcept {
     const std::size_t before = held();
-    keys_.forget_before(oldest_);
+    if (keys_) keys_->forget_before(oldest_);
     dropped_position_ = slabs_.front()->end_position();
     footprint_ -= slabs_.front()->footprint();
-    slabs_.pop_front();
+    slabs_.erase(slabs_.begin());
     tell_ledger();
     return before - held();
+  }
+
+  // What is only there for events, where an append does not need it for the next one.
+  void let_go_of_the_rest() noexcept {
+    rendition_.forget_before(oldest_);
+    if (!slabs_.empty()) return;
+    std::vector<std::shared_ptr<detail::slab>>().swap(slabs_);
+    keys_.reset();
+    if (held() != told_) tell_ledger();
+  }
+
+  [[nodiscard]] bool is_too_old(const detail::slab::entry& e, steady_time now) const noexcept {
+    return now > detail::later(e.at, limits_.age);
+  }
+
+  // The first of its entries that is not too old; the one behind its last when all are.
+  [[nodiscard]] sequence first_kept(const detail::slab& block, steady_time now) const noexcept {
+    const sequence first = std::max(oldest_, block.first());
+    const auto entries = block.entries().subspan(first - block.first());
+    const auto kept = std::partition_point(entries.begin(), entries.end(),
+                                           [&](const detail::slab::entry& e) { return is_too_old(e, now); });
+    return first + static_cast<sequence>(kept - entries.begin());
+  }
+
+  [[nodiscard]] sequence oldest_at(steady_time now) const noexcept {
+    if (oldest_ > end_ || !is_too_old(slabs_.front()->at(oldest_), now)) return oldest_;
+    for (const auto& block : slabs_) {
+      const sequence kept = first_kept(*block, now);
+      if (kept < block->first() + block->count()) return kept;
+    }
+    return end_ + 1;
   }
 
   void evict_one() noexcept {
@@ -298,7 +346,7 @@ class memory_stream final : public detail::ledger_holder {
   void evict_beyond_limits(steady_time now) noexcept {
     const sequence oldest = oldest_;
     while (end_ - oldest_ + 1 > limits_.events) evict_one();
-    while (oldest_ <= end_ && now > detail::later(slabs_.front()->at(oldest_).at, limits_.age)) evict_one();
+    while (oldest_ <= end_ && is_too_old(slabs_.front()->at(oldest_), now)) evict_one();
     if (oldest_ != oldest) ledger_->count_evictions(oldest_ - oldest);
   }
 
@@ -311,11 +359,13 @@ class memory_stream final : public detail::ledger_holder {
   environment& env_;
   const std::string epoch_;
   const std::shared_ptr<detail::log_ledger> ledger_;
+  const std::size_t own_cost_;
 
+  // Of all this nothing is there before an event needs it: a project that has none must cost little.
   mutable std::mutex mutex_;
-  std::deque<std::shared_ptr<detail::slab>> slabs_;
+  std::vector<std::shared_ptr<detail::slab>> slabs_;
   std::vector<log_watcher*> watchers_;
-  detail::conflation_index keys_;
+  std::optional<detail::conflation_index> keys_;
   sequence oldest_ = 1;
   sequence end_ = 0;
   std::size_t footprint_ = 0;           // of slabs_; with that of keys_ it is what is reserved for this stream

@@ -13,6 +13,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -47,11 +48,12 @@ class log_rendition {
   /// What is older is gone from the log.
   void forget_before(sequence oldest) {
     const std::lock_guard lock(mutex_);
-    while (!slots_.empty() && first_ < oldest) {
-      slots_.pop_front();
+    while (slots_ && !slots_->empty() && first_ < oldest) {
+      slots_->pop_front();
       ++first_;
     }
-    if (!slots_.empty()) return;
+    if (slots_ && !slots_->empty()) return;
+    slots_.reset();
     block_.reset();
     std::string().swap(scratch_);
   }
@@ -59,8 +61,9 @@ class log_rendition {
   /// How many entries it has looked at and still knows.
   [[nodiscard]] std::size_t size() const {
     const std::lock_guard lock(mutex_);
+    if (!slots_) return 0;
     return static_cast<std::size_t>(
-        std::count_if(slots_.begin(), slots_.end(), [](const slot& s) { return s.what != slot::unknown; }));
+        std::count_if(slots_->begin(), slots_->end(), [](const slot& s) { return s.what != slot::unknown; }));
   }
 
  private:
@@ -74,13 +77,14 @@ class log_rendition {
   static constexpr std::size_t largest_block = 64 * 1024;
 
   slot& slot_of(sequence seq) {
-    if (slots_.empty()) first_ = seq;
+    if (!slots_) slots_.emplace();  // not before, for a deque is not small when it is empty
+    if (slots_->empty()) first_ = seq;
     while (seq < first_) {
-      slots_.emplace_front();
+      slots_->emplace_front();
       --first_;
     }
-    if (seq - first_ >= slots_.size()) slots_.resize(seq - first_ + 1);
-    return slots_[seq - first_];
+    if (seq - first_ >= slots_->size()) slots_->resize(seq - first_ + 1);
+    return (*slots_)[seq - first_];
   }
 
   void compress(std::string_view frame, message_compression& compression, slot& s) {
@@ -109,7 +113,7 @@ class log_rendition {
 
   mutable std::mutex mutex_;
   sequence first_ = 0;  // of slots_
-  std::deque<slot> slots_;
+  std::optional<std::deque<slot>> slots_;
   std::shared_ptr<char[]> block_;  // in which frames are written one behind the other, so that they are sent as one
   std::size_t capacity_ = 0;
   std::size_t used_ = 0;

@@ -42,7 +42,7 @@ class slab {
   /// What it costs, index included.
   [[nodiscard]] std::size_t footprint() const noexcept { return footprint_of(byte_capacity_); }
   [[nodiscard]] static constexpr std::size_t footprint_of(std::size_t bytes) noexcept {
-    return sizeof(slab) + bytes + std::max<std::size_t>(1, bytes / smallest_frame) * sizeof(entry);
+    return sizeof(slab) + more_memory + bytes + std::max<std::size_t>(1, bytes / smallest_frame) * sizeof(entry);
   }
 
   [[nodiscard]] sequence first() const noexcept { return first_; }
@@ -81,6 +81,8 @@ class slab {
   [[nodiscard]] std::string_view frame(const entry& e) const noexcept { return {bytes_.get() + e.begin, e.size}; }
 
  private:
+  // What malloc adds to each of its three pieces, and its place among the others.
+  static constexpr std::size_t more_memory = 96;
   // The envelope alone (type, event_type, project_id, seq, timestamp) is longer than this.
   static constexpr std::size_t smallest_frame = 96;
 

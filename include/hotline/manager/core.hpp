@@ -8,6 +8,7 @@
 #include <hotline/manager/delivery.hpp>
 #include <hotline/manager/entrance.hpp>
 #include <hotline/manager/hooks.hpp>
+#include <hotline/manager/log_metrics.hpp>
 #include <hotline/manager/mailbox.hpp>
 #include <hotline/manager/resumption.hpp>
 #include <hotline/metrics.hpp>
@@ -137,13 +138,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
   /// Any thread.
   [[nodiscard]] manager_metrics metrics() {
     manager_metrics told = snapshot(counted_);
-    const log_status log = log_->status();
-    told.log_projects = log.projects;
-    told.log_bytes = log.bytes;
-    told.log_appended = log.appended;
-    told.log_evicted = log.evicted;
-    told.log_crowded_out = log.crowded_out;
-    told.log_refused = log.refused;
+    put_in(told, log_->status());
     if constexpr (requires { transport_.turned_away(); }) told.turned_away = transport_.turned_away();
     return told;
   }

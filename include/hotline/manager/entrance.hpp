@@ -169,7 +169,10 @@ class entrance {
         over && resume ? sessions_.connected(*resume, asks->project, told->principal) : nullptr;
     if (replaced != nullptr) over = full(c, asks->project, replaced);
     if (over) return turn_away(c, *over);
-    welcome(c, *asks, *told);
+    // Held: the session that is taken over may be the last in its room.
+    const auto stream = log_->open(asks->project);
+    if (!stream) return turn_away(c, limit::projects);
+    welcome(c, *asks, *told, stream);
     if (replaced == nullptr) return;
     // At once, for there could be ever more that take their time to answer the close.
     leave(*replaced);
@@ -205,16 +208,13 @@ class entrance {
     });
   }
 
-  void welcome(client_type& c, const reception& let_in, const admission& who) {
+  void welcome(client_type& c, const reception& let_in, const admission& who,
+               const std::shared_ptr<typename Log::stream_type>& stream) {
     c.address = crowd_.let_in(c.number(), counted_address(c.remote_address));
     c.counted_as = census::place::connection;
     const entry_request& entry = let_in.entry;
     takeover session;
-    if (entry.resume) {
-      // Held: the session that is taken over may be the last in its room.
-      const auto stream = log_->open(let_in.project);
-      session = sessions_.take_over(c, *stream, let_in.project, who.principal, *entry.resume);
-    }
+    if (entry.resume) session = sessions_.take_over(c, *stream, let_in.project, who.principal, *entry.resume);
     const bool resumed = entry.resume && session.what == resume_outcome::resumed;
     if (entry.resume) outbound_.counted().resumes[session.what].add();
     if (!resumed) outbound_.counted().new_sessions.add();
@@ -226,8 +226,8 @@ class entrance {
     if (desk_.filters.authorize) restrict(c);
     c.upgrade(let_in.response, outbound_.now());
     c.takes_deflate = let_in.deflate;
-    room_type& room = outbound_.rooms.open(let_in.project);
-    outbound_.clients.change([&] { c.welcome(room, log_->open(let_in.project), outbound_.wall()); });
+    room_type& room = outbound_.rooms.open(let_in.project, stream);
+    outbound_.clients.change([&] { c.welcome(room, stream, outbound_.wall()); });
     c.agreed_to_gap = resumed && entry.resume->after + 1 < room.listeners.stream().bounds().oldest;
     if (resumed)
       room.listeners.rejoin(c, c.wanted, entry.resume->after);

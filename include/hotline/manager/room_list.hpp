@@ -28,10 +28,11 @@ class room_list {
         mail_(std::move(mail)),
         counted_(counted) {}
 
-  [[nodiscard]] room_type& open(const std::string& project) {
+  /// `stream`: the project's.
+  [[nodiscard]] room_type& open(const std::string& project, std::shared_ptr<typename Log::stream_type> stream) {
     if (room_type* const room = find(project)) return *room;
-    auto room = std::make_unique<room_type>(project, log_->open(project), output_, catch_up_bytes_, mail_, log_->env(),
-                                            counted_);
+    auto room =
+        std::make_unique<room_type>(project, std::move(stream), output_, catch_up_bytes_, mail_, log_->env(), counted_);
     room_type& opened = *rooms_.emplace(project, std::move(room)).first->second;
     counted_.projects.set(rooms_.size());
     return opened;
