@@ -30,7 +30,7 @@ struct add {
 
 class world {
  public:
-  world() {
+  explicit world(hotline::log_options limits = {}) : events_(limits, env_) {
     manager_.on_command<add>("add", [](const hotline::request&, const add& numbers) {
       return hotline::json_object{{"sum", numbers.a + numbers.b}};
     });
@@ -55,6 +55,10 @@ class world {
     for (std::size_t i = 0; i < count; ++i) (void)events_.emit("p", "bench", {{"data", data_}});
   }
 
+  void name_projects(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) (void)events_.emit("p" + std::to_string(i), "bench");
+  }
+
   void run() { manager_.transport().run(); }
   void tick() {
     env_->advance(hotline::tick_interval);
@@ -67,7 +71,7 @@ class world {
 
  private:
   std::shared_ptr<hotline::manual_environment> env_ = std::make_shared<hotline::manual_environment>();
-  hotline::basic_event_emitter<hotline::memory_event_log> events_{{}, env_};
+  hotline::basic_event_emitter<hotline::memory_event_log> events_;
   // The clock stands still, and no client is too fast.
   hotline::ws_manager<hotline::memory_transport> manager_{
       hotline::memory_transport(env_),
@@ -119,6 +123,13 @@ const std::map<std::string_view, workload> workloads{
     {"idle_tick",
      [](world& w, int rounds) {
        w.crowd(500);
+       for (; rounds > 0; --rounds) w.tick();
+     }},
+    // Of 100,000 projects that strangers have named, none of which is due.
+    {"sweep",
+     [](world&, int rounds) {
+       world w({.total_bytes = std::size_t{1} << 30, .projects = 200'000});
+       w.name_projects(100'000);
        for (; rounds > 0; --rounds) w.tick();
      }},
 };

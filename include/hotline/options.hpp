@@ -76,7 +76,7 @@ struct handshake_limits {
 /// compressed for those who take it so comes on top, at most as much again.
 ///
 /// Events are never sent when they are older than `age`. Their memory, and that of idle projects, is free within two
-/// seconds, or later where much is due at once: a tick looks at 256 projects, and gives back 4 MiB, of either kind at most.
+/// seconds, or later where much is due at once: a tick looks at 128 projects, and gives back 2 MiB, of either kind at most.
 struct log_options {
   std::size_t events = 16 * 1024;           ///< kept per project
   std::size_t bytes = 8 * 1024 * 1024;      ///< kept per project

@@ -299,6 +299,7 @@ class memory_stream final : public detail::ledger_holder {
   std::size_t drop_front() noexcept {
     const std::size_t before = held();
     if (keys_) keys_->forget_before(oldest_);
+    rendition_.forget_before(oldest_);
     dropped_position_ = slabs_.front()->end_position();
     footprint_ -= slabs_.front()->footprint();
     slabs_.erase(slabs_.begin());

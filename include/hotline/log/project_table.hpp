@@ -174,7 +174,7 @@ class project_table : public std::enable_shared_from_this<project_table> {
   // Several managers may share a log, and each sweeps it at every tick.
   static constexpr std::chrono::milliseconds sweep_interval{375};
   // Of each kind. A step is a project that is looked at, or so many bytes that are given back to the system.
-  static constexpr std::size_t steps_per_sweep = 256;
+  static constexpr std::size_t steps_per_sweep = 128;
   static constexpr std::size_t bytes_per_step = 16 * 1024;
   [[nodiscard]] static constexpr std::size_t steps_to_free(std::size_t bytes) noexcept {
     return 1 + bytes / bytes_per_step;

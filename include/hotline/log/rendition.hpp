@@ -73,7 +73,7 @@ class log_rendition {
     std::string_view frame{};
   };
 
-  static constexpr std::size_t first_block = 4 * 1024;
+  static constexpr std::size_t first_block = 512;
   static constexpr std::size_t largest_block = 64 * 1024;
 
   slot& slot_of(sequence seq) {
