@@ -125,11 +125,11 @@ const std::map<std::string_view, workload> workloads{
        w.crowd(500);
        for (; rounds > 0; --rounds) w.tick();
      }},
-    // Of 100,000 projects that strangers have named, none of which is due.
+    // Of 20,000 projects that strangers have named, none of which is due.
     {"sweep",
      [](world&, int rounds) {
        world w({.total_bytes = std::size_t{1} << 30, .projects = 200'000});
-       w.name_projects(100'000);
+       w.name_projects(20'000);
        for (; rounds > 0; --rounds) w.tick();
      }},
 };

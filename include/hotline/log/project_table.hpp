@@ -63,27 +63,15 @@ class project_table : public std::enable_shared_from_this<project_table> {
   /// For who does not stay: costs less than to `hold` the project for it.
   [[nodiscard]] result<sequence> append(std::string_view name, const log_record& record) {
     std::shared_ptr<memory_stream> stream;
-    project* begins = nullptr;
     {
-      std::unique_lock lock(mutex_);
-      project* const found = find_or_make(name, lock);
-      if (found == nullptr) {
-        ledger_->count_refusal();
-        return errc::too_many_projects;
-      }
-      stream = found->stream;  // from here on it is in use
-      if (!found->has_events)
-        begins = found;
-      else if (found->holders == 0)
-        used_.push(*found);
-    }
-    result<sequence> seq = stream->append(record);
-    if (begins != nullptr && seq) {
       const std::lock_guard lock(mutex_);
-      begins->has_events = true;
-      if (begins->holders == 0) used_.push(*begins);
+      const auto found = projects_.find(name);
+      if (found != projects_.end() && found->second.has_events) {
+        stream = found->second.stream;  // from here on it is in use
+        if (found->second.holders == 0) used_.push(found->second);
+      }
     }
-    return seq;
+    return stream ? stream->append(record) : append_first(name, record);
   }
 
   /// One by one, so that a long walk holds nobody else up.
@@ -114,6 +102,8 @@ class project_table : public std::enable_shared_from_this<project_table> {
       const std::lock_guard lock(mutex_);
       if (now - last_sweep_ < sweep_interval) return;
       last_sweep_ = now;
+      const project* const first = longest_unused();
+      if ((first == nullptr || !has_idled(*first, now)) && by_age_.due(now) == nullptr) return;
     }
     for (std::size_t spent = 0; spent < steps_per_sweep;) {
       std::shared_ptr<memory_stream> idle;
@@ -193,6 +183,26 @@ class project_table : public std::enable_shared_from_this<project_table> {
 
   // An event of half the total, which the options allow, finds room beside it.
   [[nodiscard]] std::size_t most_cost() const noexcept { return limits_.total_bytes / 3; }
+
+  [[nodiscard]] result<sequence> append_first(std::string_view name, const log_record& record) {
+    std::shared_ptr<memory_stream> stream;
+    project* begins = nullptr;
+    {
+      std::unique_lock lock(mutex_);
+      begins = find_or_make(name, lock);
+      if (begins != nullptr) stream = begins->stream;
+    }
+    if (!stream) {
+      ledger_->count_refusal();
+      return errc::too_many_projects;
+    }
+    result<sequence> seq = stream->append(record);
+    if (!seq) return seq;
+    const std::lock_guard lock(mutex_);
+    begins->has_events = true;
+    if (begins->holders == 0) used_.push(*begins);
+    return seq;
+  }
 
   // Null: all who are known are in use, and there is no room for one more. May unlock for a moment, before it looks.
   [[nodiscard]] project* find_or_make(std::string_view name, std::unique_lock<std::mutex>& lock) {

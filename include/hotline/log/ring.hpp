@@ -42,6 +42,7 @@ class ring {
   /// From here on it is the last; it leaves the ring that it is in.
   void push(Member& member) noexcept {
     link& entering = member;
+    if (entering.behind_ == &ends_) return;
     entering.leave_ring();
     entering.behind_ = &ends_;
     entering.before_ = std::exchange(ends_.before_, &entering);

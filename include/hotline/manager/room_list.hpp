@@ -28,6 +28,7 @@ class room_list {
         mail_(std::move(mail)),
         counted_(counted) {}
 
+  [[nodiscard]] room_type& open(const std::string& project) { return open(project, log_->open(project)); }
   /// `stream`: the project's.
   [[nodiscard]] room_type& open(const std::string& project, std::shared_ptr<typename Log::stream_type> stream) {
     if (room_type* const room = find(project)) return *room;
