@@ -4,6 +4,7 @@
 // Inbound, before the upgrade: how many are here, and who is too many. No I/O here.
 
 #include <hotline/crowd.hpp>
+#include <hotline/manager/waiting_list.hpp>
 #include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
 #include <hotline/types.hpp>
@@ -63,8 +64,14 @@ namespace hotline::detail {
 /// A manager's sockets, by what they have come to; told by their numbers.
 class census {
  public:
-  /// An address, and how many connections it has.
-  using address_share = std::pair<const std::string, std::size_t>;
+  /// What an address has here. It stays while a client points to it, so that a session can wait without more memory.
+  struct address_use {
+    std::uint32_t connections = 0;
+    std::uint32_t waiting = 0;   ///< sessions
+    std::uint32_t pointers = 0;  ///< clients that point here, whatever they have become
+    waiting_list<&waiter::of_address> waiters{};
+  };
+  using address_share = std::pair<const std::string, address_use>;
 
   /// What somebody counts as.
   enum class place : std::uint8_t { nowhere, handshake, connection };
@@ -140,14 +147,14 @@ class census {
     if (in_project >= limits_.per_project) return limit::project_connections;
     const auto found = by_address_.find(address);
     if (found == by_address_.end()) return std::nullopt;
-    const std::size_t others = found->second - (goes.address == &*found ? 1 : 0);
+    const std::size_t others = found->second.connections - (goes.is_counted && goes.address == &*found ? 1 : 0);
     return others >= limits_.per_address ? std::optional(limit::address_connections) : std::nullopt;
   }
 
-  /// A handshake has become a connection. Answers what it has of its address; null when it has none.
+  /// A handshake has become a connection. Returns what its address has, for `let_go` in the end; null without one.
   [[nodiscard]] address_share* let_in(std::uint64_t number, const std::string& address) {
     address_share* const share = address.empty() ? nullptr : &*by_address_.try_emplace(address).first;
-    if (share != nullptr) ++share->second;
+    if (share != nullptr) ++share->second.connections, ++share->second.pointers;
     leave_handshake(number);
     counted_.connections.add();
     return share;
@@ -163,7 +170,13 @@ class census {
 
   void leave_connection(address_share* share) noexcept {
     counted_.connections.subtract();
-    if (share != nullptr && --share->second == 0) by_address_.erase(by_address_.find(share->first));
+    if (share != nullptr) --share->second.connections;
+  }
+
+  /// The client is gone, or its session: it does not count for its address any more.
+  void let_go(address_share*& share) noexcept {
+    address_share* const left = std::exchange(share, nullptr);
+    if (left != nullptr && --left->second.pointers == 0) by_address_.erase(by_address_.find(left->first));
   }
 
  private:
@@ -181,7 +194,7 @@ class census {
   crowd<std::string> crowd_;  // of handshakes
   std::unordered_map<std::uint64_t, handshake> places_;
   std::optional<std::uint64_t> told_;
-  std::unordered_map<std::string, std::size_t> by_address_;
+  std::unordered_map<std::string, address_use> by_address_;
 };
 
 }  // namespace hotline::detail

@@ -7,6 +7,7 @@
 #include <hotline/command/command_table.hpp>
 #include <hotline/manager/census.hpp>
 #include <hotline/manager/route.hpp>
+#include <hotline/manager/waiting_list.hpp>
 #include <hotline/protocol/answers.hpp>
 #include <hotline/session/connection_info.hpp>
 #include <hotline/session/filter.hpp>
@@ -25,9 +26,15 @@
 
 namespace hotline::detail {
 
+/// What a client brought from the session that it goes on with, until it is heard: then it has read the next token.
+struct inheritance {
+  std::optional<digest> former_secret{};  ///< of the token that it came with
+  std::string frames{};                   ///< answers from while the session waited; sent behind `connected`
+};
+
 /// One client of a manager. What it is to be sent goes through the manager's `Delivery`.
 template <class Delivery>
-class client final : public session, public command_client {
+class client final : public session, public command_client, public waiter {
  public:
   using connection_type = typename Delivery::connection_type;
   using room_type = typename Delivery::room_type;
@@ -63,14 +70,17 @@ class client final : public session, public command_client {
     wanted = std::move(old.wanted);
     subscribed = old.subscribed;
     inherit_rates(old);
+    stream_ = old.stream_;
     announced = std::exchange(old.announced, false);
+    known = old.known;
   }
 
   /// Takes another number, for a number of its own is with its heir.
   void renumber(std::uint64_t number) noexcept { number_ = number; }
 
   /// Queues `connected`, with a new token (the one before is good until the client is heard), and behind it what the session was
-  /// answered while it waited. `events`: what it hears, unless nobody decides that but the client.
+  /// answered while it waited. `events`: what it hears, unless nobody decides that but the client. What throws leaves the
+  /// former token, and those answers, for the next time.
   void greet(bool resumed, resume_outcome outcome, std::string events, environment& env) {
     connected_info hello{.connection_id = origin_->connection_id,
                          .project_id = origin_->project,
@@ -87,10 +97,13 @@ class client final : public session, public command_client {
     if (expires_at != steady_time::max())
       hello.expires_in = std::chrono::duration_cast<std::chrono::milliseconds>(expires_at - env.now());
     told_at = position();
+    digest secret{};
     if (hello.resume_window > std::chrono::milliseconds::zero())
-      resume_secret = resume_token::make(number_, hello.connection_id, env, hello.resume_token).secret;
+      secret = resume_token::make(number_, hello.connection_id, env, hello.resume_token).secret;
     queue_unbounded(connected_text(hello, env.wall_now()));
-    if (const auto waited = std::exchange(inherited_frames, nullptr)) lane.append_frames(*waited);
+    if (brought) lane.append_frames(brought->frames);
+    if (brought) std::string().swap(brought->frames);
+    resume_secret = secret;
   }
 
   /// Whether its session outlives its socket; asked when that has ended, or is about to.
@@ -104,21 +117,22 @@ class client final : public session, public command_client {
   /// Whether it is this session's token, the last or the one before that.
   [[nodiscard]] bool gave_out(const resume_token& token) const noexcept {
     return equal_in_constant_time(resume_secret, token.secret) ||
-           (former_secret && equal_in_constant_time(*former_secret, token.secret));
+           (brought && brought->former_secret && equal_in_constant_time(*brought->former_secret, token.secret));
   }
 
   /// The client has sent something behind the request: it has read the token that it was given.
   void was_heard() noexcept {
-    if (is_open()) former_secret.reset();
+    if (is_open()) brought.reset();
   }
 
   /// The socket has ended, the session waits. What it is answered meanwhile waits in its lane.
-  void park() {
+  void park(steady_time now) noexcept {
     connection = nullptr;
     unread_.reset();
     drop_input();
-    lane.clear();
-    blocked = false;
+    lane.hold(brought ? std::exchange(brought->frames, {}) : std::string());
+    blocked = paused = false;
+    detach(now);
   }
 
   std::uint64_t number() const noexcept override { return number_; }
@@ -168,24 +182,22 @@ class client final : public session, public command_client {
   room_type* room = nullptr;        ///< while it hears events
   filter wanted;                    ///< as the room knows it; kept for when it has left
   std::unique_ptr<reception> asks;  ///< while it is not decided whether it may come in
-  std::unique_ptr<std::string> inherited_frames;  ///< answers from while the session waited; behind `connected`
-  steady_time expires_at = steady_time::max();    ///< when its admission ends
-  std::unique_ptr<digest> former_secret;          ///< of the token that it came with, until it has surely read the next
-  digest resume_secret{};                         ///< of the token that it was given last
+  std::unique_ptr<inheritance> brought;         ///< until it is heard
+  steady_time expires_at = steady_time::max();  ///< when its admission ends
+  digest resume_secret{};                       ///< of the token that it was given last
   close_code ended_with = close_code::abnormal;
   census::place counted_as = census::place::nowhere;
-  census::address_share* address = nullptr;  ///< while it is counted as a connection of one
   bool subscribed = false;
-  bool paused = false;               ///< not read from, until its lane is shorter, or it is let in
-  client* touched_before = nullptr;  ///< while `touched`, and while the host is to be told of its end
-  bool touched = false;              ///< has something to send when the turn ends
-  bool overflowed = false;           ///< was answered more, while it waited, than is kept for it
-  bool announced = false;            ///< the host was told of its connection, and not yet of its end
-  bool may_return = false;           ///< while the host is to be told of its end: its session goes on
-  bool given_up = false;             ///< for want of memory; ended when the turn ends
-  bool left_behind = false;          ///< the log's old end has overtaken it, and it is to be closed for that
-  bool agreed_to_gap = false;        ///< it came back for what is left of what it missed
-  bool expired = false;              ///< closed because its admission ended: with a new one it may come back
+  census::address_share* address = nullptr;  ///< from the upgrade on, until it or its session is gone
+  client* touched_before = nullptr;          ///< while `touched`, and while the host is to be told of its end
+  bool touched = false;                      ///< has something to send when the turn ends
+  bool overflowed = false;                   ///< was answered more, while it waited, than is kept for it
+  bool announced = false;                    ///< the host was told of its connection, and not yet of its end
+  bool known = false;                        ///< the host was told of its session
+  bool given_up = false;                     ///< for want of memory; ended when the turn ends
+  bool left_behind = false;                  ///< the log's old end has overtaken it, and it is to be closed for that
+  bool agreed_to_gap = false;                ///< it came back for what is left of what it missed
+  bool expired = false;                      ///< closed because its admission ended: with a new one it may come back
   std::string ended_because;
 
  private:

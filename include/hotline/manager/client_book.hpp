@@ -18,11 +18,13 @@
 
 namespace hotline::detail {
 
-/// The loop reads it freely and changes it under its lock; other threads read it under the lock.
+/// Those with a connection, and those whose session waits without one. The loop reads it freely and changes it under its
+/// lock; other threads read it under the lock.
 template <class Client>
 class client_book {
  public:
-  [[nodiscard]] bool empty() const noexcept { return clients_.empty(); }
+  /// Whether any has a connection.
+  [[nodiscard]] bool has_connected() const noexcept { return connected_ > 0; }
   [[nodiscard]] bool contains(std::uint64_t number) const { return clients_.contains(number); }
   [[nodiscard]] auto begin() const noexcept { return clients_.begin(); }
   [[nodiscard]] auto end() const noexcept { return clients_.end(); }
@@ -31,38 +33,51 @@ class client_book {
     const std::lock_guard lock(mutex_);
     const std::uint64_t number = arrived->number();
     clients_.emplace(number, std::move(arrived));
+    ++connected_;
   }
 
-  [[nodiscard]] std::unique_ptr<Client> take(const Client& gone) {
+  /// Its connection has ended, and its session waits in its place.
+  void park(Client& c, steady_time now) noexcept {
+    const std::lock_guard lock(mutex_);
+    c.park(now);
+    --connected_;
+  }
+
+  [[nodiscard]] std::unique_ptr<Client> take(const Client& gone) noexcept {
     const std::lock_guard lock(mutex_);
     const auto found = clients_.find(gone.number());
+    if (gone.connection != nullptr) --connected_;
     std::unique_ptr<Client> taken = std::move(found->second);
     clients_.erase(found);
     return taken;
   }
 
   /// The session of `old` goes on as `heir`. When `old` has a connection still, it keeps its place under the heir's
-  /// former number, as nobody.
-  void inherit(Client& heir, Client& old) {
+  /// former number, as nobody; else it goes. Takes no memory: two are put where two were.
+  void inherit(Client& heir, Client& old) noexcept {
     const std::lock_guard lock(mutex_);
     auto entry = clients_.extract(heir.number());
+    auto other = clients_.extract(old.number());
     const std::uint64_t former = heir.number();
-    if (auto other = clients_.extract(old.number())) {
-      heir.inherit(old);
-      old.renumber(former);
-      other.key() = former;
-      clients_.insert(std::move(other));
-    } else {
-      heir.inherit(old);
-    }
+    heir.inherit(old);
     entry.key() = heir.number();
     clients_.insert(std::move(entry));
+    if (old.connection == nullptr) return;
+    old.renumber(former);
+    other.key() = former;
+    clients_.insert(std::move(other));
+  }
+
+  /// With a connection, open or closing, or waiting; null when there is none of that number.
+  [[nodiscard]] Client* find_any(std::uint64_t number) const {
+    const auto found = clients_.find(number);
+    return found == clients_.end() ? nullptr : found->second.get();
   }
 
   /// Whoever has a connection, open or closing; null when there is none of that number.
   [[nodiscard]] Client* find_connected(std::uint64_t number) const {
-    const auto found = clients_.find(number);
-    return found == clients_.end() ? nullptr : found->second.get();
+    Client* const found = find_any(number);
+    return found == nullptr || found->connection == nullptr ? nullptr : found;
   }
 
   /// Changes what other threads may be reading of a client.
@@ -77,7 +92,7 @@ class client_book {
   void read(F f) const {
     const std::lock_guard lock(mutex_);
     for (const auto& [number, c] : clients_)
-      if (c->origin()) f(*c);
+      if (c->connection != nullptr && c->origin()) f(*c);
   }
 
   /// An open client; null when there is none of that number.
@@ -104,6 +119,7 @@ class client_book {
 
   mutable std::mutex mutex_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Client>> clients_;
+  std::size_t connected_ = 0;
 };
 
 }  // namespace hotline::detail

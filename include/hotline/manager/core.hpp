@@ -54,8 +54,9 @@ class manager_core final : public transport_receiver<typename Transport::connect
                    });
                  }),
         decoders_(options_.session),
-        sessions_(outbound, calls, options_.resume),
-        entrance_(outbound, log_, calls, desk, sessions_, mailbox_) {
+        crowd_(options_.connections, counted_),
+        sessions_(outbound, calls, options_.resume, crowd_),
+        entrance_(outbound, log_, calls, desk, sessions_, crowd_, mailbox_) {
     desk.on_error = [this](std::string_view where, std::exception_ptr thrown) { calls.report(where, thrown); };
     desk.find_client = [this](std::uint64_t number) { return sessions_.find(number); };
   }
@@ -119,7 +120,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     outbound.drain();
     // Nobody can come back for the answers. Not at once: it may be one of them whose command stops us.
     post([this] { sessions_.expire_all(); });
-    if (outbound.clients.empty()) finish_stop_later();
+    if (!outbound.clients.has_connected()) finish_stop_later();
   }
 
   /// What the manager's destructor does. Nothing of the host's is called any more; in the middle of a call from here, the
@@ -228,17 +229,19 @@ class manager_core final : public transport_receiver<typename Transport::connect
     outbound.leave(c);
     c.finish();
     const bool may_resume =
-        was_open && state_ == state::running && options_.resume.window.count() > 0 && c.may_come_back();
+        was_open && c.known && state_ == state::running && options_.resume.window.count() > 0 && c.may_come_back();
     if (!may_resume) sessions_.part(c);
     if (was_open) counted_.disconnections[c.ended_with].add();
     const bool told = !was_open || sessions_.tell_end(c, may_resume);
     outbound.turns.forget(c);
-    std::unique_ptr<client_type> gone = outbound.clients.take(c);
-    if (!told)
-      sessions_.tell_later(std::move(gone), may_resume);
-    else if (may_resume)
-      sessions_.park(std::move(gone), now());
-    if (state_ == state::stopping && outbound.clients.empty()) finish_stop_later();
+    if (may_resume) {
+      sessions_.park(c, now());
+    } else {
+      crowd_.let_go(c.address);
+      std::unique_ptr<client_type> gone = outbound.clients.take(c);
+      if (!told) sessions_.tell_later(std::move(gone));
+    }
+    if (state_ == state::stopping && !outbound.clients.has_connected()) finish_stop_later();
   }
 
   void on_tick() override {
@@ -249,15 +252,12 @@ class manager_core final : public transport_receiver<typename Transport::connect
     if (outbound.closes_laggards())
       for (auto& [number, c] : outbound.clients) protect(*c, [&, &c = *c] { outbound.notice_lag(c); });
     calls.guard("on_pace", [&] { outbound.measure_paces(); });
-    for (auto& waiting : sessions_)
-      if (waiting.session->has_commands())
-        calls.guard("connection", [&] { desk.expire(*waiting.session, at, wall()); });
     sessions_.expire_late(at);
-    sessions_.tell_late(at);
+    sessions_.tell_late();
     mailbox_->open_unannounced();
     if (state_ != state::stopping) return;
-    for (auto& [number, c] : outbound.clients) outbound.turns.touch(*c);
-    if (outbound.clients.empty()) finish_stop_later();
+    outbound.touch_all();
+    if (!outbound.clients.has_connected()) finish_stop_later();
   }
 
   void on_refused(std::string_view address, std::error_code why) override {
@@ -284,7 +284,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     if (c.position_is_due(at)) outbound.tell_position(c);
     if (c.has_commands()) desk.expire(c, at, wall());
     if (at >= c.expires_at) outbound.expire(c);
-    if (state_ != state::stopping || at < drain_until_) return;
+    if (state_ != state::stopping || at < drain_until_ || c.connection == nullptr) return;
     counted_.limits[limit::drain_time].add();
     transport_.abort(*c.connection);
   }
@@ -345,9 +345,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     for (const command_message& message : mail.messages) {
       if (client_type* const c = sessions_.find(message.session)) protect(*c, [&] { desk.deliver(*c, message); });
     }
-    if (state_ == state::stopping) {
-      for (auto& [number, c] : outbound.clients) outbound.turns.touch(*c);
-    }
+    if (state_ == state::stopping) outbound.touch_all();
   }
 
   // Not from inside the transport's last `on_closed`, which has more to do with the connection.
@@ -357,7 +355,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
 
   void finish_stop() {
     const visit scope(*this);
-    sessions_.tell_late(now());
+    sessions_.tell_late();
     sessions_.expire_all();
     state_ = state::stopped;
     mailbox_->close();
@@ -382,6 +380,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
 
  private:
   decoder_pool decoders_;
+  census crowd_;
   resumption<delivery_type> sessions_;
   entrance<delivery_type, Log> entrance_;
   std::vector<std::function<void()>> when_stopped_;

@@ -67,8 +67,9 @@ class delivery final : public room_output {
   /// Queues a message; a client that does not read what it is told is closed.
   void send(client_type& c, std::string_view text) {
     if (c.connection == nullptr) {
-      if (std::exchange(c.overflowed, true)) return;
-      c.overflowed = !c.queue(text);  // also when that throws
+      if (c.overflowed) return;
+      // An answer that finds no memory is not kept: its command has run, and gets it, or is told so, when it is repeated.
+      c.overflowed = !c.queue(text);
       if (c.overflowed) counted_.limits[limit::control_lane_bytes].add();
       return;
     }
@@ -180,7 +181,13 @@ class delivery final : public room_output {
   void drain() {
     draining_ = true;
     rooms.flush();
-    for (auto& [number, c] : clients) turns.touch(*c);
+    touch_all();
+  }
+
+  /// Everybody who has a connection is looked after when the turn ends.
+  void touch_all() noexcept {
+    for (auto& [number, c] : clients)
+      if (c->connection != nullptr) turns.touch(*c);
   }
 
   /// Sends what the client is owed, as far as its socket takes it.

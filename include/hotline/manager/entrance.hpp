@@ -21,7 +21,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,14 +39,14 @@ class entrance {
   using room_type = typename Delivery::room_type;
 
   entrance(Delivery& outbound, std::shared_ptr<Log> log, hooks& calls, command_desk& desk,
-           resumption<Delivery>& sessions, std::shared_ptr<command_sink> loop)
+           resumption<Delivery>& sessions, census& crowd, std::shared_ptr<command_sink> loop)
       : outbound_(outbound),
         log_(std::move(log)),
         calls_(calls),
         desk_(desk),
         sessions_(sessions),
         loop_(std::move(loop)),
-        crowd_(outbound.options().connections, outbound.counted()) {}
+        crowd_(crowd) {}
 
   /// Nobody comes in any more.
   void close() noexcept { closed_ = true; }
@@ -62,7 +64,7 @@ class entrance {
     switch (std::exchange(c.counted_as, census::place::nowhere)) {
       case census::place::nowhere: break;
       case census::place::handshake: crowd_.leave_handshake(c.number()); break;
-      case census::place::connection: crowd_.leave_connection(std::exchange(c.address, nullptr)); break;
+      case census::place::connection: crowd_.leave_connection(c.address); break;
     }
   }
 
@@ -233,21 +235,27 @@ class entrance {
       room.listeners.rejoin(c, c.wanted, entry.resume->after);
     else
       room.listeners.join(c, c.wanted, entry.last);
+    const connection_info arrived = c.info();  // before the greeting: behind that nothing takes memory
     c.greet(resumed, session.what, desk_.filters.authorize ? std::string(subscriptions::names_of(c.wanted).text()) : "",
             outbound_.env());
     if (const auto& old = session.replaced) {
       c.announced = false;  // with what it inherited, the host knows of no connection of this session any more
       sessions_.tell_replaced(*old);
     }
-    const connection_info arrived = c.info();
-    c.announced = true;
+    c.announced = c.known = true;
     calls_.tell(resumed ? "on_resumed" : "on_connect", resumed ? calls_.on_resumed : calls_.on_connect, arrived);
   }
 
   // Before it is open: what the host does from in there is not done to it.
   void restrict(client_type& c) {
     filter allowed;
-    calls_.guard("authorize_subscriptions", [&] { allowed = desk_.filters.allowed(c.info(), c.wanted); });
+    try {
+      allowed = desk_.filters.allowed(c.info(), c.wanted);
+    } catch (const std::bad_alloc&) {
+      throw;  // a session that goes on would miss events and not know it: its client comes back once more
+    } catch (...) {
+      calls_.report("authorize_subscriptions", std::current_exception());
+    }
     outbound_.clients.change([&] { c.wanted = std::move(allowed); });
   }
 
@@ -257,7 +265,7 @@ class entrance {
   command_desk& desk_;
   resumption<Delivery>& sessions_;
   const std::shared_ptr<command_sink> loop_;
-  census crowd_;
+  census& crowd_;
   bool closed_ = false;
 };
 

@@ -1,97 +1,80 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Sessions whose socket went, while they wait for their client to come back.
+// Sessions that wait for their client to come back. No I/O here.
 
+#include <hotline/manager/census.hpp>
+#include <hotline/manager/waiting_list.hpp>
 #include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
 #include <hotline/session/resume.hpp>
 #include <hotline/types.hpp>
 
 #include <cstddef>
-#include <cstdint>
 #include <deque>
-#include <iterator>
-#include <list>
-#include <memory>
 #include <optional>
-#include <string>
-#include <unordered_map>
-#include <utility>
 
 namespace hotline::detail {
 
-/// Who had to go for another one, and why; nobody, mostly.
+/// The session that had to go for another one, and why; none, mostly.
 template <class Client>
 struct crowded_out {
-  std::unique_ptr<Client> session{};
+  Client* session = nullptr;
   std::optional<limit> over{};
 };
 
-/// Bounded in number, for each address too, and in time; the one that has waited longest goes first.
+/// The order in which sessions wait: bounded in number, for each address too, and in time; the one that has waited longest
+/// goes first. The manager's book owns the sessions. To wait takes no memory: what a client needs for it came with it.
 template <class Client>
 class parked_sessions {
  public:
-  explicit parked_sessions(const resume_options& options) : options_(options) {}
+  parked_sessions(const resume_options& options, census& addresses) : options_(options), addresses_(addresses) {}
 
-  [[nodiscard]] std::size_t size() const noexcept { return waiting_.size(); }
-  [[nodiscard]] auto begin() const noexcept { return waiting_.begin(); }
-  [[nodiscard]] auto end() const noexcept { return waiting_.end(); }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-  /// Answers who had to go for it, if somebody had. It takes `gone` unless it throws, for want of memory. `address`: whom
-  /// it counts for; empty: nobody.
-  [[nodiscard]] crowded_out<Client> park(std::unique_ptr<Client>& gone, const std::string& address, steady_time now) {
-    const std::uint64_t number = gone->number();
-    share* const of = address.empty() ? nullptr : &*by_address_.try_emplace(address).first;
-    try {
-      if (of != nullptr) of->second.push_back(number);
-      const auto found = places_.try_emplace(number).first;
-      try {
-        waiting_.push_back({nullptr, later(now, options_.window), of, {}});
-      } catch (...) {
-        places_.erase(found);
-        throw;
-      }
-      found->second = std::prev(waiting_.end());
-    } catch (...) {
-      if (of != nullptr && !of->second.empty() && of->second.back() == number) of->second.pop_back();
-      drop_if_empty(of);
-      throw;
+  /// Returns the session that has to go for it: it is to be taken away.
+  [[nodiscard]] crowded_out<Client> park(Client& c) noexcept {
+    all_.add(c);
+    ++size_;
+    if (c.address != nullptr) {
+      census::address_use& use = c.address->second;
+      use.waiters.add(c);
+      if (++use.waiting > options_.per_address) return {of(use.waiters.oldest()), limit::address_waiting_sessions};
     }
-    place& taken = waiting_.back();
-    taken.session = std::move(gone);
-    if (of != nullptr) taken.in_share = std::prev(of->second.end());
-    if (of != nullptr && of->second.size() > options_.per_address)
-      return {expire(places_.find(of->second.front())->second), limit::address_waiting_sessions};
-    if (waiting_.size() > options_.sessions) return {expire(waiting_.begin()), limit::waiting_sessions};
+    if (size_ > options_.sessions) return {oldest(), limit::waiting_sessions};
     return {};
   }
 
-  /// Null when nobody of that number waits.
-  [[nodiscard]] Client* find(std::uint64_t number) const {
-    const auto found = places_.find(number);
-    return found == places_.end() ? nullptr : found->second->session.get();
+  /// It waits no longer. Only when it did.
+  void remove(Client& c) noexcept {
+    all_.remove(c);
+    --size_;
+    if (c.address == nullptr) return;
+    c.address->second.waiters.remove(c);
+    --c.address->second.waiting;
+    addresses_.let_go(c.address);
   }
 
-  /// Only when it is there.
-  [[nodiscard]] std::unique_ptr<Client> take(std::uint64_t number) {
-    const auto found = places_.find(number);
-    std::unique_ptr<Client> taken = std::move(found->second->session);
-    share* const of = found->second->of;
-    if (of != nullptr) of->second.erase(found->second->in_share);
-    drop_if_empty(of);
-    waiting_.erase(found->second);
-    places_.erase(found);
-    return taken;
-  }
-
-  /// One whose time is over; null when there is none.
-  [[nodiscard]] std::unique_ptr<Client> take_expired(steady_time now) {
-    return waiting_.empty() || waiting_.front().until > now ? nullptr : expire(waiting_.begin());
+  /// The same, for it may not come back any more.
+  void expire(Client& c) noexcept {
+    try {
+      if (c.brought && c.brought->former_secret) expired_.push_back({c.number(), *c.brought->former_secret});
+      expired_.push_back({c.number(), c.resume_secret});
+    } catch (...) {
+      // No memory: its client will be told that its token is unknown, which it then is.
+    }
+    while (expired_.size() > remembered) expired_.pop_front();
+    remove(c);
   }
 
   /// The one that has waited longest; null when nobody waits.
-  [[nodiscard]] std::unique_ptr<Client> take_first() { return waiting_.empty() ? nullptr : expire(waiting_.begin()); }
+  [[nodiscard]] Client* oldest() const noexcept { return of(all_.oldest()); }
+
+  /// One whose time is over; null when there is none.
+  [[nodiscard]] Client* overdue(steady_time now) const noexcept {
+    Client* const first = oldest();
+    return first == nullptr || later(first->detached_at(), options_.window) > now ? nullptr : first;
+  }
 
   /// Whether this token's session was here and waited too long. Remembered for the latest few.
   [[nodiscard]] bool has_expired(const resume_token& token) const {
@@ -103,37 +86,12 @@ class parked_sessions {
  private:
   static constexpr std::size_t remembered = 1024;
 
-  /// An address, and who waits of it, the one that has waited longest first.
-  using share = std::pair<const std::string, std::list<std::uint64_t>>;
-
-  struct place {
-    std::unique_ptr<Client> session;
-    steady_time until;
-    share* of;  // null: of no address
-    std::list<std::uint64_t>::iterator in_share;
-  };
-
-  void drop_if_empty(share* of) noexcept {
-    if (of != nullptr && of->second.empty()) by_address_.erase(by_address_.find(of->first));
-  }
-
-  [[nodiscard]] std::unique_ptr<Client> expire(typename std::list<place>::iterator which) {
-    const Client& over = *which->session;
-    const std::uint64_t number = over.number();
-    try {
-      if (over.former_secret) expired_.push_back({number, *over.former_secret});
-      expired_.push_back({number, over.resume_secret});
-    } catch (...) {
-      // No memory: its client will be told that its token is unknown, which it then is.
-    }
-    while (expired_.size() > remembered) expired_.pop_front();
-    return take(number);
-  }
+  [[nodiscard]] static Client* of(waiter* w) noexcept { return static_cast<Client*>(w); }
 
   const resume_options& options_;
-  std::list<place> waiting_;  // in the order in which their time ends
-  std::unordered_map<std::uint64_t, typename std::list<place>::iterator> places_;
-  std::unordered_map<std::string, std::list<std::uint64_t>> by_address_;
+  census& addresses_;
+  waiting_list<&waiter::among_all> all_;  // in the order in which their time ends
+  std::size_t size_ = 0;
   std::deque<resume_token> expired_;
 };
 

@@ -10,7 +10,6 @@
 #include <hotline/options.hpp>
 #include <hotline/session/resume.hpp>
 #include <hotline/types.hpp>
-#include <hotline/wire/digest.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -23,7 +22,8 @@ namespace hotline::detail {
 
 /// What became of a wish to go on with a session.
 struct takeover {
-  /// A connection that the session had until now. Nobody is told when its socket ends, so it is to be told at once.
+  /// A connection that the session had until now, and of whose end the host is to be told at once: nobody is when its
+  /// socket ends, or nobody was, for want of memory.
   struct replaced_connection {
     connection_info info;
     close_code code;
@@ -40,72 +40,70 @@ class resumption {
  public:
   using client_type = typename Delivery::client_type;
 
-  resumption(Delivery& outbound, hooks& calls, const resume_options& options)
-      : outbound_(outbound), calls_(calls), parked_(options) {}
-
-  /// Those that wait.
-  [[nodiscard]] auto begin() const noexcept { return parked_.begin(); }
-  [[nodiscard]] auto end() const noexcept { return parked_.end(); }
+  resumption(Delivery& outbound, hooks& calls, const resume_options& options, census& addresses)
+      : outbound_(outbound), calls_(calls), parked_(options, addresses) {}
 
   /// Waiting or with a connection, open or closing; null when there is none of that number.
   [[nodiscard]] client_type* find(std::uint64_t number) const {
     for (client_type* c = untold_; c != nullptr; c = c->touched_before)
       if (c->number() == number) return c;
-    return find_resumable(number);
+    return outbound_.clients.find_any(number);
   }
 
   ~resumption() {
     while (untold_ != nullptr) take_untold();
   }
 
-  /// Tells the host how a connection ended, as its client was told it. False: there was no memory to; `tell_later`.
+  /// Tells the host how a connection ended, as its client was told it; or, where it knows that, that its session has. False:
+  /// there was no memory to. Then it is told later, by `park` or `tell_later`.
   [[nodiscard]] bool tell_end(client_type& c, bool may_resume) noexcept {
     connection_info info;
+    std::string reason;
     try {
       info = c.info();
+      reason = c.ended_because;
     } catch (...) {
-      return false;
+      return !c.announced && (may_resume || !c.known);
     }
-    log_end(info, c.ended_with, c.ended_because);
+    if (c.announced || c.connection != nullptr) log_end(info, c.ended_with, reason);
     if (std::exchange(c.announced, false))
-      calls_.tell("on_disconnect", calls_.on_disconnect, info,
-                  disconnection{c.ended_with, c.ended_because, may_resume});
+      calls_.tell("on_disconnect", calls_.on_disconnect, info, disconnection{c.ended_with, reason, may_resume});
+    else if (c.known && !may_resume)
+      calls_.tell("on_session_expired", calls_.on_session_expired, info);
     return true;
   }
 
   /// The same of a connection whose session goes on over a newer one: from here on it is nobody's.
   void tell_replaced(const takeover::replaced_connection& old) noexcept {
-    outbound_.counted().disconnections[old.code].add();
     log_end(old.info, old.code, old.reason);
     calls_.tell("on_disconnect", calls_.on_disconnect, old.info, disconnection{old.code, old.reason, true});
   }
 
-  /// Kept, without memory, until the host can be told of its end.
-  void tell_later(std::unique_ptr<client_type> gone, bool may_resume) noexcept {
-    gone->park();
-    gone->may_return = may_resume;
+  /// Kept, without memory, until the host can be told of its end, and that it does not come back.
+  void tell_later(std::unique_ptr<client_type> gone) noexcept {
+    gone->connection = nullptr;
     gone->touched_before = untold_;
     untold_ = gone.release();
   }
 
-  /// Those of `tell_later`, in the end.
-  void tell_late(steady_time now) {
+  /// Those whom the host could not be told of.
+  void tell_late() noexcept {
+    if (std::exchange(waits_untold_, false))
+      for (auto& [number, c] : outbound_.clients)
+        if (c->connection == nullptr && c->announced && !tell_end(*c, true)) waits_untold_ = true;
     while (untold_ != nullptr) {
       std::unique_ptr<client_type> gone = take_untold();
-      const bool may_resume = gone->may_return;
-      if (!tell_end(*gone, may_resume)) return tell_later(std::move(gone), may_resume);
-      if (may_resume) park(std::move(gone), now);
+      if (!tell_end(*gone, false)) return tell_later(std::move(gone));
     }
   }
 
-  /// Its socket has ended. Another one may have to go for it.
-  void park(std::unique_ptr<client_type> gone, steady_time now) {
-    if (gone->connection != nullptr) gone->park();
-    crowded_out<client_type> other;
-    if (!calls_.guard("on_closed", [&] { other = parked_.park(gone, counted_address(gone->remote_address), now); }))
-      other.session = std::move(gone);
+  /// Its socket has ended, and its session waits. That takes no memory: it was promised. Another one may have to go for it.
+  void park(client_type& gone, steady_time now) noexcept {
+    outbound_.clients.park(gone, now);
+    if (gone.announced) waits_untold_ = true;
+    const crowded_out<client_type> other = parked_.park(gone);
     if (other.over) outbound_.counted().limits[*other.over].add();
-    if (other.session) expire(*other.session);
+    if (other.session != nullptr) expire(*other.session);
     count();
   }
 
@@ -124,48 +122,52 @@ class resumption {
   }
 
   /// Makes `c` the session that the token stands for. A right token is used up, unless `c` takes on the session: then it
-  /// is good until the client is heard, for `connected` and the next token may be lost on their way.
+  /// is good until the client is heard, for `connected` and the next token may be lost on their way. What throws has
+  /// changed nothing; and whatever `c` meets afterwards, its session then waits with that token.
   template <class Stream>
   [[nodiscard]] takeover take_over(client_type& c, const Stream& stream, std::string_view project,
                                    std::string_view principal, const resume_request& asked) {
     const resume_outcome position = check_position(asked, stream.epoch(), stream.bounds());
     const std::optional<resume_token> token = resume_token::parse(asked.token);
-    client_type* const old = token ? find_resumable(token->number) : nullptr;
+    client_type* const old = token ? outbound_.clients.find_any(token->number) : nullptr;
     if (old == nullptr || !old->may_be_resumed_by(project, principal) || !old->gave_out(*token)) {
       if (position == resume_outcome::epoch_changed) return {position};
       return {token && parked_.has_expired(*token) ? resume_outcome::expired : resume_outcome::unknown_token};
     }
     // All that takes memory, before anything has changed.
-    c.former_secret = std::make_unique<digest>(token->secret);
-    if (old->connection == nullptr) c.inherited_frames = std::make_unique<std::string>(old->lane.pending());
+    const bool waited = old->connection == nullptr;
+    auto brought = std::make_unique<inheritance>();
+    brought->former_secret = token->secret;
+    if (waited) brought->frames = old->lane.pending();
     connection_info info = old->info();
     old->resume_secret = {};
-    old->former_secret.reset();
-    const std::unique_ptr<client_type> unparked = old->connection == nullptr ? parked_.take(token->number) : nullptr;
-    if (!unparked) {
-      outbound_.close(*old, close_code::taken_over, "the session goes on over a newer connection");
-      outbound_.settle(*old);
+    old->brought.reset();
+    if (waited) {
+      parked_.remove(*old);
+      count();
+    } else {
+      end_for_newer(*old);
     }
-    count();
     takeover outcome{old->overflowed ? resume_outcome::expired : position};
     if (outcome.what == resume_outcome::resumed) {
-      if (!unparked) outcome.replaced = {std::move(info), old->ended_with, std::move(old->ended_because)};
+      if (!waited) outbound_.counted().disconnections[old->ended_with].add();
+      if (!waited || old->announced)
+        outcome.replaced = {std::move(info), old->ended_with, std::move(old->ended_because)};
+      c.brought = std::move(brought);
       outbound_.clients.inherit(c, *old);
-    } else {
-      c.former_secret.reset();
-      c.inherited_frames.reset();
-      if (unparked) expire(*unparked);
+    } else if (waited) {
+      end(outbound_.clients.take(*old));
     }
     return outcome;
   }
 
-  void expire_late(steady_time now) {
-    while (const auto late = parked_.take_expired(now)) expire(*late);
+  void expire_late(steady_time now) noexcept {
+    while (client_type* const late = parked_.overdue(now)) expire(*late);
     count();
   }
 
-  void expire_all() {
-    while (const auto waiting = parked_.take_first()) expire(*waiting);
+  void expire_all() noexcept {
+    while (client_type* const waiting = parked_.oldest()) expire(*waiting);
     count();
   }
 
@@ -177,14 +179,17 @@ class resumption {
   /// As `part`, with everybody: their manager is going.
   void part_all() {
     for (auto& [number, c] : outbound_.clients) part(*c);
-    for (auto& waiting : parked_) part(*waiting.session);
     for (client_type* c = untold_; c != nullptr; c = c->touched_before) part(*c);
   }
 
  private:
-  [[nodiscard]] client_type* find_resumable(std::uint64_t number) const {
-    client_type* const waiting = parked_.find(number);
-    return waiting != nullptr ? waiting : outbound_.clients.find_connected(number);
+  void end_for_newer(client_type& old) noexcept {
+    try {
+      outbound_.close(old, close_code::taken_over, "the session goes on over a newer connection");
+      outbound_.settle(old);
+    } catch (...) {
+      outbound_.give_up(old);
+    }
   }
 
   std::unique_ptr<client_type> take_untold() noexcept {
@@ -203,18 +208,24 @@ class resumption {
 
   void count() noexcept { outbound_.counted().waiting_sessions.set(parked_.size()); }
 
+  // It has waited too long, or others need its place.
+  void expire(client_type& c) noexcept {
+    parked_.expire(c);
+    end(outbound_.clients.take(c));
+  }
+
   // The session will not be resumed any more.
-  void expire(client_type& c) {
+  void end(std::unique_ptr<client_type> over) noexcept {
     outbound_.counted().expired_sessions.add();
-    part(c);
-    if (!calls_.on_session_expired) return;
-    calls_.guard("on_session_expired", [&] { calls_.tell("on_session_expired", calls_.on_session_expired, c.info()); });
+    part(*over);
+    if (!tell_end(*over, false)) tell_later(std::move(over));
   }
 
   Delivery& outbound_;
   hooks& calls_;
   parked_sessions<client_type> parked_;
-  client_type* untold_ = nullptr;  // whose end the host could not be told, for want of memory
+  client_type* untold_ = nullptr;  // of whose end the host could not be told, for want of memory; they do not come back
+  bool waits_untold_ = false;      // some that wait are announced still, for the same reason
 };
 
 }  // namespace hotline::detail

@@ -42,6 +42,12 @@ class control_lane {
   /// Frames that waited in another lane, in their order behind what is here.
   void append_frames(std::string_view frames) { bytes_.append(frames); }
 
+  /// Holds these frames, and nothing else.
+  void hold(std::string frames) noexcept {
+    clear();
+    bytes_ = std::move(frames);
+  }
+
   /// The socket took this many of `pending()`.
   void consume(std::size_t taken) {
     sent_ += taken;

@@ -43,9 +43,10 @@ struct room_place {
 ///
 ///     head --request--> asked --> [waiting] --(upgrade)--> open --close()/peer's close--> closing --> finished
 ///       \----------------\-----------\--refused, or answered as plain HTTP--> responding -------------> finished
+///                                                     finished, and the session waits for its client --> detached
 class session {
  public:
-  enum class phase : std::uint8_t { head, asked, waiting, responding, open, closing, finished };
+  enum class phase : std::uint8_t { head, asked, waiting, responding, open, closing, finished, detached };
 
   /// What the bytes came to.
   enum class inbound : std::uint8_t {
@@ -184,6 +185,13 @@ class session {
 
   void finish() noexcept { phase_ = phase::finished; }
 
+  /// Its socket has ended, and no time is judged any more.
+  void detach(steady_time now) noexcept {
+    phase_ = phase::detached;
+    close_started_ = now;
+  }
+  [[nodiscard]] steady_time detached_at() const noexcept { return close_started_; }
+
   /// This connection goes on as the client of `old`: what that has used up of its rates, it has.
   void inherit_rates(const session& old) noexcept {
     messages_ = old.messages_;
@@ -213,6 +221,7 @@ class session {
   sequence cursor = 0;         ///< the last event of the log that was sent, or passed over
   sequence told_at = 0;        ///< of what passed it by, the last that it was told of: with `connected`, or a position
   bool blocked = false;        ///< the socket took less than it was given: wait until it is writable
+  bool paused = false;         ///< not read from, until its lane is shorter, or it is let in
   bool takes_deflate = false;  ///< permessage-deflate was agreed on
   room_place place;
 
@@ -235,6 +244,7 @@ class session {
         if (!lingers_ || ++lingered_ < lingering_ticks) return due::nothing;
         lingers_ = false;
         return due::linger_over;
+      case phase::detached:
       case phase::open: break;
     }
     return due::nothing;
@@ -348,7 +358,7 @@ class session {
   std::atomic<steady_time> last_heard_;
   steady_time last_ping_;
   steady_time last_position_;
-  steady_time close_started_{};
+  steady_time close_started_{};  // when the close handshake or the answer began; detached: when its socket ended
   rate_meter messages_;
   rate_meter control_frames_;
   std::uint64_t salt_;
