@@ -79,8 +79,9 @@ int main(int argc, char** argv) {
   const auto going = manager.on_disconnect([](const hotline::connection_info& c, const hotline::disconnection& how) {
     std::cout << c.id << " has gone: " << to_string(how.code) << std::endl;
   });
-  const auto failing =
-      manager.on_error([](std::string_view where, std::exception_ptr) { std::cerr << where << " threw\n"; });
+  const auto failing = manager.on_error([](std::string_view where, std::exception_ptr) {
+    std::cerr << hotline::printable(where) << " threw\n";  // it may be a command's name, as a client sent it
+  });
 
   asio::signal_set signals(io, SIGINT, SIGTERM);
   signals.async_wait([&](std::error_code, int) {

@@ -148,7 +148,7 @@ int main(int argc, char** argv) {
 
   // Events are heard in this process too, decoded. The listener lives as long as its subscription.
   const auto listening = events.on<counted>([](const hotline::event& e, const counted& what) {
-    std::cout << e.project << ": counted to " << what.n << std::endl;
+    std::cout << hotline::printable(e.project) << ": counted to " << what.n << std::endl;
   });
 
   asio::signal_set signals(io, SIGINT, SIGTERM);

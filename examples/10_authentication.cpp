@@ -131,7 +131,8 @@ int main(int argc, char** argv) {
     if (!seq) std::cerr << "not told: " << seq.error().message << '\n';
   });
   const auto going = manager.on_disconnect([](const hotline::connection_info& c, const hotline::disconnection& how) {
-    std::cout << c.principal << " has gone: " << how.reason << std::endl;
+    // Both are a stranger's text, which may have line breaks and escapes in it.
+    std::cout << hotline::printable(c.principal) << " has gone: " << hotline::printable(how.reason) << std::endl;
   });
   manager.on_http([&](const hotline::http_request& q) -> std::optional<hotline::http_response> {
     if (q.path == "/")

@@ -25,7 +25,7 @@ namespace hotline {
 
 /// An event as a listener in this process sees it; valid during the call.
 struct event {
-  std::string_view project;
+  std::string_view project;  ///< where a client chose it: its text, within `manager_options::valid_project`
   std::string_view type;
   sequence seq;
   const json_object& fields;

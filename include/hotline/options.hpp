@@ -123,7 +123,8 @@ struct pace_marks {
 /// Everything that a manager can be told. An aggregate: name what you change, `{.route_prefix = "/live/"}`.
 struct manager_options {
   std::string route_prefix = "/ws/";  ///< what stands before the project id; begins and ends with '/'
-  /// Which project ids exist at all, asked with the percent-decoded id; a refused one gets 404 before the upgrade.
+  /// Which project ids exist at all, asked with the percent-decoded id; a refused one gets 404 before the upgrade. The id is
+  /// the client's own text, of any characters; whatever this lets in is what hooks, handlers and listeners receive.
   std::function<bool(std::string_view)> valid_project = is_project_id;
   /// Pages of which other origins may connect, as browsers name them: "https://app.example", "http://app.example:8080". "*":
   /// of any, but for pages that have none and say so (`null`: files, sandboxes), which only an entry "null" lets in. Compared as RFC 6454 section 5 does, so

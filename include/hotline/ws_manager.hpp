@@ -234,13 +234,13 @@ class ws_manager {
     core_->desk.reauthenticate = detail::as_admitter<const connection_info&, std::string_view>(std::move(f));
   }
 
-  /// Told of what handlers and hooks throw, with the name of the command or hook, and of memory that was short
+  /// Told of what handlers and hooks throw, with the name of the command (a client's text) or hook, and of memory that was short
   /// ("connection": one was ended for it). Told as well, with the member's name, of a call from a wrong thread.
   [[nodiscard]] subscription on_error(std::function<void(std::string_view where, std::exception_ptr)> f) {
     return core_->refuses_here("on_error") ? subscription() : core_->calls.on_error.add(std::move(f));
   }
 
-  /// Told what a log would want to know.
+  /// Told what a log would want to know, a line each: all text of strangers in it has gone through `printable`.
   [[nodiscard]] subscription on_log(std::function<void(log_level, std::string_view)> f) {
     return core_->refuses_here("on_log") ? subscription() : core_->calls.on_log.add(std::move(f));
   }

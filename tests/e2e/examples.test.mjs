@@ -509,6 +509,21 @@ await run([
     await stops_cleanly(program, ada, bob);
   }],
 
+  ['10_authentication: a name and a close reason with line breaks and escapes stay on one line', async () => {
+    const program = await start('10_authentication', '--lifetime', '3600');
+    const evil = 'eve\r\nroot has gone: by itself\u001b[2J\u009b31m\u2028\u202e';
+    const token = await (await fetch(`${program.url}/token?name=${encodeURIComponent(evil)}`)).text();
+    const client = await Client.connect(program, `demo?token=${token}`);
+    client.socket.close(1000, evil);
+    await within(client.closed, 'the close');
+    const line = 'eve??root has gone: by itself?[2J??31m??????';
+    const [told] = await program.line(/^.*eve.*$/);
+    assert.equal(told, `${line} has gone: ${line}`);
+    await stops_cleanly(program);
+    assert.deepEqual(program.lines.filter((l) => l.startsWith('root')), []);
+    for (const l of program.lines) assert.doesNotMatch(l, /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202e]/);
+  }],
+
   ['10_authentication: who does not refresh is closed with 4001, and comes back with a new token',
     () => withEnoughTime({from: 1, upTo: 64}, async (lifetime) => {
     const program = await start('10_authentication', '--lifetime', `${lifetime}`);

@@ -27,7 +27,8 @@ struct command_origin {
   std::string principal{};
 };
 
-/// One command as its handler sees it. Cheap to copy; a copy may be kept and read on any thread.
+/// One command as its handler sees it. Cheap to copy; a copy may be kept and read on any thread. The client wrote the
+/// command's name, the id and the payload, and chose the project: print them through `printable`.
 class request {
  public:
   request(std::shared_ptr<const command_origin> origin, std::string command, std::optional<command_id> id, json payload)

@@ -4,6 +4,7 @@
 
 #include <hotline/metrics.hpp>
 #include <hotline/observers.hpp>
+#include <hotline/printable.hpp>
 #include <hotline/session/admission.hpp>
 #include <hotline/session/connection_info.hpp>
 #include <hotline/session/hook.hpp>
@@ -24,17 +25,6 @@ namespace hotline {
 enum class log_level { debug, info, warning };
 
 namespace detail {
-
-/// `text` on one line of a log, whoever wrote it: without control characters, those beyond ASCII (U+0080 to U+009F) too.
-[[nodiscard]] inline std::string printable(std::string_view text) {
-  std::string line(text);
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const auto byte = [&line](std::size_t at) { return static_cast<unsigned char>(line[at]); };
-    if (byte(i) < 0x20 || byte(i) == 0x7f) line[i] = '?';
-    if (byte(i) == 0xc2 && i + 1 < line.size() && byte(i + 1) < 0xa0) line[i] = line[i + 1] = '?';
-  }
-  return line;
-}
 
 /// What a host may hang into a manager. All are called on the manager's loop; what they throw goes to `on_error`.
 struct hooks {

@@ -17,8 +17,9 @@ namespace hotline {
 
 /// What a host says of who wants to connect, or to stay: who it is, or the HTTP status that turns it away.
 struct admission {
-  std::string principal{};  ///< whose session it will be: nobody else can resume it
-  int refusal = 0;          ///< such as 401 or 403; 0: let it in
+  /// Whose session it will be: nobody else can resume it. Where it comes from the request, hooks receive a stranger's text.
+  std::string principal{};
+  int refusal = 0;  ///< such as 401 or 403; 0: let it in
   /// When this must have been said anew, or the connection is closed with 4001; nothing: never. Calendar time, as tokens
   /// carry it; it becomes a span when the admission comes, so a clock that is set later moves no deadline.
   std::optional<wall_time> expires_at{};

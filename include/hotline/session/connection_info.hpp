@@ -11,18 +11,19 @@
 
 namespace hotline {
 
-/// What a host is told about a connection: a copy, made when asked for.
+/// What a host is told about a connection: a copy, made when asked for. The client chose the project and the subscriptions.
+/// Show them, and what the host itself took from a request, through `printable` or an escaping of the page's own.
 struct connection_info {
-  std::string id;
-  std::string project;
-  std::string principal;  ///< who it is, as `authenticate` named it; empty without one
-  std::string remote_address;
+  std::string id;              ///< 16 hexadecimal digits of the server's
+  std::string project;         ///< the client's text, within `manager_options::valid_project`
+  std::string principal;       ///< who it is, as `authenticate` named it; empty without one
+  std::string remote_address;  ///< the peer's, or the text that `client_address` returned, with whatever is in it
   steady_time connected_at{};
   wall_time connected_at_wall{};
   steady_time last_heard{};                     ///< when any bytes last came from the client
   steady_time expires_at = steady_time::max();  ///< when its admission ends; the maximum: never
   bool hears_all = true;                        ///< every event type; then `subscriptions` is empty
-  std::vector<std::string> subscriptions;       ///< the event types it named, sorted
+  std::vector<std::string> subscriptions;       ///< the event types it named, sorted: `is_event_type` holds for each
   std::chrono::milliseconds timeout{};          ///< of the heartbeat policy; zero: never
 
   /// Whether the client was heard within the heartbeat's timeout.
@@ -34,6 +35,8 @@ struct connection_info {
 /// How a connection ended.
 struct disconnection {
   close_code code = close_code::abnormal;  ///< the one that we or the client closed with; `abnormal`: neither did
+  /// The client's own text when it closed, else the server's or the host's. UTF-8 of any characters, line breaks and
+  /// escapes included: print it through `printable`.
   std::string_view reason;
   /// The session waits for its client, or goes on over a newer socket: `on_resumed` or `on_session_expired` will tell.
   bool may_resume = false;

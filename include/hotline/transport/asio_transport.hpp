@@ -144,7 +144,7 @@ class basic_asio_transport {
   }
 
   /// Told of sockets that did not become connections, because of their PROXY header or their TLS handshake: their address,
-  /// and why. A header that is none is `std::errc::protocol_error`; a socket that took too long is `timed_out`, one for
+  /// (in the transport's own writing) and why. A header that is none is `std::errc::protocol_error`; a socket that took too long is `timed_out`, one for
   /// which too many others were on their way `connection_refused`; one that ended is `asio::error::eof` (before TLS), and
   /// the rest is the system's or TLS's. On the loop; it may do anything, but what it throws is lost. All such hooks are kept
   /// and called in the order in which they were added. Dropping the subscription ends it.

@@ -44,7 +44,9 @@ namespace detail {
 
 }  // namespace detail
 
-/// A request's head as it came: what a host's hooks are shown. It never has a body. Where the target is a whole URL, its
+/// A request's head as it came: what a host's hooks are shown. It never has a body. All of it is the client's own text,
+/// `query_value`, `cookie` and `token` decoded to any bytes: print it through `printable`. `remote_address` and what
+/// `forwarded_for` returns are addresses and no more. Where the target is a whole URL, its
 /// host stands in place of what `Host` said (RFC 9112 section 3.2.2).
 struct http_request {
   std::string method{};
@@ -53,7 +55,7 @@ struct http_request {
   std::string path{};                                          ///< of `target`, up to '?', not decoded
   std::string query{};                                         ///< of `target`, behind '?', not decoded
   std::vector<std::pair<std::string, std::string>> headers{};  ///< in the order they came, values trimmed
-  std::string remote_address{};                                ///< for people and logs
+  std::string remote_address{};                                ///< the peer's, in the transport's writing
   /// What the client speaks, "http" or "https": as `ws_manager::client_scheme` says, else "https" behind a transport with
   /// TLS, else empty, for a proxy may have spoken either.
   std::string scheme{};
