@@ -26,10 +26,13 @@
 
 namespace hotline::detail {
 
-/// What a client brought from the session that it goes on with, until it is heard: then it has read the next token.
-struct inheritance {
-  std::optional<digest> former_secret{};  ///< of the token that it came with
-  std::string frames{};                   ///< answers from while the session waited; sent behind `connected`
+/// What few clients have, and those for a while. Apart, so that an idle one has a pointer for all of it.
+struct passing {
+  std::optional<digest> former_secret{};  ///< of the token that it came with, until it has surely read the next
+  std::string frames{};                   ///< answers from while its session waited; sent behind `connected`
+  std::string unread{};                   ///< was read and is not to be looked at yet
+
+  [[nodiscard]] bool is_over() const noexcept { return !former_secret && frames.empty() && unread.empty(); }
 };
 
 /// One client of a manager. What it is to be sent goes through the manager's `Delivery`.
@@ -101,8 +104,8 @@ class client final : public session, public command_client, public waiter {
     if (hello.resume_window > std::chrono::milliseconds::zero())
       secret = resume_token::make(number_, hello.connection_id, env, hello.resume_token).secret;
     queue_unbounded(connected_text(hello, env.wall_now()));
-    if (brought) lane.append_frames(brought->frames);
-    if (brought) std::string().swap(brought->frames);
+    if (held) lane.append_frames(held->frames);
+    if (held) std::string().swap(held->frames);
     resume_secret = secret;
   }
 
@@ -117,20 +120,28 @@ class client final : public session, public command_client, public waiter {
   /// Whether it is this session's token, the last or the one before that.
   [[nodiscard]] bool gave_out(const resume_token& token) const noexcept {
     return equal_in_constant_time(resume_secret, token.secret) ||
-           (brought && brought->former_secret && equal_in_constant_time(*brought->former_secret, token.secret));
+           (held && held->former_secret && equal_in_constant_time(*held->former_secret, token.secret));
   }
 
   /// The client has sent something behind the request: it has read the token that it was given.
   void was_heard() noexcept {
-    if (is_open()) brought.reset();
+    if (!held || !is_open()) return;
+    held->former_secret.reset();
+    if (held->is_over()) held.reset();
+  }
+
+  /// From here on these are good too: the token that it came with, and what the session was answered while it waited.
+  void bring(std::unique_ptr<passing> from_session) noexcept {
+    if (held) from_session->unread = std::move(held->unread);
+    held = std::move(from_session);
   }
 
   /// The socket has ended, the session waits. What it is answered meanwhile waits in its lane.
   void park(steady_time now) noexcept {
     connection = nullptr;
-    unread_.reset();
+    (void)take_unread();
     drop_input();
-    lane.hold(brought ? std::exchange(brought->frames, {}) : std::string());
+    lane.hold(held ? std::exchange(held->frames, {}) : std::string());
     blocked = paused = false;
     detach(now);
   }
@@ -170,11 +181,17 @@ class client final : public session, public command_client, public waiter {
   sequence log_end() const override { return room == nullptr ? 0 : room->listeners.stream().bounds().end; }
 
   /// What was read and is not to be looked at yet.
-  void set_aside(std::string_view bytes) { unread_ = std::make_unique<std::string>(bytes); }
-  [[nodiscard]] bool has_unread() const noexcept { return unread_ && !unread_->empty(); }
-  [[nodiscard]] std::string take_unread() {
-    const auto bytes = std::exchange(unread_, nullptr);
-    return bytes ? std::move(*bytes) : std::string();
+  void set_aside(std::string_view bytes) {
+    if (bytes.empty()) return (void)take_unread();
+    if (!held) held = std::make_unique<passing>();
+    held->unread = bytes;
+  }
+  [[nodiscard]] bool has_unread() const noexcept { return held && !held->unread.empty(); }
+  [[nodiscard]] std::string take_unread() noexcept {
+    if (!held) return {};
+    std::string bytes = std::exchange(held->unread, {});
+    if (held->is_over()) held.reset();
+    return bytes;
   }
 
   connection_type* connection;      ///< null while the session waits for its client
@@ -182,7 +199,7 @@ class client final : public session, public command_client, public waiter {
   room_type* room = nullptr;        ///< while it hears events
   filter wanted;                    ///< as the room knows it; kept for when it has left
   std::unique_ptr<reception> asks;  ///< while it is not decided whether it may come in
-  std::unique_ptr<inheritance> brought;         ///< until it is heard
+  std::unique_ptr<passing> held;    ///< null, mostly
   steady_time expires_at = steady_time::max();  ///< when its admission ends
   digest resume_secret{};                       ///< of the token that it was given last
   close_code ended_with = close_code::abnormal;
@@ -206,7 +223,6 @@ class client final : public session, public command_client, public waiter {
   std::shared_ptr<const command_origin> origin_;  // null until the upgrade
   std::unique_ptr<command_table> commands_;       // from the first command on
   std::shared_ptr<const void> stream_;            // from the upgrade on
-  std::unique_ptr<std::string> unread_;
   wall_time connected_wall_{};
 };
 

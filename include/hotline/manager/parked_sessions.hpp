@@ -58,7 +58,7 @@ class parked_sessions {
   /// The same, for it may not come back any more.
   void expire(Client& c) noexcept {
     try {
-      if (c.brought && c.brought->former_secret) expired_.push_back({c.number(), *c.brought->former_secret});
+      if (c.held && c.held->former_secret) expired_.push_back({c.number(), *c.held->former_secret});
       expired_.push_back({c.number(), c.resume_secret});
     } catch (...) {
       // No memory: its client will be told that its token is unknown, which it then is.

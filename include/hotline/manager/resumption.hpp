@@ -136,12 +136,12 @@ class resumption {
     }
     // All that takes memory, before anything has changed.
     const bool waited = old->connection == nullptr;
-    auto brought = std::make_unique<inheritance>();
+    auto brought = std::make_unique<passing>();
     brought->former_secret = token->secret;
     if (waited) brought->frames = old->lane.pending();
     connection_info info = old->info();
     old->resume_secret = {};
-    old->brought.reset();
+    old->held.reset();
     if (waited) {
       parked_.remove(*old);
       count();
@@ -153,7 +153,7 @@ class resumption {
       if (!waited) outbound_.counted().disconnections[old->ended_with].add();
       if (!waited || old->announced)
         outcome.replaced = {std::move(info), old->ended_with, std::move(old->ended_because)};
-      c.brought = std::move(brought);
+      c.bring(std::move(brought));
       outbound_.clients.inherit(c, *old);
     } else if (waited) {
       end(outbound_.clients.take(*old));
