@@ -28,6 +28,7 @@ enum class limit : std::uint8_t {
   inflated_bytes,  ///< `session.message_bytes`, of a message that came compressed
   message_fragments,
   message_rate,  ///< `session.messages_per_second` and `session.message_burst`
+  byte_rate,     ///< `session.bytes_per_second` and `session.byte_burst`
   control_rate,  ///< `session.control_frames_per_second` and `session.control_frame_burst`
   json_depth,
   json_nodes,
@@ -85,6 +86,7 @@ inline constexpr auto keys_of<limit> =
                                      {limit::inflated_bytes, "session.inflated_bytes"},
                                      {limit::message_fragments, "session.message_fragments"},
                                      {limit::message_rate, "session.messages_per_second"},
+                                     {limit::byte_rate, "session.bytes_per_second"},
                                      {limit::control_rate, "session.control_frames_per_second"},
                                      {limit::json_depth, "session.json_depth"},
                                      {limit::json_nodes, "session.json_nodes"},

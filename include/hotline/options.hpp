@@ -22,6 +22,7 @@
 ///     log_options::projects, log_options::events, log_options::event_bytes   < 1
 ///     session.json_nodes < 2       session.control_lane_bytes < 256       handshake.head_bytes < 256
 ///     connections.*, session.messages_per_second, message_burst, control_frames_per_second, control_frame_burst   < 1
+///     session.bytes_per_second, byte_burst   < 1
 ///     handshake.headers < 5        handshake.timeout <= 0                 log_options::age <= 0
 ///     route_prefix that does not begin and end with '/'
 ///     origins with an entry that is neither "*" nor an origin
@@ -59,6 +60,10 @@ struct session_limits {
   /// it they are not run but answered `rate_limited`; who sends another burst regardless is closed with 4029.
   std::size_t messages_per_second = 100;
   std::size_t message_burst = 200;
+  /// Bytes of those messages, the same way: as they came or inflated, whichever are more. Over it they are answered
+  /// `rate_limited`; another burst regardless: close 4029. No limit: the largest number.
+  std::size_t bytes_per_second = 1024 * 1024;
+  std::size_t byte_burst = 4 * 1024 * 1024;    ///< at once; a message that is larger is never run
   std::size_t control_frames_per_second = 10;  ///< pings and pongs, the same way; over it: close 4029
   std::size_t control_frame_burst = 100;
 };

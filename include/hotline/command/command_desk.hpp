@@ -14,10 +14,12 @@
 #include <hotline/options.hpp>
 #include <hotline/protocol/answers.hpp>
 #include <hotline/protocol/envelope.hpp>
+#include <hotline/protocol/refused_message.hpp>
 #include <hotline/session/admission.hpp>
 #include <hotline/session/connection_info.hpp>
 #include <hotline/session/filter.hpp>
 #include <hotline/session/hook.hpp>
+#include <hotline/session/pauses.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -59,14 +61,10 @@ class command_desk {
   void receive(command_client& client, std::string_view text, steady_time now, wall_time wall,
                std::optional<limit> over = {}) {
     counted_.messages.add();
+    if (over) return refuse_unread(client, text, *over, wall);
     auto read = read_envelope(text, options_.session);
     if (const auto* const failure = std::get_if<protocol_failure>(&read)) return refuse(client, *failure, wall);
     client_command& command = std::get<client_command>(read);
-    if (over) {
-      // Whose answer is still to come gets that one and no other.
-      if (client.commands().admit(command.id).what == command_table::admission::under_way) return;
-      return fail(client, command, {"rate_limited", "too many messages in a short time", true}, wall);
-    }
     const std::string_view name = command.command;  // whose comparisons look at the length first
     if (name == "ping") {
       client.answer(pong_text(command.id, client.log_end(), wall));
@@ -99,9 +97,11 @@ class command_desk {
     client.answer(message.text);
   }
 
-  /// Commands whose deadline has passed get `timeout`; what they still answer is not heard.
-  void expire(command_client& client, steady_time now, wall_time wall) {
+  /// Commands whose deadline has passed get `timeout`; what they still answer is not heard. Time in which the loop did not run
+  /// (`gaps`) is not theirs: their answers may have been there.
+  void expire(command_client& client, steady_time now, wall_time wall, const pauses* gaps = nullptr) {
     for (const auto& late : client.commands().overdue(now)) {
+      if (gaps != nullptr && late->deadline + gaps->since(late->deadline - options_.command_timeout) > now) continue;
       const std::string text =
           command_error_text(late->command, late->id, "timeout", "the command was not answered in time", true, wall);
       if (!late->claim()) continue;
@@ -325,6 +325,21 @@ class command_desk {
     }
     counted_.bad_messages.add();
     client.answer(error_text(why.code, why.message, wall));
+  }
+
+  // It comes from a client that sends too much, so that no more of it is read than whom to tell.
+  void refuse_unread(command_client& client, std::string_view text, limit over, wall_time wall) {
+    const std::string_view why = over == limit::byte_rate ? std::string_view("too many bytes in a short time")
+                                                          : std::string_view("too many messages in a short time");
+    refused_message known = refused_message_reader(text).read();
+    // Whose answer is still to come gets that one and no other.
+    if (known.id && client.commands().find(*known.id)) return;
+    client_command command{{}, std::move(known.id), {}};
+    if (known.command && is_command_name(*known.command)) command.command = *std::move(known.command);
+    if (command.id || !command.command.empty())
+      return fail(client, command, {"rate_limited", std::string(why), true}, wall);
+    counted_.bad_messages.add();
+    client.answer(error_text("rate_limited", why, wall));
   }
 
   // Answered, and not run: the same id may be tried again.

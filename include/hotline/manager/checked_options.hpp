@@ -33,6 +33,8 @@ namespace hotline::detail {
   demand(options.connections.handshakes >= 1, "connections.handshakes must be at least 1");
   demand(options.session.messages_per_second >= 1, "session.messages_per_second must be at least 1");
   demand(options.session.message_burst >= 1, "session.message_burst must be at least 1");
+  demand(options.session.bytes_per_second >= 1, "session.bytes_per_second must be at least 1");
+  demand(options.session.byte_burst >= 1, "session.byte_burst must be at least 1");
   demand(options.session.control_frames_per_second >= 1, "session.control_frames_per_second must be at least 1");
   demand(options.session.control_frame_burst >= 1, "session.control_frame_burst must be at least 1");
   demand(options.session.message_fragments >= 1, "session.message_fragments must be at least 1");

@@ -11,6 +11,7 @@
 #include <hotline/manager/log_metrics.hpp>
 #include <hotline/manager/mailbox.hpp>
 #include <hotline/manager/resumption.hpp>
+#include <hotline/manager/timekeeper.hpp>
 #include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
 #include <hotline/types.hpp>
@@ -78,6 +79,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
     if (runs_elsewhere()) return errc::wrong_thread;
     if (state_ != state::idle) return errc::already_running;
     if (const std::error_code failed = transport_.start(*this)) return failed;
+    time_.gaps.begin(now());
     state_ = state::running;
     return {};
   }
@@ -238,21 +240,22 @@ class manager_core final : public transport_receiver<typename Transport::connect
       sessions_.park(c, now());
     } else {
       crowd_.let_go(c.address);
-      std::unique_ptr<client_type> gone = outbound.clients.take(c);
-      if (!told) sessions_.tell_later(std::move(gone));
+      if (auto gone = outbound.clients.take(c); !told) sessions_.tell_later(std::move(gone));
     }
     if (state_ == state::stopping && !outbound.clients.has_connected()) finish_stop_later();
   }
 
   void on_tick() override {
     const visit scope(*this);
-    calls.guard("log", [&] { log_->sweep(); });
     const steady_time at = now();
+    // First what waits: answers, and events that may be too old by now.
+    if (time_.gaps.tick(at)) mailbox_->open_now();
+    calls.guard("log", [&] { log_->sweep(); });
     for (auto& [number, c] : outbound.clients) protect(*c, [&, &c = *c] { grow_older(c, at); });
     if (outbound.closes_laggards())
       for (auto& [number, c] : outbound.clients) protect(*c, [&, &c = *c] { outbound.notice_lag(c); });
     calls.guard("on_pace", [&] { outbound.measure_paces(); });
-    sessions_.expire_late(at);
+    sessions_.expire_late(at, time_.gaps);
     sessions_.tell_late();
     mailbox_->open_unannounced();
     if (state_ != state::stopping) return;
@@ -270,7 +273,8 @@ class manager_core final : public transport_receiver<typename Transport::connect
   }
 
   void grow_older(client_type& c, steady_time at) {
-    switch (c.tick(at, heartbeat_)) {
+    const session::due found = c.tick(at, heartbeat_);
+    switch (found <= session::due::ping_queued ? found : time_.confirm(c, found, at, heartbeat_)) {
       case session::due::nothing: break;
       case session::due::ping_queued: outbound.turns.touch(c); break;
       case session::due::head_timeout: entrance_.refuse(c, 408, limit::handshake_time); break;
@@ -282,9 +286,10 @@ class manager_core final : public transport_receiver<typename Transport::connect
         return transport_.abort(*c.connection);
     }
     if (c.position_is_due(at)) outbound.tell_position(c);
-    if (c.has_commands()) desk.expire(c, at, wall());
+    if (c.has_commands()) desk.expire(c, at, wall(), &time_.gaps);
     if (at >= c.expires_at) outbound.expire(c);
-    if (state_ != state::stopping || at < drain_until_ || c.connection == nullptr) return;
+    if (state_ != state::stopping || c.connection == nullptr) return;
+    if (!time_.is_over(drain_until_, options_.drain_timeout, at)) return;
     counted_.limits[limit::drain_time].add();
     transport_.abort(*c.connection);
   }
@@ -294,7 +299,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
   void take_in(client_type& c, std::span<char> bytes) {
     const steady_time at = now();
     while (!orphaned_) {
-      const session::received got = c.receive(bytes, at, decoders_, outbound.compression());
+      const session::received got = c.receive(bytes, at, decoders_, outbound.compression(), &time_.gaps);
       if (got.over) counted_.limits[*got.over].add();
       switch (got.what) {
         case session::inbound::need_more: return outbound.turns.touch(c);
@@ -381,6 +386,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
  private:
   decoder_pool decoders_;
   census crowd_;
+  timekeeper<Transport> time_{transport_};
   resumption<delivery_type> sessions_;
   entrance<delivery_type, Log> entrance_;
   std::vector<std::function<void()>> when_stopped_;

@@ -69,6 +69,9 @@ class mailbox final : public command_sink, public std::enable_shared_from_this<m
     return due_.pop();
   }
 
+  /// On the loop: looks at what is here now.
+  void open_now() { look(); }
+
   /// On the loop, at every tick: looks at what is here although the loop was not woken for it.
   void open_unannounced() {
     {

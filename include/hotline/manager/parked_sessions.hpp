@@ -7,6 +7,7 @@
 #include <hotline/manager/waiting_list.hpp>
 #include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
+#include <hotline/session/pauses.hpp>
 #include <hotline/session/resume.hpp>
 #include <hotline/types.hpp>
 
@@ -70,10 +71,12 @@ class parked_sessions {
   /// The one that has waited longest; null when nobody waits.
   [[nodiscard]] Client* oldest() const noexcept { return of(all_.oldest()); }
 
-  /// One whose time is over; null when there is none.
-  [[nodiscard]] Client* overdue(steady_time now) const noexcept {
+  /// One whose time is over; null when there is none. While the loop did not run (`gaps`) nobody could come back.
+  [[nodiscard]] Client* overdue(steady_time now, const pauses& gaps) const noexcept {
     Client* const first = oldest();
-    return first == nullptr || later(first->detached_at(), options_.window) > now ? nullptr : first;
+    if (first == nullptr) return nullptr;
+    const steady_time until = later(first->detached_at(), options_.window);
+    return until > now || until + gaps.since(first->detached_at()) > now ? nullptr : first;
   }
 
   /// Whether this token's session was here and waited too long. Remembered for the latest few.

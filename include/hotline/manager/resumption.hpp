@@ -8,6 +8,7 @@
 #include <hotline/manager/hooks.hpp>
 #include <hotline/manager/parked_sessions.hpp>
 #include <hotline/options.hpp>
+#include <hotline/session/pauses.hpp>
 #include <hotline/session/resume.hpp>
 #include <hotline/types.hpp>
 
@@ -161,8 +162,8 @@ class resumption {
     return outcome;
   }
 
-  void expire_late(steady_time now) noexcept {
-    while (client_type* const late = parked_.overdue(now)) expire(*late);
+  void expire_late(steady_time now, const pauses& gaps) noexcept {
+    while (client_type* const late = parked_.overdue(now, gaps)) expire(*late);
     count();
   }
 

@@ -23,15 +23,55 @@ class rate_meter {
 
   /// One more at `now`, of `per_second` and at most `burst` at once; both at least 1.
   [[nodiscard]] verdict take(steady_time now, std::size_t per_second, std::size_t burst) noexcept {
-    constexpr std::size_t second = 1'000'000'000;
-    const auto apart = static_cast<std::int64_t>(second / std::min(per_second, second));
-    spread_until_ = std::max(spread_until_, now) + std::chrono::nanoseconds(apart);
-    const auto used = static_cast<std::size_t>((spread_until_ - now).count() / apart);
+    spread_until_ = std::max(spread_until_, now) + std::chrono::nanoseconds(apart(per_second));
+    return judge(now, per_second, burst);
+  }
+
+  /// What was taken, judged at `now` again. `allowance`: how much longer what came may be spread.
+  [[nodiscard]] verdict judge(steady_time now, std::size_t per_second, std::size_t burst,
+                              std::chrono::nanoseconds allowance = {}) const noexcept {
+    const auto left = std::max<std::int64_t>((spread_until_ - now - allowance).count(), 0);
+    const auto used = static_cast<std::size_t>(left / apart(per_second));
     if (used <= burst) return verdict::within;
     return used - burst <= burst ? verdict::over : verdict::far_over;
   }
 
  private:
+  static constexpr std::int64_t apart(std::size_t per_second) noexcept {
+    constexpr std::size_t second = 1'000'000'000;
+    return static_cast<std::int64_t>(second / std::min(per_second, second));
+  }
+
+  steady_time spread_until_{};
+};
+
+/// As `rate_meter`, of bytes, which come many at a time. More than `most` at once, or as a burst, count as `most`.
+class byte_meter {
+ public:
+  using verdict = rate_meter::verdict;
+
+  static constexpr std::size_t most = std::size_t{8} << 30;
+
+  /// So many more at `now`, whatever comes of them.
+  void take(steady_time now, std::size_t per_second, std::size_t bytes) noexcept {
+    spread_until_ = std::max(spread_until_, now) + span(bytes, per_second);
+  }
+
+  /// `allowance`: how much longer what came may be spread.
+  [[nodiscard]] verdict judge(steady_time now, std::size_t per_second, std::size_t burst,
+                              std::chrono::nanoseconds allowance = {}) const noexcept {
+    const std::chrono::nanoseconds at_once = span(burst, per_second);
+    const std::chrono::nanoseconds used = spread_until_ - now - allowance;
+    if (used <= at_once) return verdict::within;
+    return used - at_once <= at_once ? verdict::over : verdict::far_over;
+  }
+
+ private:
+  static constexpr std::chrono::nanoseconds span(std::size_t bytes, std::size_t per_second) noexcept {
+    constexpr std::uint64_t second = 1'000'000'000;
+    return std::chrono::nanoseconds(std::min(bytes, most) * second / per_second);
+  }
+
   steady_time spread_until_{};
 };
 

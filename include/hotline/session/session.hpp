@@ -7,7 +7,8 @@
 #include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
 #include <hotline/session/control_lane.hpp>
-#include <hotline/session/rate_meter.hpp>
+#include <hotline/session/pauses.hpp>
+#include <hotline/session/rates.hpp>
 #include <hotline/types.hpp>
 #include <hotline/wire/close.hpp>
 #include <hotline/wire/decoder.hpp>
@@ -16,6 +17,7 @@
 #include <hotline/wire/http.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -98,13 +100,13 @@ class session {
   [[nodiscard]] steady_time last_heard() const noexcept { return last_heard_.load(std::memory_order_relaxed); }
 
   /// Takes bytes from the front of `bytes` until something is to be told. Call again until `need_more`. `compression` is
-  /// for those with whom it was agreed on.
+  /// for those with whom it was agreed on. `gaps`: when the loop did not run.
   [[nodiscard]] received receive(std::span<char>& bytes, steady_time now, decoder_pool& decoders,
-                                 message_compression* compression = nullptr) {
+                                 message_compression* compression = nullptr, pauses* gaps = nullptr) {
     if (!bytes.empty()) last_heard_.store(now, std::memory_order_relaxed);
     if (phase_ == phase::head) return receive_head(bytes);
     if (phase_ == phase::open || phase_ == phase::closing)
-      return receive_frames(bytes, now, decoders, takes_deflate ? compression : nullptr);
+      return receive_frames(bytes, now, decoders, takes_deflate ? compression : nullptr, gaps);
     bytes = {};
     return {};
   }
@@ -137,6 +139,7 @@ class session {
     lane.start_with(response);
     phase_ = phase::responding;
     close_started_ = now;
+    reprieved_ = false;
   }
 
   /// Queues one text message; false when there is no room for it. A lane that is not full takes one of any size: what
@@ -169,6 +172,7 @@ class session {
     (void)lane.append(opcode::close, close_payload(code, reason), no_limit);
     phase_ = phase::closing;
     close_started_ = now;
+    reprieved_ = false;
     answer_expected_ = code != close_code::protocol_error && code != close_code::invalid_payload &&
                        code != close_code::message_too_big && code != close_code::unsupported_data;
   }
@@ -193,10 +197,7 @@ class session {
   [[nodiscard]] steady_time detached_at() const noexcept { return close_started_; }
 
   /// This connection goes on as the client of `old`: what that has used up of its rates, it has.
-  void inherit_rates(const session& old) noexcept {
-    messages_ = old.messages_;
-    control_frames_ = old.control_frames_;
-  }
+  void inherit_rates(const session& old) noexcept { rates_ = old.rates_; }
 
   /// Nothing will come in any more: a message that came in part is forgotten.
   void drop_input() noexcept {
@@ -212,9 +213,42 @@ class session {
       case heartbeat_action::drop: return due::heartbeat_lost;
       case heartbeat_action::ping: break;
     }
-    last_ping_ = now;
-    // A full lane has a client that does not read; its pong could not be told from those before it.
-    return lane.append(opcode::ping, {}, options_.session.control_lane_bytes) ? due::ping_queued : due::nothing;
+    return ping(now);
+  }
+
+  /// What `tick` has found, looked at once more where it ends something. The time in which the loop did not run (`gaps`, which
+  /// know of this tick) was nobody's silence. `input_waits()`: whether the peer has sent what is still to be read. That proves
+  /// that a peer lives, and is worth one more tick to a head or a close that is late; not two, or a peer that sends a byte now
+  /// and then would stay for ever.
+  template <heartbeat_policy Policy, class Waits>
+  [[nodiscard]] due confirm(due found, steady_time now, const Policy& policy, const pauses& gaps,
+                            const Waits& input_waits) {
+    const auto run_for = [&](std::chrono::milliseconds time, steady_time from) {
+      return have_passed(time, from + gaps.since(from), now);
+    };
+    const auto reprieve = [&] { return !reprieved_ && (reprieved_ = input_waits()); };
+    switch (found) {
+      case due::heartbeat_lost: {
+        const steady_time heard = last_heard() + gaps.since(last_heard());
+        const steady_time pinged = last_ping_ + gaps.since(last_ping_);
+        const heartbeat_action action = policy(heartbeat_query{now, heard, pinged, salt_});
+        if (action == heartbeat_action::ping) return ping(now);
+        return action == heartbeat_action::drop && !input_waits() ? found : due::nothing;
+      }
+      case due::head_timeout:
+        return run_for(options_.handshake.timeout, connected_at_) && !reprieve() ? found : due::nothing;
+      case due::admission_timeout: return run_for(options_.handshake.timeout, connected_at_) ? found : due::nothing;
+      case due::close_timeout:
+        return run_for(options_.close_timeout, close_started_) && !reprieve() ? found : due::nothing;
+      case due::linger_over:
+        if (!gaps.is_late()) return found;
+        lingers_ = true;
+        --lingered_;
+        return due::nothing;
+      case due::nothing:
+      case due::ping_queued: break;
+    }
+    return found;
   }
 
   control_lane lane;
@@ -228,6 +262,12 @@ class session {
  private:
   static constexpr std::size_t no_limit = static_cast<std::size_t>(-1);
   static constexpr std::uint8_t lingering_ticks = 4;  // two seconds at most
+
+  [[nodiscard]] due ping(steady_time now) {
+    last_ping_ = now;
+    // A full lane has a client that does not read; its pong could not be told from those before it.
+    return lane.append(opcode::ping, {}, options_.session.control_lane_bytes) ? due::ping_queued : due::nothing;
+  }
 
   // Apart, so that the tick of an open session stays short.
   [[gnu::noinline]] due tick_while_not_open(steady_time now) noexcept {
@@ -263,7 +303,7 @@ class session {
   }
 
   [[nodiscard]] received receive_frames(std::span<char>& bytes, steady_time now, decoder_pool& decoders,
-                                        message_compression* compression) {
+                                        message_compression* compression, pauses* gaps) {
     for (;;) {
       if (bytes.empty() || !answer_expected_) {
         if (lingers_) skip(bytes);
@@ -273,15 +313,18 @@ class session {
         return {};
       }
       if (!decoder_) decoder_ = decoders.lend(compression);
-      const decode_result step = decoder_->consume(bytes);
-      bytes = bytes.subspan(step.consumed);
       const bool listening = phase_ == phase::open;
+      // What nobody looks at is not inflated either.
+      const bool inflates =
+          compression != nullptr && listening && !rates_.has_sent_too_much(options_.session, now, gaps);
+      const decode_result step = decoder_->consume(bytes, inflates);
+      bytes = bytes.subspan(step.consumed);
       switch (step.event) {
         case decode_event::need_more: break;
         case decode_event::pong:
         case decode_event::ping:
           if (!listening) break;
-          if (!takes_control_frame(now))
+          if (!rates_.take_control_frame(options_.session, now, gaps))
             return {.what = inbound::failed,
                     .code = close_code::too_many_messages,
                     .reason = "too many pings or pongs",
@@ -294,7 +337,7 @@ class session {
                     .over = limit::control_lane_bytes};
           break;
         case decode_event::text:
-          if (listening) return receive_message(step.payload, now);
+          if (listening) return receive_message(step, now, gaps);
           break;
         case decode_event::binary:
           if (listening)
@@ -312,22 +355,13 @@ class session {
     lingers_ = decoder_->awaits_rest();
   }
 
-  [[nodiscard]] bool takes_control_frame(steady_time now) noexcept {
-    const session_limits& limits = options_.session;
-    return control_frames_.take(now, limits.control_frames_per_second, limits.control_frame_burst) ==
-           rate_meter::verdict::within;
-  }
-
-  [[nodiscard]] received receive_message(std::string_view text, steady_time now) noexcept {
-    received got{.what = inbound::message, .text = text};
-    const session_limits& limits = options_.session;
-    switch (messages_.take(now, limits.messages_per_second, limits.message_burst)) {
-      case rate_meter::verdict::within: return got;
-      case rate_meter::verdict::over: break;
-      case rate_meter::verdict::far_over:
-        got = {.what = inbound::failed, .code = close_code::too_many_messages, .reason = "too many messages"};
-    }
-    got.over = limit::message_rate;
+  [[nodiscard]] received receive_message(const decode_result& message, steady_time now, pauses* gaps) {
+    const rates::finding found = rates_.take_message(options_.session, message.size, now, gaps);
+    received got{.what = inbound::message, .text = message.payload, .over = found.over};
+    if (found.what != rates::verdict::far_over) return got;
+    got.what = inbound::failed;
+    got.code = close_code::too_many_messages;
+    got.reason = found.over == limit::byte_rate ? "too many bytes" : "too many messages";
     return got;
   }
 
@@ -359,13 +393,13 @@ class session {
   steady_time last_ping_;
   steady_time last_position_;
   steady_time close_started_{};  // when the close handshake or the answer began; detached: when its socket ended
-  rate_meter messages_;
-  rate_meter control_frames_;
+  rates rates_;
   std::uint64_t salt_;
   phase phase_ = phase::head;
   bool answer_expected_ = true;  // false: what the peer still sends says nothing to us
   bool lingers_ = false;         // but the rest of what was too big is let come before our direction ends
   std::uint8_t lingered_ = 0;    // for so many ticks
+  bool reprieved_ = false;       // has had one tick more, for its bytes were not read yet
 };
 
 }  // namespace hotline::detail

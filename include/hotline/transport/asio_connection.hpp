@@ -145,6 +145,9 @@ class asio_connection {
   /// that has said nothing of whom it stands for. Never for an adopted socket.
   [[nodiscard]] bool through_loopback() const noexcept { return through_loopback_; }
 
+  /// Whether bytes of the peer, or its end, wait to be read.
+  [[nodiscard]] bool has_input() noexcept { return early_ || layer_.has_input() || detail::is_readable(socket_); }
+
  private:
   friend class detail::asio_traffic<Executor, Layer>;
   friend class detail::connection_reference<asio_connection>;

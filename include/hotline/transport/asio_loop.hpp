@@ -19,6 +19,7 @@
 #include <asio/ip/tcp.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <memory>
@@ -58,6 +59,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     if (const std::error_code failed = listeners_.open(executor, options_)) return as_standard(failed);
     traffic_->start(r);
     tick_.emplace(executor);
+    due_ = clock::now() + tick_interval;
     tick_later();
     // The listeners keep no hold of us: they are silent once they are closed, and we close them before we go.
     listeners_.start([this](socket_type socket, const endpoint& peer, std::size_t which) {
@@ -94,11 +96,17 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     return adopt_ours(std::move(socket), already_read, peer);
   }
 
+  /// How long ago the next tick was due, or the one that runs; zero when it is not due yet. By the clock of the timers.
+  [[nodiscard]] std::chrono::nanoseconds lateness() const {
+    return std::max<std::chrono::nanoseconds>(clock::now() - due_, std::chrono::nanoseconds{0});
+  }
+
   [[nodiscard]] const asio_listeners<Executor>& listeners() const noexcept { return listeners_; }
   [[nodiscard]] traffic_type& traffic() const noexcept { return *traffic_; }
 
  private:
   using endpoint = asio::generic::stream_protocol::endpoint;
+  using clock = typename asio_timer<Executor>::clock_type;
 
   std::error_code adopt_ours(socket_type socket, std::string_view already_read,
                              const std::optional<asio::ip::tcp::endpoint>& peer) {
@@ -115,8 +123,11 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     tick_->async_wait(in_room{&tick_room_, [self = this->shared_from_this()](std::error_code) {
                                 traffic_type& traffic = *self->traffic_;
                                 traffic.tick();
+                                const typename clock::time_point began = clock::now();
                                 if (!traffic.is_stopped()) traffic.started_for()->on_tick();
-                                if (!traffic.is_stopped()) self->tick_later();
+                                if (traffic.is_stopped()) return;
+                                self->due_ = began + tick_interval;  // a tick that takes long makes the next one late
+                                self->tick_later();
                               }});
   }
 
@@ -129,6 +140,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
   context_watch* watch_;
   std::vector<listen_options> options_;
   std::optional<asio_timer<Executor>> tick_;
+  typename clock::time_point due_{};
   asio_listeners<Executor> listeners_;
   operation_room tick_room_;
 };

@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -57,6 +58,13 @@ std::error_code move_socket(asio::basic_stream_socket<Protocol, Other>& theirs, 
   socket.assign(protocol, descriptor, failed);
   if (failed) ::close(descriptor);
   return failed;
+}
+
+/// Whether there is something to read right now, the peer's end included.
+template <class Socket>
+[[nodiscard]] bool is_readable(Socket& socket) noexcept {
+  ::pollfd asked{socket.native_handle(), POLLIN, 0};
+  return ::poll(&asked, 1, 0) > 0;
 }
 
 /// What went wrong with a socket since it was last asked.

@@ -110,6 +110,8 @@ class basic_asio_transport {
   void resume_reading(connection_type& c) { traffic_->resume_reading(c); }
   void shutdown(connection_type& c) { traffic_->shutdown(c); }
   void abort(connection_type& c) { traffic_->abort(c); }
+  [[nodiscard]] bool has_input(connection_type& c) const noexcept { return c.has_input(); }
+  [[nodiscard]] std::chrono::nanoseconds lateness() const { return loop_->lateness(); }
 
   /// Any thread, and safe against a `stop()` at the same time; not against the destructor. Takes any `void()`.
   template <std::invocable Function>

@@ -6,6 +6,7 @@
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
 #include <hotline/transport/loop_thread.hpp>
+#include <hotline/types.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -14,6 +15,7 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -117,7 +119,24 @@ class memory_loop {
   }
 
   void tick() {
-    post([this] { receiver_->on_tick(); });
+    post([this] {
+      receiver_->on_tick();
+      late_since_.reset();
+    });
+  }
+
+  /// A tick that was due at `due` waits from here on, unless one does already.
+  void tick_late(steady_time due) {
+    if (late_since_) return;
+    late_since_ = due;
+    tick();
+  }
+
+  /// Since when the tick that waits, or runs, is late.
+  [[nodiscard]] std::optional<steady_time> late_since() const noexcept { return late_since_; }
+
+  [[nodiscard]] static bool has_input(const memory_connection& c) noexcept {
+    return c.delivered_ < c.inbound_.size() || c.peer_ended_ || c.reset_;
   }
 
   // --------------------------------------------------------------------------------------- the server's side
@@ -260,6 +279,7 @@ class memory_loop {
   bool stopped_ = false;
   bool accepting_ = false;
   bool dispatching_ = false;
+  std::optional<steady_time> late_since_;
   transport_receiver<memory_connection>* receiver_ = nullptr;
   std::vector<connection_pointer> open_;
 };

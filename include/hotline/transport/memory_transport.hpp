@@ -60,6 +60,11 @@ class memory_transport {
   void shutdown(memory_connection& c) { loop_->shutdown(c); }
   void abort(memory_connection& c) { loop_->abort(c); }
   void post(std::function<void()> function) { loop_->post(std::move(function)); }
+  [[nodiscard]] bool has_input(memory_connection& c) const noexcept { return loop_->has_input(c); }
+  [[nodiscard]] std::chrono::nanoseconds lateness() const {
+    const auto since = loop_->late_since();
+    return since ? env_->now() - *since : std::chrono::nanoseconds{0};
+  }
   [[nodiscard]] environment& env() noexcept { return *env_; }
 
   /// Any thread: whether another one drives it. Never true before it was driven, and after that thread has ended.
@@ -104,6 +109,15 @@ class memory_transport {
       while (loop->run_one()) {
       }
     }
+  }
+
+  /// Lets `time` pass in which nothing runs, as when the process is stopped or a handler blocks. A tick that becomes due
+  /// runs late, with the next `run()`: after what was sent before the pause, and before what is sent from here on.
+  void pause(std::chrono::nanoseconds time) {
+    env_->advance(time);
+    if (!loop_->running() || env_->now() < next_tick_) return;
+    loop_->tick_late(next_tick_);
+    next_tick_ = env_->now() + tick_interval;
   }
 
   [[nodiscard]] manual_environment& clock() noexcept { return *env_; }

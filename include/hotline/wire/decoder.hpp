@@ -39,6 +39,7 @@ struct decode_result {
   std::size_t consumed = 0;             ///< bytes used from the front; all of them with `need_more` and `failed`
   close_code why = close_code::normal;  ///< with `failed`: 1002, 1007 or 1009
   std::optional<limit> over{};          ///< with 1009: which limit the message went over
+  std::size_t size = 0;                 ///< of a whole message: its bytes as they came or inflated, whichever are more
   std::string_view payload{};           ///< until the decoder's next use, and for as long as the bytes consumed live
 };
 
@@ -73,8 +74,9 @@ class decoder {
   void inflate_with(message_compression* compression) noexcept { compression_ = compression; }
 
   /// Takes bytes from the front of `bytes` up to the end of the first message or control frame; call again with the
-  /// rest. The bytes are unmasked in place, and a message that lies in them whole is not copied.
-  [[nodiscard]] decode_result consume(std::span<char> bytes) {
+  /// rest. The bytes are unmasked in place, and a message that lies in them whole is not copied. Without `inflates` a
+  /// message that came compressed is passed over: its payload is empty and not checked.
+  [[nodiscard]] decode_result consume(std::span<char> bytes, bool inflates = true) {
     drop_delivered();
     if (phase_ == phase::skipping) skip(bytes);
     if (phase_ == phase::failed || phase_ == phase::skipping) return {decode_event::failed, bytes.size(), why_};
@@ -103,9 +105,12 @@ class decoder {
         keep(seen);
         return {decode_event::need_more, bytes.size()};
       }
-      if (const auto whole = end_frame(seen)) {
+      if (const auto whole = end_frame(seen, inflates)) {
         if (whole->event == decode_event::failed) return fail(whole->why, bytes.size(), whole->over);
-        return {.event = whole->event, .consumed = bytes.size() - rest.size(), .payload = whole->payload};
+        return {.event = whole->event,
+                .consumed = bytes.size() - rest.size(),
+                .size = whole->size,
+                .payload = whole->payload};
       }
     }
   }
@@ -177,7 +182,7 @@ class decoder {
   }
 
   /// A frame is complete, `last` being the last piece of its payload. Answers what it brought to an end, if anything.
-  [[nodiscard]] std::optional<decode_result> end_frame(std::string_view last) {
+  [[nodiscard]] std::optional<decode_result> end_frame(std::string_view last, bool inflates) {
     const opcode op = frames_.opcode();
     const bool fin = frames_.fin();
     std::string_view payload = last;
@@ -203,7 +208,10 @@ class decoder {
     if (!fin) return std::nullopt;
     fragments_ = 0;
     delivered_ = true;
+    const std::size_t size = payload.size();
+    const bool text = message_opcode_ == opcode::text;
     if (compressed_) {
+      if (!inflates) return decode_result{.event = text ? decode_event::text : decode_event::binary, .size = size};
       const auto [outcome, message] = compression_->inflate(payload, message_bytes_);
       if (outcome != message_compression::outcome::inflated) {
         if (outcome == message_compression::outcome::too_big)
@@ -213,10 +221,11 @@ class decoder {
       }
       payload = message;
     }
-    const bool text = message_opcode_ == opcode::text;
     if (text && !is_utf8(payload))
       return decode_result{.event = decode_event::failed, .why = close_code::invalid_payload};
-    return decode_result{.event = text ? decode_event::text : decode_event::binary, .payload = payload};
+    return decode_result{.event = text ? decode_event::text : decode_event::binary,
+                         .size = std::max(size, payload.size()),
+                         .payload = payload};
   }
 
   [[nodiscard]] decode_result fail(close_code why, std::size_t consumed, std::optional<limit> over = {}) {

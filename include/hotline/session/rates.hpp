@@ -1,0 +1,70 @@
+#pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
+// Inbound 3/6: how much a client sends, and what that comes to. Time is an argument; no I/O here.
+
+#include <hotline/metrics.hpp>
+#include <hotline/options.hpp>
+#include <hotline/session/pauses.hpp>
+#include <hotline/session/rate_meter.hpp>
+#include <hotline/types.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+
+namespace hotline::detail {
+
+/// What a client has used up of its session's rates. `gaps`: when the loop did not run, for what was sent then comes at once;
+/// null: that is not known.
+class rates {
+ public:
+  using verdict = rate_meter::verdict;
+
+  struct finding {
+    verdict what = verdict::within;
+    std::optional<limit> over{};  ///< the rate that it went over
+  };
+
+  /// A ping or a pong.
+  [[nodiscard]] bool take_control_frame(const session_limits& limits, steady_time now, pauses* gaps) {
+    const std::size_t per_second = limits.control_frames_per_second, burst = limits.control_frame_burst;
+    return control_frames_.take(now, per_second, burst) == verdict::within ||
+           control_frames_.judge(now, per_second, burst, allowance(now, gaps)) == verdict::within;
+  }
+
+  /// A message that stands for so many bytes.
+  [[nodiscard]] finding take_message(const session_limits& limits, std::size_t bytes, steady_time now, pauses* gaps) {
+    bytes_.take(now, limits.bytes_per_second, bytes);
+    verdict many = messages_.take(now, limits.messages_per_second, limits.message_burst);
+    if (many != verdict::within)
+      many = messages_.judge(now, limits.messages_per_second, limits.message_burst, allowance(now, gaps));
+    const verdict large = judge_bytes(limits, now, gaps);
+    if (many == verdict::within && large == verdict::within) return {};
+    return many < large ? finding{large, limit::byte_rate} : finding{many, limit::message_rate};
+  }
+
+  /// Whether another message would be the end, so that it need not be inflated.
+  [[nodiscard]] bool has_sent_too_much(const session_limits& limits, steady_time now, pauses* gaps) const {
+    return judge_bytes(limits, now, gaps) == verdict::far_over;
+  }
+
+ private:
+  [[nodiscard]] verdict judge_bytes(const session_limits& limits, steady_time now, pauses* gaps) const {
+    const verdict found = bytes_.judge(now, limits.bytes_per_second, limits.byte_burst);
+    if (found == verdict::within) return found;
+    return bytes_.judge(now, limits.bytes_per_second, limits.byte_burst, allowance(now, gaps));
+  }
+
+  [[nodiscard]] static std::chrono::nanoseconds allowance(steady_time now, pauses* gaps) {
+    return gaps == nullptr ? std::chrono::nanoseconds{0} : gaps->allowance(now);
+  }
+
+  rate_meter messages_;
+  rate_meter control_frames_;
+  byte_meter bytes_;
+};
+
+}  // namespace hotline::detail
+#endif
