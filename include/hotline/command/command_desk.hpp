@@ -338,6 +338,11 @@ class command_desk {
     if (known.command && is_command_name(*known.command)) command.command = *std::move(known.command);
     if (command.id || !command.command.empty())
       return fail(client, command, {"rate_limited", std::string(why), true}, wall);
+    // It is no command of anybody's. Short of the bytes that it may send, its client is told what is wrong with it.
+    if (over == limit::message_rate) {
+      auto read = read_envelope(text, options_.session);
+      if (const auto* const failure = std::get_if<protocol_failure>(&read)) return refuse(client, *failure, wall);
+    }
     counted_.bad_messages.add();
     client.answer(error_text("rate_limited", why, wall));
   }

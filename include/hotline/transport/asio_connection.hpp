@@ -4,6 +4,7 @@
 
 #include <hotline/transport/arrival_queue.hpp>
 #include <hotline/transport/asio_plain.hpp>
+#include <hotline/transport/asio_socket.hpp>
 #include <hotline/transport/peer_address.hpp>
 
 #include <asio/basic_stream_socket.hpp>
