@@ -73,7 +73,7 @@ class pauses {
   static constexpr std::size_t most = 32;
   static constexpr int shrinks_by = 16;
   // How far the two clocks may be apart, for they are not read at the same moment.
-  static constexpr std::chrono::milliseconds tolerance{100};
+  static constexpr std::chrono::milliseconds tolerance{50};
 
   struct pause {
     steady_time begin;

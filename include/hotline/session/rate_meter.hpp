@@ -45,7 +45,8 @@ class rate_meter {
   steady_time spread_until_{};
 };
 
-/// As `rate_meter`, of bytes, which come many at a time. More than `most` at once, or as a burst, count as `most`.
+/// As `rate_meter`, of bytes, which come many at a time. More than `most` at once, or as a burst, count as `most`, and what
+/// would be spread over more than a year as a year.
 class byte_meter {
  public:
   using verdict = rate_meter::verdict;
@@ -69,7 +70,8 @@ class byte_meter {
  private:
   static constexpr std::chrono::nanoseconds span(std::size_t bytes, std::size_t per_second) noexcept {
     constexpr std::uint64_t second = 1'000'000'000;
-    return std::chrono::nanoseconds(std::min(bytes, most) * second / per_second);
+    constexpr std::uint64_t year = second * 60 * 60 * 24 * 365;
+    return std::chrono::nanoseconds(std::min(std::min(bytes, most) * second / per_second, year));
   }
 
   steady_time spread_until_{};
