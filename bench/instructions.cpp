@@ -11,6 +11,7 @@
 #include <hotline/ws_manager.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -106,6 +107,36 @@ workload ask(std::string_view message) {
   };
 }
 
+// A thousand clients, each with a subscription of its own, which they give up and take again.
+workload subscribe(const std::function<std::string(std::size_t)>& name) {
+  return [name](world& w, int rounds) {
+    w.crowd(1000);
+    for (; rounds > 0; --rounds) {
+      for (std::size_t i = 0; i < w.peers().size(); ++i) {
+        w.peers()[i]->send(client_frame(R"({"command":"unsubscribe","payload":{"events":["*"]}})"));
+        w.peers()[i]->send(client_frame(R"({"command":"subscribe","payload":{"events":[")" + name(i) + "\"]}}"));
+        w.run();
+        (void)w.peers()[i]->take();
+      }
+    }
+  };
+}
+
+// The i-th of 2^10 names of one FNV-1a hash: each piece has two forms that take the hash from one state to one other.
+std::string colliding_name(std::size_t i) {
+  static constexpr std::string_view pieces[][2] = {
+      {"hryif1", "qhd0mk"}, {"mf4i3a", "pgyjn0"}, {"qy23ns", "zysc14"}, {"1xfrsb", "dqo1ti"}, {"p25i3y", "bchla2"},
+      {"a4zsne", "zp5o3j"}, {"u2ijgm", "d2fxnz"}, {"hvm40h", "kgggi2"}, {"idk3dw", "pkm2dl"}, {"pm21yg", "xscjzt"}};
+  std::string name;
+  for (const auto& piece : pieces) {
+    name += piece[i % 2];
+    i /= 2;
+  }
+  return name;
+}
+
+std::string distinct_name(std::size_t i) { return std::string(56, 'x') + std::to_string(1000 + i); }
+
 const std::map<std::string_view, workload> workloads{
     {"fan_out_1", fan_out(1)},
     {"fan_out_16", fan_out(16)},
@@ -132,6 +163,8 @@ const std::map<std::string_view, workload> workloads{
        w.name_projects(20'000);
        for (; rounds > 0; --rounds) w.tick();
      }},
+    {"subscribe", subscribe(distinct_name)},
+    {"flood", subscribe(colliding_name)},
 };
 
 }  // namespace

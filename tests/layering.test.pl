@@ -15,7 +15,7 @@ use File::Temp qw(tempdir);
 # ----------------------------------------------------------------------------------------------------- the rules
 
 # L0: files, not a folder. They include each other only.
-my %is_word = map { $_ => 1 } qw(version.hpp language.hpp authority.hpp origin.hpp types.hpp error.hpp options.hpp concepts.hpp fwd.hpp
+my %is_word = map { $_ => 1 } qw(version.hpp language.hpp authority.hpp origin.hpp keyed_hash.hpp types.hpp error.hpp options.hpp concepts.hpp fwd.hpp
                                  utf8.hpp metrics.hpp subscription.hpp observers.hpp crowd.hpp);
 
 # Folders, each with the folders it may include beside L0 and itself. L2's stand in the order of decision 0001: each may

@@ -59,10 +59,10 @@ class told_names {
 struct blocking_client {
   explicit blocking_client(std::uint16_t port) : socket(io) {
     socket.connect({asio::ip::address_v4::loopback(), port});
-    asio::write(socket, asio::buffer(
-                            std::string("GET /ws/p HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                                        "Sec-WebSocket-Version: 13\r\n\r\n")));
+    asio::write(socket, asio::buffer(std::string(
+                            "GET /ws/p HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                            "Sec-WebSocket-Version: 13\r\n\r\n")));
     wait_for("\"connected\"");
   }
   void send(std::string_view message) { asio::write(socket, asio::buffer(hotline_test::client_frame(0x81, message))); }

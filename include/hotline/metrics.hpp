@@ -36,8 +36,10 @@ enum class limit : std::uint8_t {
   commands_in_flight,
   command_time,  ///< `command_timeout`
   control_lane_bytes,
+  last_bytes,                ///< `session.last_bytes`
   waiting_sessions,          ///< `resume.sessions`
   address_waiting_sessions,  ///< `resume.per_address`
+  patience,                  ///< `pace_marks::patience`, of a session or of a project
   http_response_bytes,
   close_time,  ///< `close_timeout`
   drain_time,  ///< `drain_timeout`
@@ -94,8 +96,10 @@ inline constexpr auto keys_of<limit> =
                                      {limit::commands_in_flight, "session.commands_in_flight"},
                                      {limit::command_time, "command_timeout"},
                                      {limit::control_lane_bytes, "session.control_lane_bytes"},
+                                     {limit::last_bytes, "session.last_bytes"},
                                      {limit::waiting_sessions, "resume.sessions"},
                                      {limit::address_waiting_sessions, "resume.per_address"},
+                                     {limit::patience, "pace_marks.patience"},
                                      {limit::http_response_bytes, "http_response_bytes"},
                                      {limit::close_time, "close_timeout"},
                                      {limit::drain_time, "drain_timeout"},

@@ -55,6 +55,9 @@ struct session_limits {
   std::size_t remembered_answers = 64;          ///< terminal answers kept for repeated ids; the oldest goes first
   std::size_t remembered_bytes = 16 * 1024;     ///< their texts together; longer ones become `answer_forgotten`
   std::size_t control_lane_bytes = 256 * 1024;  ///< answers that the socket has not taken; over it: close 4008
+  /// What a new session is given of the past when it asks for the latest events (`?last=N`): the newest that fit, whole, and
+  /// at least one; zero: none. Bytes of frames in the log, whatever the session subscribes to.
+  std::size_t last_bytes = 1024 * 1024;
   /// Messages from the client, commands or not, as a token bucket: so many a second, and `message_burst` at once, of a
   /// session, whatever sockets it comes over. Over
   /// it they are not run but answered `rate_limited`; who sends another burst regardless is closed with 4029.
@@ -119,10 +122,18 @@ enum class pace { caught_up, behind };
 
 /// When listeners count as behind. In bytes of the log that they were not sent yet; keep `behind` well below
 /// `log_options::bytes`, or a gap comes before the pause. As `caught_up` at most `behind` counts.
+///
+/// A session is waited for only after it was caught up (no further back than `caught_up`) once since it began, resumes
+/// included. All waiting of a project on one loop that was in vain, since the session left or did not catch up, comes from one
+/// budget of `patience`, of which half a percent of the time that passes comes back. While the budget is used up, only sessions
+/// are waited for that read so fast that they will have caught up within `patience`. With the defaults, sessions that stop
+/// reading, however many, keep a producer waiting for 6 s of a minute at most, and for 1 % of an hour at most. What each did
+/// within its patience is looked at at ticks, every half second.
 struct pace_marks {
-  std::size_t behind = 1024 * 1024;           ///< further back than this: behind
-  std::size_t caught_up = 256 * 1024;         ///< no further back than this any more: caught up
-  std::chrono::milliseconds patience{5'000};  ///< who is behind for longer is not waited for, until it has caught up
+  std::size_t behind = 1024 * 1024;    ///< further back than this: behind
+  std::size_t caught_up = 256 * 1024;  ///< no further back than this any more: caught up
+  /// A session that is behind for longer is not waited for, until it has caught up.
+  std::chrono::milliseconds patience{5'000};
 };
 
 /// Everything that a manager can be told. An aggregate: name what you change, `{.route_prefix = "/live/"}`.

@@ -20,6 +20,7 @@ struct stage {
     for (std::size_t i = 0; i < sessions; ++i) {
       all.push_back(std::make_unique<session>(options, steady_time(), 0));
       lagging.push_back(all.back().get());
+      lagging.back()->place.kept_up = true;
     }
   }
 

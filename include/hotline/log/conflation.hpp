@@ -3,6 +3,7 @@
 #if HOTLINE_DETAIL_LANGUAGE
 // Outbound 4/6: which entry is the newest of its key. No locks here: the stream that owns it has one.
 
+#include <hotline/keyed_hash.hpp>
 #include <hotline/types.hpp>
 
 #include <cstddef>
@@ -22,6 +23,8 @@ class conflation_index {
   static constexpr std::size_t longest_key = 256;
   /// What it costs with the first of its entries, on top of those: the pieces that its members begin with.
   static constexpr std::size_t own_cost = 800;
+
+  explicit conflation_index(const hash_key& key = {}) : newest_(0, keyed_hash{key}) {}
 
   /// What one more entry costs at most.
   [[nodiscard]] static constexpr std::size_t cost_of(std::string_view type, std::string_view key) noexcept {
@@ -59,7 +62,7 @@ class conflation_index {
   }
 
  private:
-  using map = std::unordered_map<std::string, sequence>;
+  using map = std::unordered_map<std::string, sequence, keyed_hash>;
   struct keyed_entry {
     sequence seq;
     map::value_type* newest;

@@ -5,6 +5,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
+#include <hotline/keyed_hash.hpp>
 #include <hotline/log/conflation.hpp>
 #include <hotline/log/entry_draft.hpp>
 #include <hotline/log/ledger.hpp>
@@ -33,12 +34,13 @@ class memory_stream final : public detail::ledger_holder {
  public:
   /// Without its events it counts as `own_cost` bytes, which are reserved for it already.
   memory_stream(const log_options& limits, environment& env, std::string epoch,
-                std::shared_ptr<detail::log_ledger> ledger, std::size_t own_cost = 0)
+                std::shared_ptr<detail::log_ledger> ledger, std::size_t own_cost = 0, const detail::hash_key& key = {})
       : limits_(limits),
         env_(env),
         epoch_(std::move(epoch)),
         ledger_(std::move(ledger)),
         own_cost_(own_cost),
+        key_(key),
         last_append_(env.now()) {
     ledger_->join(*this);
   }
@@ -256,7 +258,7 @@ class memory_stream final : public detail::ledger_holder {
     const bool has_keys = keys_.has_value();
     try {
       if (!record.key.empty()) {
-        if (!has_keys) keys_.emplace();
+        if (!has_keys) keys_.emplace(key_);
         older = keys_->add(entry.seq, record.type, record.key);
       }
     } catch (...) {
@@ -361,6 +363,7 @@ class memory_stream final : public detail::ledger_holder {
   const std::string epoch_;
   const std::shared_ptr<detail::log_ledger> ledger_;
   const std::size_t own_cost_;
+  const detail::hash_key key_;
 
   // Of all this nothing is there before an event needs it: a project that has none must cost little.
   mutable std::mutex mutex_;

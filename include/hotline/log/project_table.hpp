@@ -5,6 +5,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
+#include <hotline/keyed_hash.hpp>
 #include <hotline/log/age_wheel.hpp>
 #include <hotline/log/ledger.hpp>
 #include <hotline/log/memory_stream.hpp>
@@ -33,6 +34,7 @@ class project_table : public std::enable_shared_from_this<project_table> {
       : env_(std::move(env)),
         limits_(limits),
         ledger_(std::make_shared<log_ledger>(limits.total_bytes)),
+        projects_(0, keyed_hash{hash_key::draw(*env_)}),
         by_age_(env_->now()) {}
 
   [[nodiscard]] environment& env() noexcept { return *env_; }
@@ -159,7 +161,7 @@ class project_table : public std::enable_shared_from_this<project_table> {
     std::shared_ptr<memory_stream> stream;
   };
 
-  using map = std::unordered_map<std::string, project, string_hash, std::equal_to<>>;
+  using map = std::unordered_map<std::string, project, keyed_hash, std::equal_to<>>;
 
   // Several managers may share a log, and each sweeps it at every tick.
   static constexpr std::chrono::milliseconds sweep_interval{375};
@@ -231,7 +233,8 @@ class project_table : public std::enable_shared_from_this<project_table> {
   }
 
   [[nodiscard]] project& make(std::string_view name, std::size_t cost, log_ledger::share& room) {
-    auto stream = std::make_shared<memory_stream>(limits_, *env_, random_hex(*env_, 1), ledger_, cost);
+    auto stream = std::make_shared<memory_stream>(limits_, *env_, random_hex(*env_, 1), ledger_, cost,
+                                                  projects_.hash_function().key);
     room.keep(cost);
     const steady_time now = env_->now();
     auto& [key, made] = *projects_.try_emplace(std::string(name), std::move(stream), now).first;

@@ -4,6 +4,7 @@
 // Inbound, before the upgrade: how many are here, and who is too many. No I/O here.
 
 #include <hotline/crowd.hpp>
+#include <hotline/keyed_hash.hpp>
 #include <hotline/manager/waiting_list.hpp>
 #include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
@@ -76,7 +77,8 @@ class census {
   /// What somebody counts as.
   enum class place : std::uint8_t { nowhere, handshake, connection };
 
-  census(const connection_limits& limits, live_metrics& counted) : limits_(limits), counted_(counted) {}
+  census(const connection_limits& limits, live_metrics& counted, const hash_key& key = {})
+      : limits_(limits), counted_(counted), by_address_(0, keyed_hash{key}) {}
 
   /// Who has to go for a socket that came: nobody, mostly.
   struct surplus {
@@ -194,7 +196,7 @@ class census {
   crowd<std::string> crowd_;  // of handshakes
   std::unordered_map<std::uint64_t, handshake> places_;
   std::optional<std::uint64_t> told_;
-  std::unordered_map<std::string, address_use> by_address_;
+  std::unordered_map<std::string, address_use, keyed_hash> by_address_;
 };
 
 }  // namespace hotline::detail

@@ -74,6 +74,8 @@ class client final : public session, public command_client, public waiter {
     subscribed = old.subscribed;
     inherit_rates(old);
     stream_ = old.stream_;
+    first = old.first;
+    place.kept_up = old.place.kept_up;
     announced = std::exchange(old.announced, false);
     known = old.known;
   }

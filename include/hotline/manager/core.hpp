@@ -55,7 +55,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
                    });
                  }),
         decoders_(options_.session),
-        crowd_(options_.connections, counted_),
+        crowd_(options_.connections, counted_, outbound.key),
         sessions_(outbound, calls, options_.resume, crowd_),
         entrance_(outbound, log_, calls, desk, sessions_, crowd_, mailbox_) {
     desk.on_error = [this](std::string_view where, std::exception_ptr thrown) { calls.report(where, thrown); };

@@ -4,6 +4,7 @@
 // Outbound 6/6: what a manager's clients are owed, sent once when a turn of the loop ends.
 
 #include <hotline/concepts.hpp>
+#include <hotline/keyed_hash.hpp>
 #include <hotline/manager/client.hpp>
 #include <hotline/manager/client_book.hpp>
 #include <hotline/manager/mailbox.hpp>
@@ -43,8 +44,9 @@ class delivery final : public room_output {
   /// `go_on` is called, in a turn of its own, for a client that was not read from and may be again.
   delivery(Transport& carrier, std::shared_ptr<Log> log, const manager_options& options, const Heartbeat& heartbeat,
            std::shared_ptr<mailbox_type> mail, live_metrics& counted, std::function<void(client_type&)> go_on)
-      : rooms(std::move(log), *this, options.catch_up_bytes, mail, counted),
-        paces([mail](std::function<void()> f) { mail->post(std::move(f)); }),
+      : key(hash_key::draw(carrier.env())),
+        rooms(std::move(log), *this, options.catch_up_bytes, mail, counted, key),
+        paces([mail](std::function<void()> f) { mail->post(std::move(f)); }, counted, key),
         carrier_(carrier),
         options_(options),
         heartbeat_(heartbeat),
@@ -89,6 +91,8 @@ class delivery final : public room_output {
   void subscribe(client_type& c, const filter& wanted) {
     if (c.room == nullptr) return;
     const turn scope(turns);
+    // With another filter it can pass by what it was waited for to read.
+    if (!paces.empty()) paces.lose(c.room->project, c, now());
     c.room->listeners.set_filter(c, wanted);
     // The room's copy: clients with the same filter share it.
     clients.change([&] { c.wanted = c.room->listeners.filter_of(c); });
@@ -148,6 +152,7 @@ class delivery final : public room_output {
   /// The client hears no more events.
   void leave(client_type& c) noexcept {
     if (c.room == nullptr || paces.empty()) return rooms.leave(c);
+    paces.lose(c.room->project, c, now());
     std::string project;
     try {
       project = c.room->project;
@@ -267,6 +272,7 @@ class delivery final : public room_output {
   message_compression* compression() noexcept override { return compression_.get(); }
   void compress_with(std::unique_ptr<message_compression> compression) { compression_ = std::move(compression); }
 
+  const hash_key key;  ///< of the tables that strangers fill
   client_book<client_type> clients;
   room_list<Transport, Log> rooms;
   pacing<room_type> paces;

@@ -15,10 +15,12 @@
 #include <hotline/manager/served_hosts.hpp>
 #include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
+#include <hotline/room/past.hpp>
 #include <hotline/session/admission.hpp>
 #include <hotline/session/session.hpp>
 #include <hotline/types.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -230,11 +232,17 @@ class entrance {
     c.takes_deflate = let_in.deflate;
     room_type& room = outbound_.rooms.open(let_in.project, stream);
     outbound_.clients.change([&] { c.welcome(room, stream, outbound_.wall()); });
-    c.agreed_to_gap = resumed && entry.resume->after + 1 < room.listeners.stream().bounds().oldest;
-    if (resumed)
-      room.listeners.rejoin(c, c.wanted, entry.resume->after);
-    else
-      room.listeners.join(c, c.wanted, entry.last);
+    if (resumed) {
+      // Before it began there is nothing that it can have missed.
+      const sequence after = std::max(entry.resume->after, c.first);
+      c.agreed_to_gap = after + 1 < room.listeners.stream().bounds().oldest;
+      room.listeners.rejoin(c, c.wanted, after);
+    } else {
+      const past given = past_within(room.listeners.stream(), entry.last, outbound_.options().session.last_bytes);
+      if (given.is_cut) outbound_.counted().limits[limit::last_bytes].add();
+      room.listeners.join(c, c.wanted, given.events);
+      c.first = c.cursor;
+    }
     const connection_info arrived = c.info();  // before the greeting: behind that nothing takes memory
     c.greet(resumed, session.what, desk_.filters.authorize ? std::string(subscriptions::names_of(c.wanted).text()) : "",
             outbound_.env());

@@ -3,10 +3,13 @@
 #if HOTLINE_DETAIL_LANGUAGE
 // Outbound, beside it: which projects' producers are told how their listeners keep up.
 
+#include <hotline/keyed_hash.hpp>
+#include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
 #include <hotline/room/pace_meter.hpp>
 #include <hotline/types.hpp>
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -24,7 +27,8 @@ class pacing {
   using listener = std::function<void(pace)>;
 
   /// `post`: calls a function on the loop, soon.
-  explicit pacing(std::function<void(std::function<void()>)> post) : post_(std::move(post)) {}
+  pacing(std::function<void(std::function<void()>)> post, live_metrics& counted, const hash_key& key)
+      : post_(std::move(post)), counted_(counted), watched_(0, keyed_hash{key}) {}
 
   [[nodiscard]] bool empty() const noexcept { return watched_.empty(); }
   [[nodiscard]] auto begin() const noexcept { return watched_.begin(); }
@@ -52,6 +56,13 @@ class pacing {
     if (found != watched_.end() && found->second.meter.now() == pace::behind) measure(found->second, room, now);
   }
 
+  /// A session of the project's leaves, or is about to listen to something else.
+  void lose(const std::string& project, session& s, steady_time now) {
+    if (!s.place.late_since) return;
+    const auto found = watched_.find(project);
+    if (found != watched_.end()) found->second.meter.lose(s, now);
+  }
+
   /// The project has no room here any more.
   void measure_nobody(const std::string& project) {
     const auto found = watched_.find(project);
@@ -66,6 +77,7 @@ class pacing {
 
   void measure(watch_entry& of, Room& room, steady_time now) {
     tell(of, of.meter.measure(room.listeners.lagging(), room.listeners.stream(), now));
+    if (const std::size_t used_up = of.meter.take_used_up()) counted_.limits[limit::patience].add(used_up);
   }
 
   void tell(watch_entry& whom, std::optional<pace> changed) noexcept {
@@ -80,7 +92,8 @@ class pacing {
   }
 
   const std::function<void(std::function<void()>)> post_;
-  std::unordered_map<std::string, watch_entry> watched_;
+  live_metrics& counted_;
+  std::unordered_map<std::string, watch_entry, keyed_hash> watched_;
 };
 
 }  // namespace hotline::detail

@@ -4,6 +4,7 @@
 // Outbound 5/6: a project's room, woken when its log grows.
 
 #include <hotline/concepts.hpp>
+#include <hotline/keyed_hash.hpp>
 #include <hotline/manager/mailbox.hpp>
 #include <hotline/room/room.hpp>
 
@@ -22,9 +23,10 @@ class project_room final : public log_watcher, public room_link {
   using mailbox_type = mailbox<Transport, project_room>;
 
   project_room(std::string name, std::shared_ptr<typename Log::stream_type> stream, room_output& output,
-               std::size_t catch_up_bytes, std::shared_ptr<mailbox_type> mail, environment& env, live_metrics& counted)
+               std::size_t catch_up_bytes, std::shared_ptr<mailbox_type> mail, environment& env, live_metrics& counted,
+               const hash_key& key)
       : project(std::move(name)),
-        listeners(std::move(stream), output, catch_up_bytes),
+        listeners(std::move(stream), output, catch_up_bytes, key),
         mail_(std::move(mail)),
         env_(env),
         counted_(counted) {

@@ -4,6 +4,7 @@
 // Outbound 5/6: the rooms of a manager, one for each project that has connections here.
 
 #include <hotline/concepts.hpp>
+#include <hotline/keyed_hash.hpp>
 #include <hotline/manager/project_room.hpp>
 #include <hotline/metrics.hpp>
 
@@ -21,19 +22,20 @@ class room_list {
   using room_type = project_room<Transport, Log>;
 
   room_list(std::shared_ptr<Log> log, room_output& output, std::size_t catch_up_bytes,
-            std::shared_ptr<typename room_type::mailbox_type> mail, live_metrics& counted)
+            std::shared_ptr<typename room_type::mailbox_type> mail, live_metrics& counted, const hash_key& key = {})
       : log_(std::move(log)),
         output_(output),
         catch_up_bytes_(catch_up_bytes),
         mail_(std::move(mail)),
-        counted_(counted) {}
+        counted_(counted),
+        rooms_(0, keyed_hash{key}) {}
 
   [[nodiscard]] room_type& open(const std::string& project) { return open(project, log_->open(project)); }
   /// `stream`: the project's.
   [[nodiscard]] room_type& open(const std::string& project, std::shared_ptr<typename Log::stream_type> stream) {
     if (room_type* const room = find(project)) return *room;
-    auto room =
-        std::make_unique<room_type>(project, std::move(stream), output_, catch_up_bytes_, mail_, log_->env(), counted_);
+    auto room = std::make_unique<room_type>(project, std::move(stream), output_, catch_up_bytes_, mail_, log_->env(),
+                                            counted_, rooms_.hash_function().key);
     room_type& opened = *rooms_.emplace(project, std::move(room)).first->second;
     counted_.projects.set(rooms_.size());
     return opened;
@@ -66,7 +68,7 @@ class room_list {
   const std::size_t catch_up_bytes_;
   const std::shared_ptr<typename room_type::mailbox_type> mail_;
   live_metrics& counted_;
-  std::unordered_map<std::string, std::unique_ptr<room_type>> rooms_;
+  std::unordered_map<std::string, std::unique_ptr<room_type>, keyed_hash> rooms_;
 };
 
 }  // namespace hotline::detail

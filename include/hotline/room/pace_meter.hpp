@@ -9,6 +9,9 @@
 #include <hotline/types.hpp>
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <utility>
@@ -16,28 +19,73 @@
 namespace hotline::detail {
 
 /// One project's pace, as seen from one loop.
+///
+/// A session is waited for that was caught up before, for as long as patience lasts. The project has a budget of as much:
+/// time that was waited for a session that then did not catch up is taken from it, and it comes back slowly. Waiting for a
+/// session that catches up costs nothing. Without budget only such sessions are waited for as read so fast that they will have
+/// caught up within patience: a session that has stopped reading is not one of them.
 class pace_meter {
  public:
-  explicit pace_meter(pace_marks marks) : marks_(marks) { marks_.caught_up = std::min(marks.caught_up, marks.behind); }
+  explicit pace_meter(pace_marks marks)
+      : marks_(marks),
+        capacity_(std::clamp(marks.patience, std::chrono::milliseconds(0), endless)),
+        budget_(capacity_) {
+    marks_.caught_up = std::min(marks.caught_up, marks.behind);
+  }
 
   [[nodiscard]] pace now() const noexcept { return pace_; }
 
   /// `lagging` are the sessions that have not caught up by themselves. Answers the pace when it has changed.
   template <event_stream Stream>
   [[nodiscard]] std::optional<pace> measure(std::span<session* const> lagging, const Stream& stream, steady_time at) {
-    bool wait = false;
+    refill(at);
+    std::optional<steady_time> earliest;
+    bool on_course = false;
     if (!lagging.empty()) {
       const sequence behind = stream.tail(marks_.behind);
       const sequence caught_up = stream.tail(marks_.caught_up);
       for (session* const s : lagging) {
-        std::optional<steady_time>& since = s->place.late_since;
-        if (!since && s->cursor < behind) since = at;
-        if (since && s->cursor >= caught_up) since.reset();
-        wait = wait || (since && at < later(*since, marks_.patience));
+        room_place& place = s->place;
+        if (s->cursor >= caught_up) {
+          place.late_since.reset();
+          place.kept_up = true;
+        }
+        if (!place.kept_up) continue;
+        if (!place.late_since) {
+          if (s->cursor >= behind) continue;
+          place.late_since = at;
+          s->late_from = static_cast<std::uint32_t>(s->cursor);
+        }
+        const steady_time since = *place.late_since;
+        if (at - since >= capacity_ - margin()) {
+          waste(since + (capacity_ - margin()));
+          place.late_since.reset();
+          place.kept_up = false;
+          ++used_up_;
+          continue;
+        }
+        earliest = std::min(earliest.value_or(since), since);
+        on_course = on_course || is_on_course(*s, caught_up, at - since);
       }
     }
-    return change(wait ? pace::behind : pace::caught_up);
+    waited_since_ = pace_ == pace::behind && earliest ? std::max(waited_since_, *earliest) : at;
+    const bool affordable = budget_ - (at - waited_since_) >= (pace_ == pace::behind ? margin() / 2 : margin());
+    if (earliest && !affordable && !on_course && pace_ == pace::behind) {
+      waste(at);
+      ++used_up_;
+    }
+    return change(earliest && (affordable || on_course) ? pace::behind : pace::caught_up);
   }
+
+  /// The session leaves, or listens to something else from here on: when it was waited for, that was in vain.
+  void lose(session& s, steady_time at) noexcept {
+    if (!s.place.late_since) return;
+    s.place.late_since.reset();
+    waste(at);
+  }
+
+  /// How often somebody's patience, or the budget, was used up since the last call.
+  [[nodiscard]] std::size_t take_used_up() noexcept { return std::exchange(used_up_, 0); }
 
   /// Whoever was to be told of the last change could not be.
   void take_back() noexcept { pace_ = pace_ == pace::behind ? pace::caught_up : pace::behind; }
@@ -46,12 +94,45 @@ class pace_meter {
   [[nodiscard]] std::optional<pace> measure_nobody() { return change(pace::caught_up); }
 
  private:
+  using duration = steady_time::duration;
+
+  static constexpr std::chrono::milliseconds endless = std::chrono::hours(24 * 365 * 100);
+  static constexpr int refill_share = 200;  // half a percent of the time that passes
+
+  // Time is looked at at ticks, half a tick early or late. One session alone does not use up what others need to show that
+  // they read.
+  [[nodiscard]] duration margin() const noexcept { return std::min<duration>(tick_interval / 2, capacity_ / 20); }
+
+  // Whether it has read, and so much of what it has to that it will have caught up within patience.
+  [[nodiscard]] bool is_on_course(const session& s, sequence caught_up, duration late) const noexcept {
+    const std::uint32_t read = static_cast<std::uint32_t>(s.cursor) - s.late_from;
+    const double all = static_cast<double>(read) + static_cast<double>(caught_up - s.cursor);
+    return read > 0 && std::chrono::duration<double>(late) * all <= std::chrono::duration<double>(capacity_) * read;
+  }
+
+  void refill(steady_time at) noexcept {
+    if (refilled_at_) budget_ = std::min(capacity_, budget_ + (at - *refilled_at_) / refill_share);
+    refilled_at_ = at;
+  }
+
+  // However long the process stood still: as much as can come back in the time that patience takes to.
+  void waste(steady_time until) noexcept {
+    if (pace_ != pace::behind || until <= waited_since_) return;
+    budget_ = std::max(budget_ - (until - waited_since_), -capacity_);
+    waited_since_ = until;
+  }
+
   [[nodiscard]] std::optional<pace> change(pace to) noexcept {
     if (std::exchange(pace_, to) == to) return std::nullopt;
     return to;
   }
 
   pace_marks marks_;
+  duration capacity_;
+  duration budget_;
+  moment refilled_at_;
+  steady_time waited_since_{};  // what is waited for is not paid for since then
+  std::size_t used_up_ = 0;
   pace pace_ = pace::caught_up;
 };
 

@@ -6,6 +6,7 @@
 #include <hotline/concepts.hpp>
 #include <hotline/log/rendition.hpp>
 #include <hotline/options.hpp>
+#include <hotline/room/room_group.hpp>
 #include <hotline/room/room_output.hpp>
 #include <hotline/room/spans.hpp>
 #include <hotline/session/filter.hpp>
@@ -23,15 +24,6 @@
 
 namespace hotline::detail {
 
-/// The sessions of one room that get the same bytes.
-struct room_group {
-  filter wanted;
-  bool compressed = false;
-  std::size_t members = 0;          ///< current or not
-  sequence last_sent = 0;           ///< to those who are current
-  std::vector<session*> current{};  ///< those at `flushed`, with an empty lane and a socket that takes more
-};
-
 /// The listeners of one project on one loop.
 ///
 /// All who are *current* stand at the same place in the log, `flushed()`, and a flush takes them all to its end with
@@ -43,8 +35,13 @@ struct room_group {
 template <event_stream Stream>
 class room {
  public:
-  room(std::shared_ptr<Stream> stream, room_output& output, std::size_t catch_up_bytes)
-      : stream_(std::move(stream)), output_(output), catch_up_bytes_(catch_up_bytes), flushed_(stream_->bounds().end) {}
+  room(std::shared_ptr<Stream> stream, room_output& output, std::size_t catch_up_bytes, const hash_key& key = {})
+      : stream_(std::move(stream)),
+        output_(output),
+        catch_up_bytes_(catch_up_bytes),
+        plain_(0, filter_hash{key}),
+        compressed_(0, filter_hash{key}),
+        flushed_(stream_->bounds().end) {}
 
   room(const room&) = delete;
   room& operator=(const room&) = delete;
@@ -169,7 +166,7 @@ class room {
  private:
   static constexpr std::size_t flush_bytes = 1024 * 1024;
   static constexpr std::size_t kept_entries = 1024;
-  using group_map = std::unordered_map<filter, std::unique_ptr<room_group>>;
+  using group_map = std::unordered_map<filter, std::unique_ptr<room_group>, filter_hash>;
 
   template <class F>
   void for_each_group(F f) {
@@ -228,6 +225,7 @@ class room {
     }
     stop_lagging(s);
     s.place.late_since.reset();  // a new filter alone does not: who stays behind would be waited for anew
+    s.place.kept_up = true;
     room_group& group = *s.place.group;
     s.place.index = static_cast<std::uint32_t>(group.current.size());
     s.place.current = true;

@@ -3,6 +3,7 @@
 #if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/concepts.hpp>
+#include <hotline/keyed_hash.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -59,6 +60,9 @@ class filter {
   [[nodiscard]] bool matches(std::string_view type, std::uint32_t type_hash) const noexcept {
     if (all_) return true;
     if (!listed_) return false;
+    // Strangers choose the names, and could choose such whose hashes are equal: with many names nothing rests on those.
+    if (listed_->names.size() > few_names)
+      return std::binary_search(listed_->names.begin(), listed_->names.end(), type);
     for (std::size_t i = 0; i < listed_->hashes.size(); ++i)
       if (listed_->hashes[i] == type_hash && listed_->names[i] == type) return true;
     return false;
@@ -70,6 +74,8 @@ class filter {
   }
 
  private:
+  static constexpr std::size_t few_names = 8;
+
   struct list {
     std::vector<std::string> names;     // sorted
     std::vector<std::uint32_t> hashes;  // of the names, in their order
@@ -88,8 +94,26 @@ class filter {
   bool all_ = false;
 };
 
+namespace detail {
+
+/// For tables whose filters strangers choose: equal filters have equal hashes, and nobody without the key knows which others
+/// do.
+struct filter_hash {
+  hash_key key{};
+
+  // Not noexcept, as `keyed_hash`.
+  [[nodiscard]] std::size_t operator()(const filter& f) const {
+    std::uint64_t sum = f.hears_all() ? 1 : 2;
+    for (const std::string& name : f.names()) sum = sum * 31 + sip_hash<1, 3>(key, name);
+    return static_cast<std::size_t>(sum);
+  }
+};
+
+}  // namespace detail
+
 }  // namespace hotline
 
+/// For tables of filters that the host makes; of strangers' filters somebody can make as many collide as he likes.
 template <>
 struct std::hash<hotline::filter> {
   std::size_t operator()(const hotline::filter& f) const noexcept {

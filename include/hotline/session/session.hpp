@@ -32,13 +32,29 @@ namespace hotline::detail {
 
 struct room_group;
 
+/// A point in time or none, in the room of one.
+class moment {
+ public:
+  moment() = default;
+  moment(steady_time at) noexcept : at_(at) {}
+
+  [[nodiscard]] explicit operator bool() const noexcept { return at_ != steady_time::max(); }
+  [[nodiscard]] steady_time operator*() const noexcept { return at_; }
+  void reset() noexcept { at_ = steady_time::max(); }
+  [[nodiscard]] friend bool operator==(const moment&, const moment&) = default;
+
+ private:
+  steady_time at_ = steady_time::max();
+};
+
 /// Where a session stands in its room; the room's own notes.
 struct room_place {
   room_group* group = nullptr;
-  std::optional<steady_time> late_since{};  ///< since when the project's pace counts it as behind
-  std::uint32_t index = 0;                  ///< among its group's current members, or among those who are not current
-  bool current = false;                     ///< sent everything up to where the room was last flushed
-  bool busy = false;  ///< owed more, and not waiting for its socket: the room goes on with it next turn
+  moment late_since{};      ///< since when the project's pace counts it as behind
+  std::uint32_t index = 0;  ///< among its group's current members, or among those who are not current
+  bool current = false;     ///< sent everything up to where the room was last flushed
+  bool busy = false;        ///< owed more, and not waiting for its socket: the room goes on with it next turn
+  bool kept_up = false;     ///< it was caught up, and was not waited for in vain since: a producer may wait for it
 };
 
 /// One client, from its first byte to its last.
@@ -252,11 +268,13 @@ class session {
   }
 
   control_lane lane;
-  sequence cursor = 0;         ///< the last event of the log that was sent, or passed over
-  sequence told_at = 0;        ///< of what passed it by, the last that it was told of: with `connected`, or a position
-  bool blocked = false;        ///< the socket took less than it was given: wait until it is writable
-  bool paused = false;         ///< not read from, until its lane is shorter, or it is let in
-  bool takes_deflate = false;  ///< permessage-deflate was agreed on
+  sequence cursor = 0;          ///< the last event of the log that was sent, or passed over
+  sequence first = 0;           ///< where it began: of what stands before it has no right to anything
+  sequence told_at = 0;         ///< of what passed it by, the last that it was told of: with `connected`, or a position
+  bool blocked = false;         ///< the socket took less than it was given: wait until it is writable
+  bool paused = false;          ///< not read from, until its lane is shorter, or it is let in
+  bool takes_deflate = false;   ///< permessage-deflate was agreed on
+  std::uint32_t late_from = 0;  ///< with `place.late_since`: the last digits of where it stood then, in base 2^32
   room_place place;
 
  private:

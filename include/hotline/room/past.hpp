@@ -1,0 +1,33 @@
+#pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
+// Outbound 5/6, at the upgrade: how much of the past a new session is given. No I/O here.
+
+#include <hotline/concepts.hpp>
+#include <hotline/types.hpp>
+
+#include <algorithm>
+#include <cstddef>
+
+namespace hotline::detail {
+
+/// So many events before the log's end.
+struct past {
+  sequence events = 0;
+  bool is_cut = false;  ///< more was asked for, and is there
+};
+
+/// Of the latest `asked` events those that together have no more than `bytes`, but the newest in any case; none at all
+/// when `bytes` is 0. Whole events: what is given ends with the newest and has no hole.
+template <event_stream Stream>
+[[nodiscard]] past past_within(const Stream& stream, sequence asked, std::size_t bytes) {
+  if (asked == 0) return {};
+  const auto [oldest, end] = stream.bounds();
+  const sequence there = std::min(asked, end + 1 - oldest);
+  if (there == 0) return {};
+  const sequence most = bytes == 0 ? 0 : std::max<sequence>(end - std::min(end, stream.tail(bytes)), 1);
+  return {std::min(there, most), there > most};
+}
+
+}  // namespace hotline::detail
+#endif
