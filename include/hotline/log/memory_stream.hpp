@@ -143,6 +143,8 @@ class memory_stream final : public detail::ledger_holder {
     return {last < steady_time::max() ? last + steady_time::duration(1) : last, freed};
   }
 
+  swept sweep() { return sweep(env_.now()); }
+
   /// For all projects' sake: lets go of its oldest slab.
   [[nodiscard]] std::size_t give() override {
     const std::lock_guard lock(mutex_);
