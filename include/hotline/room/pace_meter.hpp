@@ -70,10 +70,7 @@ class pace_meter {
     }
     waited_since_ = pace_ == pace::behind && earliest ? std::max(waited_since_, *earliest) : at;
     const bool affordable = budget_ - (at - waited_since_) >= (pace_ == pace::behind ? margin() / 2 : margin());
-    if (earliest && !affordable && !on_course && pace_ == pace::behind) {
-      waste(at);
-      ++used_up_;
-    }
+    if (earliest && !affordable && !on_course) waste(at);
     return change(earliest && (affordable || on_course) ? pace::behind : pace::caught_up);
   }
 
@@ -115,11 +112,13 @@ class pace_meter {
     refilled_at_ = at;
   }
 
-  // However long the process stood still: as much as can come back in the time that patience takes to.
+  // What is owed is bounded, however long the process stood still meanwhile.
   void waste(steady_time until) noexcept {
     if (pace_ != pace::behind || until <= waited_since_) return;
+    const bool was_enough = budget_ >= margin();
     budget_ = std::max(budget_ - (until - waited_since_), -capacity_);
     waited_since_ = until;
+    if (was_enough && budget_ < margin()) ++used_up_;
   }
 
   [[nodiscard]] std::optional<pace> change(pace to) noexcept {
