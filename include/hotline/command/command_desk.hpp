@@ -58,8 +58,8 @@ class command_desk {
 
   /// One message from a client. Everything it comes to is an answer of that client. `over`: it is not to be run, for the
   /// client sends too many.
-  void receive(command_client& client, std::string_view text, steady_time now, wall_time wall,
-               std::optional<limit> over = {}) {
+  [[gnu::always_inline]] void receive(command_client& client, std::string_view text, steady_time now, wall_time wall,
+                                      std::optional<limit> over = {}) {
     counted_.messages.add();
     if (over) return refuse_unread(client, text, *over, wall);
     auto read = read_envelope(text, options_.session);
@@ -328,16 +328,17 @@ class command_desk {
   }
 
   // It comes from a client that sends too much, so that no more of it is read than whom to tell.
-  void refuse_unread(command_client& client, std::string_view text, limit over, wall_time wall) {
+  [[gnu::noinline]] void refuse_unread(command_client& client, std::string_view text, limit over, wall_time wall) {
     const std::string_view why = over == limit::byte_rate ? std::string_view("too many bytes in a short time")
                                                           : std::string_view("too many messages in a short time");
     refused_message known = refused_message_reader(text).read();
     // Whose answer is still to come gets that one and no other.
     if (known.id && client.commands().find(*known.id)) return;
-    client_command command{{}, std::move(known.id), {}};
-    if (known.command && is_command_name(*known.command)) command.command = *std::move(known.command);
-    if (command.id || !command.command.empty())
-      return fail(client, command, {"rate_limited", std::string(why), true}, wall);
+    const std::string name = known.command && is_command_name(*known.command) ? *known.command : std::string();
+    if (known.id || !name.empty()) {
+      count(true);
+      return client.answer(command_error_text(name, known.id, "rate_limited", why, true, wall));
+    }
     // It is no command of anybody's. Short of the bytes that it may send, its client is told what is wrong with it.
     if (over == limit::message_rate) {
       auto read = read_envelope(text, options_.session);

@@ -20,7 +20,8 @@ class timekeeper {
 
   /// What becomes of a verdict that ends something. Of a client that we do not read from, what waits says nothing.
   template <class Client, heartbeat_policy Policy>
-  [[nodiscard]] session::due confirm(Client& c, session::due found, steady_time now, const Policy& policy) {
+  [[nodiscard, gnu::noinline]] session::due confirm(Client& c, session::due found, steady_time now,
+                                                    const Policy& policy) {
     return c.confirm(found, now, policy, gaps, [&] { return !c.paused && has_input(*c.connection); });
   }
 

@@ -45,8 +45,8 @@ class rate_meter {
   steady_time spread_until_{};
 };
 
-/// As `rate_meter`, of bytes, which come many at a time. More than `most` at once, or as a burst, count as `most`, and what
-/// would be spread over more than a year as a year.
+/// As `rate_meter`, of bytes, which come many at a time. No message has more than `most`, and as a
+/// burst more counts as `most`. What would be spread over more than a year counts as a year.
 class byte_meter {
  public:
   using verdict = rate_meter::verdict;
@@ -61,7 +61,7 @@ class byte_meter {
   /// `allowance`: how much longer what came may be spread.
   [[nodiscard]] verdict judge(steady_time now, std::size_t per_second, std::size_t burst,
                               std::chrono::nanoseconds allowance = {}) const noexcept {
-    const std::chrono::nanoseconds at_once = span(burst, per_second);
+    const std::chrono::nanoseconds at_once = span(std::min(burst, most), per_second);
     const std::chrono::nanoseconds used = spread_until_ - now - allowance;
     if (used <= at_once) return verdict::within;
     return used - at_once <= at_once ? verdict::over : verdict::far_over;
@@ -71,7 +71,7 @@ class byte_meter {
   static constexpr std::chrono::nanoseconds span(std::size_t bytes, std::size_t per_second) noexcept {
     constexpr std::uint64_t second = 1'000'000'000;
     constexpr std::uint64_t year = second * 60 * 60 * 24 * 365;
-    return std::chrono::nanoseconds(std::min(std::min(bytes, most) * second / per_second, year));
+    return std::chrono::nanoseconds(std::min(bytes * second / per_second, year));
   }
 
   steady_time spread_until_{};

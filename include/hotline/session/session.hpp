@@ -347,7 +347,8 @@ class session {
     lingers_ = decoder_->awaits_rest();
   }
 
-  [[nodiscard]] received receive_message(const decode_result& message, steady_time now, pauses* gaps) {
+  [[nodiscard]] [[gnu::always_inline]] received receive_message(const decode_result& message, steady_time now,
+                                                                pauses* gaps) {
     const rates::finding found = rates_.take_message(options_.session, message.size, now, gaps);
     received got{.what = inbound::message, .text = message.payload, .over = found.over};
     if (found.what != rates::verdict::far_over) return got;
