@@ -30,7 +30,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::string_view upgrade =
-    "GET /ws/p HTTP/1.1\r\nHost: t\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "GET /ws/p HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 constexpr std::string_view ping{"\x89\x00", 2};          // the server's
 constexpr std::string_view pong{"\x8a\x80\0\0\0\0", 6};  // ours, masked
