@@ -79,6 +79,9 @@ class transport_receiver {
 /// How often a transport calls `on_tick`: the grain of every timeout.
 inline constexpr std::chrono::milliseconds tick_interval{500};
 
+/// A tick that is less late than this is on time. In a later one nobody is judged whose bytes may be waiting to be read.
+inline constexpr std::chrono::milliseconds late_tick{50};
+
 /// Moves bytes, owns sockets and the clock's ticks, knows nothing of WebSocket.
 ///
 /// Notation: `t` a transport, `c` a `T::connection_type&`, `r` a `transport_receiver<T::connection_type>&`,

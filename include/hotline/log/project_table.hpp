@@ -43,6 +43,7 @@ class project_table : public std::enable_shared_from_this<project_table> {
 
   /// The project is not forgotten while somebody has what this returns. Null: there is no room for one more.
   [[nodiscard]] std::shared_ptr<memory_stream> hold(std::string_view name) {
+    std::shared_ptr<memory_stream> gone;  // not destroyed with the lock held
     std::unique_lock lock(mutex_);
     project* const found = find_or_make(name, lock);
     if (found == nullptr) return nullptr;
@@ -51,7 +52,7 @@ class project_table : public std::enable_shared_from_this<project_table> {
       try {
         held = std::make_shared<holding>(weak_from_this(), *found);
       } catch (...) {
-        if (is_free(*found) && !found->stream->has_begun()) (void)take(*found);
+        if (is_free(*found) && !found->stream->has_begun()) gone = take(*found);
         throw;
       }
       found->held = held;
@@ -212,6 +213,7 @@ class project_table : public std::enable_shared_from_this<project_table> {
       const auto found = projects_.find(name);
       if (found != projects_.end()) return &found->second;
       const std::size_t cost = free_ < free_of_charge ? 0 : cost_of(name);
+      if (cost > most_cost()) return nullptr;
       log_ledger::share room(*ledger_);
       if (projects_.size() < limits_.projects && charged_ + cost <= most_cost() && reserve(cost, room))
         return &make(name, cost, room);

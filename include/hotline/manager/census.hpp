@@ -92,7 +92,7 @@ class census {
     surplus too_many;
     // One that was told to go still counts, until it has, or until the next has to.
     const std::size_t before = counted_.handshakes.value();
-    if (before >= limits_.handshakes) too_many.told = std::exchange(told_, std::nullopt);
+    if (before >= limits_.handshakes) too_many.told = told_;
     const handshake* other = nullptr;
     const bool is_full = before - (too_many.told ? 1 : 0) >= limits_.handshakes;
     if (is_full) {
@@ -100,13 +100,15 @@ class census {
       if (too_many.told) crowd_.look_at(places_.find(*too_many.told)->second);
       other = static_cast<const handshake*>(crowd_.gives_way_to(address));
     }
-    handshake& arrived = places_.try_emplace(number).first->second;
     try {
-      crowd_.add(arrived, address);
+      crowd_.add(places_.try_emplace(number).first->second, address);
     } catch (...) {
       places_.erase(number);
+      if (too_many.told) await(*too_many.told);
       throw;
     }
+    if (too_many.told) told_.reset();
+    handshake& arrived = places_.find(number)->second;
     arrived.number = number;
     crowd_.await(arrived);
     counted_.handshakes.add();

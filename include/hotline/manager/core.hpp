@@ -47,7 +47,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
         mailbox_(std::make_shared<mailbox<Transport, room_type>>(transport_, [this] { on_mail(); })),
         calls(counted_),
         desk(options_, mailbox_, counted_),
-        outbound(transport_, log_, options_, heartbeat_, mailbox_, counted_,
+        outbound(transport_, log_, options_, heartbeat_, mailbox_, counted_, time_.gaps,
                  [this](client_type& c) {
                    protect(c, [&] {
                      std::string bytes = c.take_unread();
@@ -377,6 +377,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
   const Heartbeat heartbeat_;
   const std::shared_ptr<mailbox<Transport, room_type>> mailbox_;
   live_metrics counted_;
+  timekeeper<Transport> time_{transport_};
 
  public:
   hooks calls;
@@ -386,7 +387,6 @@ class manager_core final : public transport_receiver<typename Transport::connect
  private:
   decoder_pool decoders_;
   census crowd_;
-  timekeeper<Transport> time_{transport_};
   resumption<delivery_type> sessions_;
   entrance<delivery_type, Log> entrance_;
   std::vector<std::function<void()>> when_stopped_;

@@ -43,10 +43,11 @@ class delivery final : public room_output {
 
   /// `go_on` is called, in a turn of its own, for a client that was not read from and may be again.
   delivery(Transport& carrier, std::shared_ptr<Log> log, const manager_options& options, const Heartbeat& heartbeat,
-           std::shared_ptr<mailbox_type> mail, live_metrics& counted, std::function<void(client_type&)> go_on)
+           std::shared_ptr<mailbox_type> mail, live_metrics& counted, pauses& gaps,
+           std::function<void(client_type&)> go_on)
       : key(hash_key::draw(carrier.env())),
         rooms(std::move(log), *this, options.catch_up_bytes, mail, counted, key),
-        paces([mail](std::function<void()> f) { mail->post(std::move(f)); }, counted, key),
+        paces([mail](std::function<void()> f) { mail->post(std::move(f)); }, counted, key, &gaps),
         carrier_(carrier),
         options_(options),
         heartbeat_(heartbeat),

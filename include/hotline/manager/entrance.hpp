@@ -138,7 +138,9 @@ class entrance {
     const bool is_told = &goes == &came || goes.at() == session::phase::waiting;
     if (is_told) {
       crowd_.tell(goes.number());
-      return turn_away(goes, limit::handshakes);
+      // Without memory to say so it is cut off, and not the one that came.
+      if (!calls_.guard("connection", [&] { turn_away(goes, limit::handshakes); })) outbound_.give_up(goes);
+      return;
     }
     cut_off(goes);
     log_refusal(goes, 0, limit::handshakes);
@@ -184,8 +186,8 @@ class entrance {
   }
 
   void turn_away(client_type& c, limit over) {
-    c.asks.reset();
     refuse(c, over == limit::address_connections ? 429 : 503, over);
+    c.asks.reset();
   }
 
   [[nodiscard]] std::optional<limit> full(const client_type& c, const std::string& project,

@@ -7,6 +7,7 @@
 #include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
 #include <hotline/room/pace_meter.hpp>
+#include <hotline/session/pauses.hpp>
 #include <hotline/types.hpp>
 
 #include <cstddef>
@@ -26,9 +27,10 @@ class pacing {
  public:
   using listener = std::function<void(pace)>;
 
-  /// `post`: calls a function on the loop, soon.
-  pacing(std::function<void(std::function<void()>)> post, live_metrics& counted, const hash_key& key)
-      : post_(std::move(post)), counted_(counted), watched_(0, keyed_hash{key}) {}
+  /// `post`: calls a function on the loop, soon. `gaps`: when the loop did not run; null: that is not known.
+  pacing(std::function<void(std::function<void()>)> post, live_metrics& counted, const hash_key& key,
+         pauses* gaps = nullptr)
+      : post_(std::move(post)), counted_(counted), gaps_(gaps), watched_(0, keyed_hash{key}) {}
 
   [[nodiscard]] bool empty() const noexcept { return watched_.empty(); }
   [[nodiscard]] auto begin() const noexcept { return watched_.begin(); }
@@ -39,7 +41,7 @@ class pacing {
       watched_.erase(project);
     else
       watched_.insert_or_assign(std::move(project),
-                                watch_entry{pace_meter(marks), std::make_shared<listener>(std::move(told))});
+                                watch_entry{pace_meter(marks, gaps_), std::make_shared<listener>(std::move(told))});
   }
 
   void clear() { watched_.clear(); }
@@ -93,6 +95,7 @@ class pacing {
 
   const std::function<void(std::function<void()>)> post_;
   live_metrics& counted_;
+  pauses* const gaps_;
   std::unordered_map<std::string, watch_entry, keyed_hash> watched_;
 };
 

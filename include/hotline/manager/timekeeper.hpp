@@ -8,6 +8,7 @@
 #include <hotline/session/session.hpp>
 #include <hotline/types.hpp>
 
+#include <algorithm>
 #include <chrono>
 
 namespace hotline::detail {
@@ -18,7 +19,7 @@ class timekeeper {
  public:
   explicit timekeeper(Transport& carrier) : gaps([&carrier] { return lateness_of(carrier); }), carrier_(carrier) {}
 
-  /// What becomes of a verdict that ends something. Of a client that we do not read from, what waits says nothing.
+  /// Checks a verdict that ends something once more. Waiting bytes prove nothing for a client that the manager does not read.
   template <class Client, heartbeat_policy Policy>
   [[nodiscard, gnu::noinline]] session::due confirm(Client& c, session::due found, steady_time now,
                                                     const Policy& policy) {
@@ -27,7 +28,7 @@ class timekeeper {
 
   /// Whether a time that ends at `until` is over, the pauses since it began left out.
   [[nodiscard]] bool is_over(steady_time until, std::chrono::milliseconds time, steady_time now) const noexcept {
-    return now >= until && now >= until + gaps.since(until - time);
+    return now >= until && now >= until + gaps.since(until - std::max(time, time.zero()));
   }
 
   pauses gaps;

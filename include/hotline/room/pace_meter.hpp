@@ -5,6 +5,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/options.hpp>
+#include <hotline/session/pauses.hpp>
 #include <hotline/session/session.hpp>
 #include <hotline/types.hpp>
 
@@ -26,8 +27,10 @@ namespace hotline::detail {
 /// caught up within patience: a session that has stopped reading is not one of them.
 class pace_meter {
  public:
-  explicit pace_meter(pace_marks marks)
-      : marks_(marks),
+  /// `gaps`: when the loop did not run, for that was no session's delay; null: that is not known.
+  explicit pace_meter(pace_marks marks, pauses* gaps = nullptr)
+      : gaps_(gaps),
+        marks_(marks),
         capacity_(std::clamp(marks.patience, std::chrono::milliseconds(0), endless)),
         budget_(capacity_) {
     marks_.caught_up = std::min(marks.caught_up, marks.behind);
@@ -57,28 +60,31 @@ class pace_meter {
           s->late_from = static_cast<std::uint32_t>(s->cursor);
         }
         const steady_time since = *place.late_since;
-        if (at - since >= capacity_ - margin()) {
-          waste(since + (capacity_ - margin()));
+        if (at - since >= patience() && passed(since, at) >= patience()) {
+          waste(std::min(at, since + patience() + paused(since, at)), at);
           place.late_since.reset();
           place.kept_up = false;
           ++used_up_;
           continue;
         }
         earliest = std::min(earliest.value_or(since), since);
-        on_course = on_course || is_on_course(*s, caught_up, at - since);
+        on_course = on_course || is_on_course(*s, caught_up, since, at);
       }
     }
     waited_since_ = pace_ == pace::behind && earliest ? std::max(waited_since_, *earliest) : at;
-    const bool affordable = budget_ - (at - waited_since_) >= (pace_ == pace::behind ? margin() / 2 : margin());
-    if (earliest && !affordable && !on_course) waste(at);
+    const duration needed = pace_ == pace::behind ? margin() / 2 : margin();
+    const bool affordable =
+        budget_ - (at - waited_since_) >= needed || budget_ - passed(waited_since_, at) >= needed;
+    if (earliest && !affordable && !on_course) waste(at, at);
     return change(earliest && (affordable || on_course) ? pace::behind : pace::caught_up);
   }
 
   /// The session leaves, or listens to something else from here on: when it was waited for, that was in vain.
-  void lose(session& s, steady_time at) noexcept {
+  void lose(session& s, steady_time at) {
     if (!s.place.late_since) return;
     s.place.late_since.reset();
-    waste(at);
+    s.place.kept_up = false;  // or it would be waited for anew, however often it does so
+    waste(at, at);
   }
 
   /// How often somebody's patience, or the budget, was used up since the last call.
@@ -100,11 +106,23 @@ class pace_meter {
   // they read.
   [[nodiscard]] duration margin() const noexcept { return std::min<duration>(tick_interval / 2, capacity_ / 20); }
 
+  [[nodiscard]] duration patience() const noexcept { return capacity_ - margin(); }
+
+  // Of the time since `from`, how long the loop did not run, and how long it did.
+  [[nodiscard]] duration paused(steady_time from, steady_time at) const {
+    return gaps_ == nullptr ? duration(0) : gaps_->since(from, at);
+  }
+  [[nodiscard]] duration passed(steady_time from, steady_time at) const { return at - from - paused(from, at); }
+
   // Whether it has read, and so much of what it has to that it will have caught up within patience.
-  [[nodiscard]] bool is_on_course(const session& s, sequence caught_up, duration late) const noexcept {
+  [[nodiscard]] bool is_on_course(const session& s, sequence caught_up, steady_time since, steady_time at) const {
     const std::uint32_t read = static_cast<std::uint32_t>(s.cursor) - s.late_from;
+    if (read == 0) return false;
     const double all = static_cast<double>(read) + static_cast<double>(caught_up - s.cursor);
-    return read > 0 && std::chrono::duration<double>(late) * all <= std::chrono::duration<double>(capacity_) * read;
+    const auto in_time = [&](std::chrono::duration<double> late) {
+      return late * all <= std::chrono::duration<double>(capacity_) * read;
+    };
+    return in_time(at - since) || in_time(passed(since, at));
   }
 
   void refill(steady_time at) noexcept {
@@ -112,11 +130,12 @@ class pace_meter {
     refilled_at_ = at;
   }
 
-  // What is owed is bounded, however long the process stood still meanwhile.
-  void waste(steady_time until) noexcept {
+  // What is owed is bounded.
+  void waste(steady_time until, steady_time at) {
     if (pace_ != pace::behind || until <= waited_since_) return;
     const bool was_enough = budget_ >= margin();
-    budget_ = std::max(budget_ - (until - waited_since_), -capacity_);
+    const duration waited = std::max(until - waited_since_ - paused(waited_since_, at), duration(0));
+    budget_ = std::max(budget_ - waited, -capacity_);
     waited_since_ = until;
     if (was_enough && budget_ < margin()) ++used_up_;
   }
@@ -126,6 +145,7 @@ class pace_meter {
     return to;
   }
 
+  pauses* gaps_;
   pace_marks marks_;
   duration capacity_;
   duration budget_;

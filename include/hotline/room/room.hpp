@@ -224,7 +224,7 @@ class room {
       s.place.busy = false;
     }
     stop_lagging(s);
-    s.place.late_since.reset();  // a new filter alone does not: who stays behind would be waited for anew
+    s.place.late_since.reset();
     s.place.kept_up = true;
     room_group& group = *s.place.group;
     s.place.index = static_cast<std::uint32_t>(group.current.size());

@@ -50,28 +50,31 @@ class pauses {
   /// How much of the time since `from` the loop did not run, as far as `tick` has noted it.
   [[nodiscard]] duration since(steady_time from) const noexcept {
     duration lost{0};
-    for (std::size_t i = size_; i-- > 0 && latest_[i].end > from;)
-      lost += std::min<duration>(latest_[i].length, latest_[i].end - from);
+    for (std::size_t i = size_; i-- > 0 && latest_[i].end > from;) lost += latest_[i].since(from);
     return lost;
   }
 
-  /// What came during a pause is read all at once after it, and is no flood. A rate may be exceeded by what comes in the
-  /// time that is returned. It shrinks slowly, for a peer that sends nearly as much as it may works off its backlog slowly.
-  /// Asked at any time, before the late tick too.
-  [[nodiscard]] duration allowance(steady_time now) {
+  /// The same as of `now`, before the late tick too.
+  [[nodiscard]] duration since(steady_time from, steady_time now) {
     (void)note(now);
-    duration extra{0};
-    for (std::size_t i = 0; i < size_; ++i)
-      extra += std::max(latest_[i].length - (now - latest_[i].end) / shrinks_by, duration{0});
-    return extra;
+    return since(from);
   }
 
-  /// A tick that is less late is on time.
-  static constexpr std::chrono::milliseconds shortest{50};
+  /// How much longer a client's rates may be exceeded, since it connected. The messages that it sent during a pause are read
+  /// all at once after it, and are no flood. The allowance shrinks slowly, for a client that sends nearly as much as it may
+  /// works off its backlog slowly. A minute at most. Asked at any time, before the late tick too.
+  [[nodiscard]] duration allowance(steady_time now, steady_time connected) {
+    (void)note(now);
+    duration extra{0};
+    for (std::size_t i = size_; i-- > 0 && latest_[i].end > connected;) extra += latest_[i].worth_at(now);
+    return std::min<duration>(extra, most_extra);
+  }
 
  private:
   static constexpr std::size_t most = 32;
   static constexpr int shrinks_by = 16;
+  // No more can wait: sockets have buffers, and clients have timeouts of their own.
+  static constexpr std::chrono::seconds most_extra{60};
   // How far the two clocks may be apart, for they are not read at the same moment.
   static constexpr std::chrono::milliseconds tolerance{50};
 
@@ -79,22 +82,35 @@ class pauses {
     steady_time begin;
     steady_time end;
     duration length;  // less than from begin to end where several pauses have become one
+    duration worth;   // of it, what raised a rate at the end
+
+    /// Where several have become one, they count as spread evenly.
+    [[nodiscard]] duration since(steady_time from) const noexcept {
+      if (from <= begin || end - begin <= length) return std::min<duration>(length, end - from);
+      const std::chrono::duration<double, std::nano> part = end - from, whole = end - begin;
+      return std::chrono::duration_cast<duration>(length * (part / whole));
+    }
+    [[nodiscard]] duration worth_at(steady_time now) const noexcept {
+      return std::max(worth - (now - end) / shrinks_by, duration{0});
+    }
   };
 
   bool note(steady_time now) {
     const duration late = lateness_ ? lateness_() : duration{0};
-    if (late < shortest) return false;
+    if (late < late_tick) return false;
     const duration passed = now - last_tick_;
     const duration expected = late + tick_interval;
     if (std::max(passed - expected, expected - passed) > tolerance) return false;
     const steady_time begin = now - late;
     if (size_ > 0 && begin <= latest_[size_ - 1].end) {
       pause& last = latest_[size_ - 1];
-      last.length += std::max<duration>(now - last.end, duration{0});
+      const duration more = std::max<duration>(now - last.end, duration{0});
+      last.length += more;
+      last.worth += more;
       last.end = std::max(last.end, now);
     } else {
       if (size_ == most) merge_oldest();
-      latest_[size_++] = {begin, now, late};
+      latest_[size_++] = {begin, now, late, late};
     }
     return true;
   }
@@ -102,6 +118,7 @@ class pauses {
   void merge_oldest() noexcept {
     latest_[1].begin = latest_[0].begin;
     latest_[1].length += latest_[0].length;
+    latest_[1].worth += latest_[0].worth_at(latest_[1].end);
     std::move(latest_.begin() + 1, latest_.end(), latest_.begin());
     --size_;
   }

@@ -46,7 +46,7 @@ class rate_meter {
 };
 
 /// As `rate_meter`, of bytes, which come many at a time. No message has more than `most`, and as a
-/// burst more counts as `most`. What would be spread over more than a year counts as a year.
+/// burst more counts as `most`. Nothing is spread over more than a year, a message or all of them.
 class byte_meter {
  public:
   using verdict = rate_meter::verdict;
@@ -55,7 +55,7 @@ class byte_meter {
 
   /// So many more at `now`, whatever comes of them.
   void take(steady_time now, std::size_t per_second, std::size_t bytes) noexcept {
-    spread_until_ = std::max(spread_until_, now) + span(bytes, per_second);
+    spread_until_ = std::min(std::max(spread_until_, now) + span(bytes, per_second), now + year);
   }
 
   /// `allowance`: how much longer what came may be spread.
@@ -68,10 +68,11 @@ class byte_meter {
   }
 
  private:
+  static constexpr std::chrono::nanoseconds year = std::chrono::hours(24 * 365);
+
   static constexpr std::chrono::nanoseconds span(std::size_t bytes, std::size_t per_second) noexcept {
     constexpr std::uint64_t second = 1'000'000'000;
-    constexpr std::uint64_t year = second * 60 * 60 * 24 * 365;
-    return std::chrono::nanoseconds(std::min(bytes * second / per_second, year));
+    return std::min(std::chrono::nanoseconds(bytes * second / per_second), year);
   }
 
   steady_time spread_until_{};

@@ -17,7 +17,7 @@
 namespace hotline::detail {
 
 /// What a client has used up of its session's rates. `gaps`: when the loop did not run, for what was sent then comes at once;
-/// null: that is not known.
+/// null: that is not known. `connected`: since when its connection is there.
 class rates {
  public:
   using verdict = rate_meter::verdict;
@@ -28,45 +28,45 @@ class rates {
   };
 
   /// A ping or a pong.
-  [[nodiscard]] bool take_control_frame(const session_limits& limits, steady_time now, pauses* gaps) {
+  [[nodiscard]] bool take_control_frame(const session_limits& limits, steady_time now, pauses* gaps,
+                                        steady_time connected) {
     const std::size_t per_second = limits.control_frames_per_second, burst = limits.control_frame_burst;
     return control_frames_.take(now, per_second, burst) == verdict::within ||
-           control_frames_.judge(now, per_second, burst, allowance(now, gaps)) == verdict::within;
+           control_frames_.judge(now, per_second, burst, allowance(now, gaps, connected)) == verdict::within;
   }
 
   /// A message that stands for so many bytes.
   [[nodiscard, gnu::always_inline]] finding take_message(const session_limits& limits, std::size_t bytes,
-                                                         steady_time now, pauses* gaps) {
+                                                         steady_time now, pauses* gaps, steady_time connected) {
     bytes_.take(now, limits.bytes_per_second, bytes);
     const verdict many = messages_.take(now, limits.messages_per_second, limits.message_burst);
     const verdict large = bytes_.judge(now, limits.bytes_per_second, limits.byte_burst);
     if (many == verdict::within && large == verdict::within) return {};
-    return look_again(limits, now, gaps);
+    return look_again(limits, now, gaps, connected);
   }
 
   /// Whether another message would be the end, so that it need not be inflated.
-  [[nodiscard]] bool has_sent_too_much(const session_limits& limits, steady_time now, pauses* gaps) const {
-    return judge_bytes(limits, now, gaps) == verdict::far_over;
+  [[nodiscard]] bool has_sent_too_much(const session_limits& limits, steady_time now, pauses* gaps,
+                                       steady_time connected) const {
+    const verdict found = bytes_.judge(now, limits.bytes_per_second, limits.byte_burst);
+    if (found != verdict::far_over) return false;
+    return bytes_.judge(now, limits.bytes_per_second, limits.byte_burst, allowance(now, gaps, connected)) == found;
   }
 
  private:
   // Apart, so that the way of a message that is within its rates stays short.
-  [[nodiscard, gnu::noinline]] finding look_again(const session_limits& limits, steady_time now, pauses* gaps) const {
-    const std::chrono::nanoseconds extra = allowance(now, gaps);
+  [[nodiscard, gnu::noinline]] finding look_again(const session_limits& limits, steady_time now, pauses* gaps,
+                                                   steady_time connected) const {
+    const std::chrono::nanoseconds extra = allowance(now, gaps, connected);
     const verdict many = messages_.judge(now, limits.messages_per_second, limits.message_burst, extra);
     const verdict large = bytes_.judge(now, limits.bytes_per_second, limits.byte_burst, extra);
     if (many == verdict::within && large == verdict::within) return {};
     return many < large ? finding{large, limit::byte_rate} : finding{many, limit::message_rate};
   }
 
-  [[nodiscard]] verdict judge_bytes(const session_limits& limits, steady_time now, pauses* gaps) const {
-    const verdict found = bytes_.judge(now, limits.bytes_per_second, limits.byte_burst);
-    if (found == verdict::within) return found;
-    return bytes_.judge(now, limits.bytes_per_second, limits.byte_burst, allowance(now, gaps));
-  }
-
-  [[nodiscard, gnu::noinline]] static std::chrono::nanoseconds allowance(steady_time now, pauses* gaps) {
-    return gaps == nullptr ? std::chrono::nanoseconds{0} : gaps->allowance(now);
+  [[nodiscard, gnu::noinline]] static std::chrono::nanoseconds allowance(steady_time now, pauses* gaps,
+                                                                 steady_time connected) {
+    return gaps == nullptr ? std::chrono::nanoseconds{0} : gaps->allowance(now, connected);
   }
 
   rate_meter messages_;

@@ -308,7 +308,7 @@ class session {
       const bool listening = phase_ == phase::open;
       // What nobody looks at is not inflated either.
       const bool inflates =
-          compression != nullptr && listening && !rates_.has_sent_too_much(options_.session, now, gaps);
+          compression != nullptr && listening && !rates_.has_sent_too_much(options_.session, now, gaps, connected_at_);
       const decode_result step = decoder_->consume(bytes, inflates);
       bytes = bytes.subspan(step.consumed);
       switch (step.event) {
@@ -316,7 +316,7 @@ class session {
         case decode_event::pong:
         case decode_event::ping:
           if (!listening) break;
-          if (!rates_.take_control_frame(options_.session, now, gaps))
+          if (!rates_.take_control_frame(options_.session, now, gaps, connected_at_))
             return {.what = inbound::failed,
                     .code = close_code::too_many_messages,
                     .reason = "too many pings or pongs",
@@ -349,7 +349,8 @@ class session {
 
   [[nodiscard]] [[gnu::always_inline]] received receive_message(const decode_result& message, steady_time now,
                                                                 pauses* gaps) {
-    const rates::finding found = rates_.take_message(options_.session, message.size, now, gaps);
+    rates::finding found = rates_.take_message(options_.session, message.size, now, gaps, connected_at_);
+    if (message.passed_over) found = {rates::verdict::far_over, limit::byte_rate};
     received got{.what = inbound::message, .text = message.payload, .over = found.over};
     if (found.what != rates::verdict::far_over) return got;
     got.what = inbound::failed;

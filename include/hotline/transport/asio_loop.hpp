@@ -122,13 +122,19 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     tick_->expires_after(tick_interval);
     tick_->async_wait(in_room{&tick_room_, [self = this->shared_from_this()](std::error_code) {
                                 traffic_type& traffic = *self->traffic_;
-                                traffic.tick();
+                                traffic.tick(self->judges());
                                 const typename clock::time_point began = clock::now();
                                 if (!traffic.is_stopped()) traffic.started_for()->on_tick();
                                 if (traffic.is_stopped()) return;
                                 self->due_ = began + tick_interval;  // a tick that takes long makes the next one late
                                 self->tick_later();
                               }});
+  }
+
+  // What came while a tick was late is read behind it. Not twice in a row, or a loop that is always late would end nobody.
+  [[nodiscard]] bool judges() {
+    spares_ = !spares_ && lateness() >= late_tick;
+    return !spares_;
   }
 
   void context_ends() noexcept override {
@@ -143,6 +149,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
   typename clock::time_point due_{};
   asio_listeners<Executor> listeners_;
   operation_room tick_room_;
+  bool spares_ = false;  // those whose time is over, at the tick that is late
 };
 
 }  // namespace hotline::detail

@@ -109,10 +109,11 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
   }
 
   /// Ends those whose header is still not there, or whose hands are not shaken, at the deadline. The receiver that is told of one may
-  /// do anything.
-  void tick() {
+  /// do anything. Without `judges` nobody's time passes.
+  void tick(bool judges) {
     executor_.note_thread();
     tell_untold();
+    if (!judges) return;
     for (door<connection>& by : roll_.doors) end_late(by.headers);
     end_late(roll_.handshakes);
   }

@@ -39,6 +39,7 @@ struct decode_result {
   std::size_t consumed = 0;             ///< bytes used from the front; all of them with `need_more` and `failed`
   close_code why = close_code::normal;  ///< with `failed`: 1002, 1007 or 1009
   std::optional<limit> over{};          ///< with 1009: which limit the message went over
+  bool passed_over = false;             ///< a whole message that came compressed, and was not inflated as was asked
   std::size_t size = 0;                 ///< of a whole message: its bytes as they came or inflated, whichever are more
   std::string_view payload{};           ///< until the decoder's next use, and for as long as the bytes consumed live
 };
@@ -109,6 +110,7 @@ class decoder {
         if (whole->event == decode_event::failed) return fail(whole->why, bytes.size(), whole->over);
         return {.event = whole->event,
                 .consumed = bytes.size() - rest.size(),
+                .passed_over = whole->passed_over,
                 .size = whole->size,
                 .payload = whole->payload};
       }
@@ -211,7 +213,9 @@ class decoder {
     const std::size_t size = payload.size();
     const bool text = message_opcode_ == opcode::text;
     if (compressed_) {
-      if (!inflates) return decode_result{.event = text ? decode_event::text : decode_event::binary, .size = size};
+      if (!inflates)
+        return decode_result{
+            .event = text ? decode_event::text : decode_event::binary, .passed_over = true, .size = size};
       const auto [outcome, message] = compression_->inflate(payload, message_bytes_);
       if (outcome != message_compression::outcome::inflated) {
         if (outcome == message_compression::outcome::too_big)
