@@ -56,7 +56,8 @@ struct session_limits {
   std::size_t remembered_bytes = 16 * 1024;     ///< their texts together; longer ones become `answer_forgotten`
   std::size_t control_lane_bytes = 256 * 1024;  ///< answers that the socket has not taken; over it: close 4008
   /// What a new session is given of the past when it asks for the latest events (`?last=N`): the newest that fit, whole, and
-  /// at least one; zero: none. Bytes of frames in the log, whatever the session subscribes to.
+  /// at least one; zero: none. A session that is resumed is given no more than that of what came before it began. Bytes of
+  /// frames in the log, whatever the session subscribes to.
   std::size_t last_bytes = 1024 * 1024;
   /// Messages from the client, commands or not, as a token bucket: so many a second, and `message_burst` at once, of a
   /// session, whatever sockets it comes over. Over

@@ -20,7 +20,6 @@
 #include <hotline/session/session.hpp>
 #include <hotline/types.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -235,8 +234,9 @@ class entrance {
     room_type& room = outbound_.rooms.open(let_in.project, stream);
     outbound_.clients.change([&] { c.welcome(room, stream, outbound_.wall()); });
     if (resumed) {
-      // Before it began there is nothing that it can have missed.
-      const sequence after = std::max(entry.resume->after, c.first);
+      const sequence after =
+          goes_on_after(room.listeners.stream(), entry.resume->after, c.first, outbound_.options().session.last_bytes);
+      if (after != entry.resume->after) outbound_.counted().limits[limit::last_bytes].add();
       c.agreed_to_gap = after + 1 < room.listeners.stream().bounds().oldest;
       room.listeners.rejoin(c, c.wanted, after);
     } else {

@@ -73,8 +73,7 @@ class pace_meter {
     }
     waited_since_ = pace_ == pace::behind && earliest ? std::max(waited_since_, *earliest) : at;
     const duration needed = pace_ == pace::behind ? margin() / 2 : margin();
-    const bool affordable =
-        budget_ - (at - waited_since_) >= needed || budget_ - passed(waited_since_, at) >= needed;
+    const bool affordable = budget_ - (at - waited_since_) >= needed || budget_ - passed(waited_since_, at) >= needed;
     if (earliest && !affordable && !on_course) waste(at, at);
     return change(earliest && (affordable || on_course) ? pace::behind : pace::caught_up);
   }

@@ -1,7 +1,7 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Outbound 5/6, at the upgrade: how much of the past a new session is given. No I/O here.
+// Outbound 5/6, at the upgrade: how much of the past a session is given. No I/O here.
 
 #include <hotline/concepts.hpp>
 #include <hotline/types.hpp>
@@ -27,6 +27,15 @@ template <event_stream Stream>
   if (there == 0) return {};
   const sequence most = bytes == 0 ? 0 : std::max<sequence>(end - std::min(end, stream.tail(bytes)), 1);
   return {std::min(there, most), there > most};
+}
+
+/// Where a session goes on that is resumed and asks for what comes after `asked`. What came before it began, up to `first`, was
+/// never its own: of that it is given no more than a new session, whose `bytes` end with the log.
+template <event_stream Stream>
+[[nodiscard]] sequence goes_on_after(const Stream& stream, sequence asked, sequence first, std::size_t bytes) {
+  if (asked >= first) return asked;
+  const sequence allowed = std::min(first, stream.tail(bytes));
+  return allowed < stream.bounds().oldest ? asked : std::max(asked, allowed);
 }
 
 }  // namespace hotline::detail

@@ -56,7 +56,7 @@ class rates {
  private:
   // Apart, so that the way of a message that is within its rates stays short.
   [[nodiscard, gnu::noinline]] finding look_again(const session_limits& limits, steady_time now, pauses* gaps,
-                                                   steady_time connected) const {
+                                                  steady_time connected) const {
     const std::chrono::nanoseconds extra = allowance(now, gaps, connected);
     const verdict many = messages_.judge(now, limits.messages_per_second, limits.message_burst, extra);
     const verdict large = bytes_.judge(now, limits.bytes_per_second, limits.byte_burst, extra);
@@ -65,7 +65,7 @@ class rates {
   }
 
   [[nodiscard, gnu::noinline]] static std::chrono::nanoseconds allowance(steady_time now, pauses* gaps,
-                                                                 steady_time connected) {
+                                                                         steady_time connected) {
     return gaps == nullptr ? std::chrono::nanoseconds{0} : gaps->allowance(now, connected);
   }
 

@@ -243,7 +243,7 @@ class session {
 
   control_lane lane;
   sequence cursor = 0;          ///< the last event of the log that was sent, or passed over
-  sequence first = 0;           ///< where it began: of what stands before it has no right to anything
+  sequence first = 0;           ///< where it began: what stands before was never its own
   sequence told_at = 0;         ///< of what passed it by, the last that it was told of: with `connected`, or a position
   bool blocked = false;         ///< the socket took less than it was given: wait until it is writable
   bool paused = false;          ///< not read from, until its lane is shorter, or it is let in
