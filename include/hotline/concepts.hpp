@@ -108,7 +108,7 @@ inline constexpr std::chrono::milliseconds late_tick{50};
 /// |-----------------------|-------------------|---------|
 /// | `t.runs_elsewhere()`  | `bool`            | any thread: another thread runs the loop, so that this one may call only what is for any thread. `false` when in doubt, before the loop has run and after it has ended. A manager then refuses such calls with `errc::wrong_thread` |
 /// | `t.scheme()`          | `std::string_view` | "https" where all clients speak TLS to it; without it that is unknown |
-/// | `t.has_input(c)`      | `bool`            | bytes of the peer, or its end, wait to be read. Asked before a silent peer is given up |
+/// | `t.has_input(c)`      | `bool`            | bytes of the peer, or its end, wait to be read. Asked before a peer that is silent or late is given up |
 /// | `t.lateness()`        | `std::chrono::nanoseconds` | how long ago the next tick was due by the clock that times it, zero when it is not due yet; during `on_tick` how late that tick is. Without it a loop that did not run for a while takes that time for its peers' silence |
 /// | `t.turned_away()`     | `std::uint64_t`   | any thread: how many peers found no descriptor; for `manager_metrics` |
 /// | `c.through_loopback()` | `bool`           | it came to a listener at a loopback address, and no PROXY header names whom it stands for; see `manager_options::hosts`. Without it: no |

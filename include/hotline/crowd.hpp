@@ -41,10 +41,10 @@ class crowd {
   crowd(const crowd&) = delete;
   crowd& operator=(const crowd&) = delete;
 
-  /// Who gives way to one more of the address `of`: a member, or null for the one who comes. Where `of` has most itself, that is
-  /// who of it is awaited longest: what it has done to itself must not end those who are nearly in. Else it is of the address
-  /// that has most: who is awaited longest there, or, if that address has more than `of` will have, who came to wait for us
-  /// last.
+  /// Returns the member that gives way to one more of the address `of`; null: the one that comes. Where `of` has most itself,
+  /// the member of `of` that is awaited longest gives way, and none that waits for us, for those are nearly in. Otherwise it is
+  /// a member of the address that has most: the one that is awaited longest, or, where that address has more than `of` will
+  /// have, the one that came last to wait for us.
   [[nodiscard]] member* gives_way_to(const Key& of) const {
     if (biggest_.empty()) return nullptr;
     const auto found = addresses_.find(of);

@@ -219,11 +219,12 @@ struct basic_metrics {
   Number log_bytes{};         ///< that it holds, of `log_options::total_bytes`; projects' own cost is in it
 
   // Since the log was made, and of whoever shares it.
-  Number log_appended{};              ///< events
-  Number log_evicted{};               ///< events, for their age or for others' room
-  Number log_crowded_out{};           ///< those of them for which all projects together left no room
-  Number log_refused{};               ///< events that the log refused
-  Number log_projects_crowded_out{};  ///< projects that it forgot for one more than `log_options::projects`
+  Number log_appended{};     ///< events
+  Number log_evicted{};      ///< events, for their age or for others' room
+  Number log_crowded_out{};  ///< those of them for which all projects together left no room
+  Number log_refused{};      ///< events that the log refused
+  Number
+      log_projects_crowded_out{};  ///< projects that it forgot for another: over `log_options::projects`, or for their cost
 
   // Since the beginning.
   Number accepted{};         ///< sockets

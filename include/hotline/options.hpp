@@ -60,8 +60,8 @@ struct session_limits {
   /// frames in the log, whatever the session subscribes to.
   std::size_t last_bytes = 1024 * 1024;
   /// Messages from the client, commands or not, as a token bucket: so many a second, and `message_burst` at once, of a
-  /// session, whatever sockets it comes over. Over
-  /// it they are not run but answered `rate_limited`; who sends another burst regardless is closed with 4029.
+  /// session, whatever sockets it comes over. Messages over it are not run but answered `rate_limited`. A client that
+  /// sends another burst regardless is closed with 4029.
   std::size_t messages_per_second = 100;
   std::size_t message_burst = 200;
   /// Bytes of those messages, the same way: as they came or inflated, whichever are more. Over it they are answered
@@ -84,8 +84,9 @@ struct handshake_limits {
 /// `gap` for it. Bytes are those of the log's memory: frames with their headers, their index, conflation keys. What is
 /// compressed for those who take it so comes on top, at most as much again.
 ///
-/// Events are never sent when they are older than `age`. Their memory, and that of idle projects, is free within two
-/// seconds, or later where much is due at once: a tick looks at 128 projects, and gives back 2 MiB, of either kind at most.
+/// A new session is given no event that is older than `age`. The memory of such events, and of idle projects, is free within
+/// two seconds, or later where much is due at once: a tick looks at 128 projects, and gives back 2 MiB, of either kind at
+/// most. A session that lags or is resumed may be sent an older event until then.
 struct log_options {
   std::size_t events = 16 * 1024;           ///< kept per project
   std::size_t bytes = 8 * 1024 * 1024;      ///< kept per project
@@ -97,8 +98,8 @@ struct log_options {
   std::size_t total_bytes = 256 * 1024 * 1024;
   /// Projects that are known at once: those with clients or waiting sessions, and those that were emitted to and are not
   /// idle yet. For one more, also when all cost a third of `total_bytes`, the one that has been longest without clients
-  /// and new events is forgotten; its clients, should they come back, are told `epoch_changed`. Where none is without,
-  /// emit() answers errc::too_many_projects, and who would connect to one more gets 503. The default is more than
+  /// and new events is forgotten; its clients, should they come back, are told `epoch_changed`. Where all projects are in use,
+  /// emit() returns errc::too_many_projects, and a client of one more project gets 503. The default is more than
   /// `connections.all` and `resume.sessions` of one manager can hold.
   std::size_t projects = 65'536;
 };

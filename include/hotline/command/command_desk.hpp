@@ -327,19 +327,19 @@ class command_desk {
     client.answer(error_text(why.code, why.message, wall));
   }
 
-  // It comes from a client that sends too much, so that no more of it is read than whom to tell.
+  // The client sends too much, so no more is read than the id and the command's name.
   [[gnu::noinline]] void refuse_unread(command_client& client, std::string_view text, limit over, wall_time wall) {
     const std::string_view why = over == limit::byte_rate ? std::string_view("too many bytes in a short time")
                                                           : std::string_view("too many messages in a short time");
     refused_message known = refused_message_reader(text).read();
-    // Whose answer is still to come gets that one and no other.
+    // A command that is still under way gets its own answer and no other.
     if (known.id && client.commands().find(*known.id)) return;
     const std::string name = known.command && is_command_name(*known.command) ? *known.command : std::string();
     if (known.id || !name.empty()) {
       count(true);
       return client.answer(command_error_text(name, known.id, "rate_limited", why, true, wall));
     }
-    // It is no command of anybody's. Short of the bytes that it may send, its client is told what is wrong with it.
+    // The text is no command. A client that does not send too many bytes is told what is wrong with it.
     if (over == limit::message_rate) {
       auto read = read_envelope(text, options_.session);
       if (const auto* const failure = std::get_if<protocol_failure>(&read)) return refuse(client, *failure, wall);

@@ -63,7 +63,7 @@ class project_table : public std::enable_shared_from_this<project_table> {
     return {std::move(held), stream};
   }
 
-  /// For who does not stay: costs less than to `hold` the project for it.
+  /// Appends one event. Costs less than to `hold` the project for it.
   [[nodiscard]] result<sequence> append(std::string_view name, const log_record& record) {
     std::shared_ptr<memory_stream> stream;
     {

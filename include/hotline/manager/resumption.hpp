@@ -23,8 +23,8 @@ namespace hotline::detail {
 
 /// What became of a wish to go on with a session.
 struct takeover {
-  /// A connection that the session had until now, and of whose end the host is to be told at once: nobody is when its
-  /// socket ends, or nobody was, for want of memory.
+  /// A connection that the session had until now. The host is told of its end at once: it is told nothing when the socket
+  /// ends, or it could not be told before, when memory was short.
   struct replaced_connection {
     connection_info info;
     close_code code;

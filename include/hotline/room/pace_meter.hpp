@@ -23,8 +23,8 @@ namespace hotline::detail {
 ///
 /// A session is waited for that was caught up before, for as long as patience lasts. The project has a budget of as much:
 /// time that was waited for a session that then did not catch up is taken from it, and it comes back slowly. Waiting for a
-/// session that catches up costs nothing. Without budget only such sessions are waited for as read so fast that they will have
-/// caught up within patience: a session that has stopped reading is not one of them.
+/// session that catches up costs nothing. Without budget a session is waited for only while it reads so fast
+/// that it will have caught up within patience. A session that has stopped reading does not. Speed is counted in events.
 class pace_meter {
  public:
   /// `gaps`: when the loop did not run, for that was no session's delay; null: that is not known.

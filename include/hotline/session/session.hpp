@@ -243,7 +243,7 @@ class session {
 
   control_lane lane;
   sequence cursor = 0;          ///< the last event of the log that was sent, or passed over
-  sequence first = 0;           ///< where it began: what stands before was never its own
+  sequence first = 0;           ///< where the session began in the log
   sequence told_at = 0;         ///< of what passed it by, the last that it was told of: with `connected`, or a position
   bool blocked = false;         ///< the socket took less than it was given: wait until it is writable
   bool paused = false;          ///< not read from, until its lane is shorter, or it is let in
@@ -306,7 +306,7 @@ class session {
       }
       if (!decoder_) decoder_ = decoders.lend(compression);
       const bool listening = phase_ == phase::open;
-      // What nobody looks at is not inflated either.
+      // A message that will not be looked at is not inflated.
       const bool inflates =
           compression != nullptr && listening && !rates_.has_sent_too_much(options_.session, now, gaps, connected_at_);
       const decode_result step = decoder_->consume(bytes, inflates);

@@ -28,7 +28,7 @@ struct arrival : crowd<peer_network>::member {
   std::optional<proxy_header_reader> header{};
 };
 
-/// Connections of which the same is awaited: the PROXY header at one listener, the TLS handshake at all.
+/// Connections of which the same is awaited: the PROXY header at one listener, or the TLS handshake at all listeners.
 template <class Connection>
 class arrival_queue {
  public:
