@@ -227,6 +227,39 @@ TEST_CASE("a session that passes by what it was waited for, with another filter,
   check_rate(w, minute);
 }
 
+TEST_CASE("a session that asks for the same again and again while it drips does not stop a producer", "[pace]") {
+  world w;
+  stranger one(w.line());
+  one.stall();
+  w.run(2 * minute, [&](int i) {
+    if (i % 5 != 0) return;
+    one.send(R"({"command":"subscribe","payload":{"events":["*"]}})");
+    one.read(1'000);
+    one.stall();
+  });
+  check_rate(w, 2 * minute);
+}
+
+TEST_CASE("a pause of the loop is no listener's delay", "[pace]") {
+  world w;
+  stranger one(w.line());
+  one.stall();
+  w.run(5, [](int) {});
+  REQUIRE(w.p.told == pace::behind);
+  w.line().pause(10s);
+  w.run(1, [](int) {});
+  CHECK(w.p.told == pace::behind);
+  one.read_all();
+  w.run(1, [](int) {});
+  CHECK(w.p.told == pace::caught_up);
+  CHECK(w.used_up() == 0);
+  // Nothing was taken from the budget either.
+  one.stall();
+  const int before = w.p.waited;
+  w.run(minute / 10, [](int) {});
+  CHECK(w.p.waited - before >= 40);
+}
+
 TEST_CASE("a slow reader is waited for as long as it takes, at no cost to the budget", "[pace]") {
   world w({.events = 60});
   stranger slow(w.line());

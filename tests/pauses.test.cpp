@@ -424,7 +424,14 @@ TEST_CASE("a flood is one, pause or not", "[pauses]") {
   CHECK(runs >= 1100);
   CHECK(runs <= 1200);
   CHECK(c.close_code == 4029);
-  // And long after the pause it is worth nothing.
+  // To a client that comes after the pause it is worth nothing.
+  memory_client after(h.line());
+  runs = 0;
+  after.peer->send(flood);
+  after.pump();
+  CHECK(runs == 200);
+  CHECK(after.close_code == 4029);
+  // Nor to anybody long after it.
   h.line().advance(200s);
   memory_client later(h.line());
   runs = 0;
@@ -432,6 +439,59 @@ TEST_CASE("a flood is one, pause or not", "[pauses]") {
   later.pump();
   CHECK(runs == 200);
   CHECK(later.close_code == 4029);
+}
+
+TEST_CASE("an allowance is a minute at most, however long the pause", "[pauses]") {
+  host h;
+  int runs = 0;
+  h.manager.on_command("work", [&](const request&) {
+    ++runs;
+    return json_object{};
+  });
+  h.start();
+  memory_client c(h.line());
+  h.line().pause(1h);
+  std::string flood;
+  for (int i = 1; i <= 10'000; ++i) flood += client_frame(0x81, numbered(i));
+  c.peer->send(flood);
+  c.pump();
+  CHECK(runs >= 6000);
+  CHECK(runs <= 6200);
+  CHECK(c.close_code == 4029);
+}
+
+TEST_CASE("a loop that is late again and again still ends who is gone, and who floods", "[pauses]") {
+  host h({.resume = {.window = 10s}});
+  int runs = 0;
+  h.manager.on_command("work", [&](const request&) {
+    ++runs;
+    return json_object{};
+  });
+  h.start();
+  const auto be_late = [&](int times) {
+    for (; times > 0; --times) {
+      h.line().pause(600ms);
+      h.line().run();
+    }
+  };
+  memory_client lost(h.line());
+  lost.peer->reset();
+  memory_client gone(h.line());
+  be_late(2000);
+  gone.pump();
+  CHECK(gone.close_code == 4000);
+  CHECK(h.manager.metrics().waiting_sessions == 0);
+  memory_client silent(h.line());
+  be_late(20);
+  silent.pump();
+  CHECK(silent.close_code == 4000);
+  memory_client c(h.line());
+  std::string flood;
+  for (int i = 1; i <= 1401; ++i) flood += client_frame(0x81, numbered(i));
+  c.peer->send(flood);
+  c.pump();
+  CHECK(runs <= 300);
+  CHECK(c.close_code == 4029);
 }
 
 TEST_CASE("a clock that jumps is no pause", "[pauses]") {

@@ -537,6 +537,35 @@ TEST_CASE("memory that is short when the host lets a client in late harms nobody
       });
 }
 
+TEST_CASE("memory that is short when one that waits for the host makes room ends no other one", "[short_of_memory]") {
+  for_each_allocation(
+      [](world& w) {
+        auto asked = std::make_unique<std::vector<admission_responder>>();
+        asked->reserve(4);
+        w.manager.client_address([](const http_request& r) { return std::string(r.header("X-For")); });
+        w.manager.authenticate([&asked = *asked](const http_request& r, std::string_view, admission_responder told) {
+          if (r.has_header("X-For")) return asked.push_back(std::move(told));
+          std::move(told).answer({"ada"});
+        });
+        auto waiting = std::make_unique<std::vector<memory_client>>();
+        for (int i = 0; i < 2; ++i) waiting->emplace_back(w.line(), "/ws/p", "X-For: 192.0.2.1\r\n");
+        REQUIRE(asked->size() == 2);
+        return std::pair(std::move(asked), std::move(waiting));
+      },
+      [](world& w, auto&) { memory_client came(w.line(), "/ws/q"); },
+      [](world& w, auto& scene) {
+        auto& [asked, waiting] = scene;
+        for (admission_responder& told : *asked) std::move(told).answer({"ada"});
+        for (memory_client& c : *waiting) {
+          c.pump();
+          CHECK((c.upgraded() || c.peer->closed_by_server()));
+          c.peer->close();
+        }
+        w.line().run();
+      },
+      fine, {.connections = {.handshakes = 2}});
+}
+
 TEST_CASE("memory that is short while time passes harms nobody for good", "[short_of_memory]") {
   for_each_allocation(
       [](world& w) {
