@@ -55,9 +55,9 @@ struct session_limits {
   std::size_t remembered_answers = 64;          ///< terminal answers kept for repeated ids; the oldest goes first
   std::size_t remembered_bytes = 16 * 1024;     ///< their texts together; longer ones become `answer_forgotten`
   std::size_t control_lane_bytes = 256 * 1024;  ///< answers that the socket has not taken; over it: close 4008
-  /// What a new session is given of the past when it asks for the latest events (`?last=N`): the newest that fit, whole, and
-  /// at least one; zero: none. A session that is resumed is given no more than that of what came before it began. Bytes of
-  /// frames in the log, whatever the session subscribes to.
+  /// What a new session is given of the past when it asks for the latest events (`?last=N`), and a resumed one of what came
+  /// before it began: the newest events that fit, whole, and with `?last` at least one; zero: none. Bytes of frames in the
+  /// log, whatever the session subscribes to.
   std::size_t last_bytes = 1024 * 1024;
   /// Messages from the client, commands or not, as a token bucket: so many a second, and `message_burst` at once, of a
   /// session, whatever sockets it comes over. Messages over it are not run but answered `rate_limited`. A client that
@@ -94,7 +94,7 @@ struct log_options {
   std::size_t event_bytes = 1024 * 1024;    ///< one finished frame; over it emit() answers errc::event_too_big
   std::chrono::milliseconds idle{600'000};  ///< a project without clients and without new events is forgotten then
   /// Kept of all projects together, whatever each may keep. Beyond it the project that holds the most gives its oldest.
-  /// The projects themselves count too, about 1 KiB and the name each, but for 128 of them; they take a third of it at most.
+  /// The projects themselves count too, about 1.1 KiB and the name each, but for 128 of them; they take a third of it at most.
   std::size_t total_bytes = 256 * 1024 * 1024;
   /// Projects that are known at once: those with clients or waiting sessions, and those that were emitted to and are not
   /// idle yet. For one more, also when all cost a third of `total_bytes`, the one that has been longest without clients
