@@ -255,6 +255,7 @@ class log_rendition;
 /// |---------------------|--------------------|---------|
 /// | `s.append(r)`       | `result<sequence>` | number it, frame it, keep it, tell the watchers; or, with nothing of it kept and nobody told, `event_too_big`, `key_too_long`, `invalid_event_type` (over 255 bytes), `log_full` (only while others append: what is under way takes all the room there is), `out_of_memory`. Older entries that made room for it are gone either way |
 /// | `s.bounds()`        | `log_bounds`       | as of now, without what is too old, whether or not it was swept |
+/// | `s.end()`           | `sequence`         | `bounds().end`, for less |
 /// | `s.epoch()`         | `std::string_view` | changes whenever numbering starts anew |
 /// | `s.read(a, z, n, b)` |                   | fill `b` with entries after `a` up to `z`, at least one if there is one, else until `n` bytes; it begins later than `a + 1` only when what is between was evicted. Throws `std::bad_alloc`, with `b` empty |
 /// | `s.tail(n)`         | `sequence`         | the oldest number behind which no more than `n` bytes of frames follow; never before what is kept |
@@ -268,6 +269,7 @@ concept event_stream = requires(S& s, const log_record& r, log_batch& b, sequenc
                                 log_watcher& w) {
   { s.append(r) } -> std::same_as<result<sequence>>;
   { s.bounds() } -> std::same_as<log_bounds>;
+  { s.end() } -> std::same_as<sequence>;
   { s.epoch() } -> std::convertible_to<std::string_view>;
   s.read(a, z, n, b);
   { s.tail(n) } -> std::same_as<sequence>;

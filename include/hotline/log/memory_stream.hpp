@@ -62,6 +62,12 @@ class memory_stream final : public detail::ledger_holder {
     return {oldest_at(now), end_};
   }
 
+  /// The number of the newest event. Costs less than `bounds()`, which looks at the clock.
+  [[nodiscard]] sequence end() const {
+    const std::lock_guard lock(mutex_);
+    return end_;
+  }
+
   /// What it costs without its events, and without what it is itself: its epoch, its place on the ledger.
   static constexpr std::size_t more_memory = 128;
   [[nodiscard]] std::size_t own_cost() const noexcept { return own_cost_; }

@@ -180,7 +180,7 @@ class client final : public session, public command_client, public waiter {
   bool has_subscribed() const noexcept override { return subscribed; }
   void subscribe(const filter& f) override { outbound_.subscribe(*this, f); }
   sequence position() const noexcept override { return room == nullptr ? 0 : room->listeners.position(*this); }
-  sequence log_end() const override { return room == nullptr ? 0 : room->listeners.stream().bounds().end; }
+  sequence log_end() const override { return room == nullptr ? 0 : room->listeners.stream().end(); }
 
   /// What was read and is not to be looked at yet.
   void set_aside(std::string_view bytes) {

@@ -67,7 +67,8 @@ class control_lane {
   void clear() {
     sent_ = 0;
     torn_ = 0;
-    std::string().swap(bytes_);
+    const std::string freed = std::move(bytes_);
+    bytes_.clear();
   }
 
  private:

@@ -35,14 +35,23 @@ class rates {
            control_frames_.judge(now, per_second, burst, allowance(now, gaps, connected)) == verdict::within;
   }
 
-  /// A message that stands for so many bytes.
-  [[nodiscard, gnu::always_inline]] finding take_message(const session_limits& limits, std::size_t bytes,
-                                                         steady_time now, pauses* gaps, steady_time connected) {
+  /// A message that stands for so many bytes. False: it is over a rate, unless `look_again` finds otherwise.
+  [[nodiscard, gnu::always_inline]] bool take_message(const session_limits& limits, std::size_t bytes,
+                                                      steady_time now) noexcept {
     bytes_.take(now, limits.bytes_per_second, bytes);
     const verdict many = messages_.take(now, limits.messages_per_second, limits.message_burst);
-    const verdict large = bytes_.judge(now, limits.bytes_per_second, limits.byte_burst);
+    return many == verdict::within && bytes_.judge(now, limits.bytes_per_second, limits.byte_burst) == verdict::within;
+  }
+
+  /// What the messages so far come to, with what came during pauses. Apart, so that the way of a message that is within its
+  /// rates stays short.
+  [[nodiscard, gnu::noinline]] finding look_again(const session_limits& limits, steady_time now, pauses* gaps,
+                                                  steady_time connected) const {
+    const std::chrono::nanoseconds extra = allowance(now, gaps, connected);
+    const verdict many = messages_.judge(now, limits.messages_per_second, limits.message_burst, extra);
+    const verdict large = bytes_.judge(now, limits.bytes_per_second, limits.byte_burst, extra);
     if (many == verdict::within && large == verdict::within) return {};
-    return look_again(limits, now, gaps, connected);
+    return many < large ? finding{large, limit::byte_rate} : finding{many, limit::message_rate};
   }
 
   /// Whether another message would be the end, so that it need not be inflated.
@@ -54,16 +63,6 @@ class rates {
   }
 
  private:
-  // Apart, so that the way of a message that is within its rates stays short.
-  [[nodiscard, gnu::noinline]] finding look_again(const session_limits& limits, steady_time now, pauses* gaps,
-                                                  steady_time connected) const {
-    const std::chrono::nanoseconds extra = allowance(now, gaps, connected);
-    const verdict many = messages_.judge(now, limits.messages_per_second, limits.message_burst, extra);
-    const verdict large = bytes_.judge(now, limits.bytes_per_second, limits.byte_burst, extra);
-    if (many == verdict::within && large == verdict::within) return {};
-    return many < large ? finding{large, limit::byte_rate} : finding{many, limit::message_rate};
-  }
-
   [[nodiscard, gnu::noinline]] static std::chrono::nanoseconds allowance(steady_time now, pauses* gaps,
                                                                          steady_time connected) {
     return gaps == nullptr ? std::chrono::nanoseconds{0} : gaps->allowance(now, connected);

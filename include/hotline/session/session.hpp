@@ -329,8 +329,10 @@ class session {
                     .over = limit::control_lane_bytes};
           break;
         case decode_event::text:
-          if (listening) return receive_message(step, now, gaps);
-          break;
+          if (!listening) break;
+          if (!rates_.take_message(options_.session, step.size, now) || step.passed_over)
+            return receive_too_much(step, now, gaps);
+          return {.what = inbound::message, .text = step.payload};
         case decode_event::binary:
           if (listening)
             return {.what = inbound::failed, .code = close_code::unsupported_data, .reason = "text messages only"};
@@ -347,16 +349,12 @@ class session {
     lingers_ = decoder_->awaits_rest();
   }
 
-  [[nodiscard]] [[gnu::always_inline]] received receive_message(const decode_result& message, steady_time now,
-                                                                pauses* gaps) {
-    rates::finding found = rates_.take_message(options_.session, message.size, now, gaps, connected_at_);
-    if (message.passed_over) found = {rates::verdict::far_over, limit::byte_rate};
-    received got{.what = inbound::message, .text = message.payload, .over = found.over};
-    if (found.what != rates::verdict::far_over) return got;
-    got.what = inbound::failed;
-    got.code = close_code::too_many_messages;
-    got.reason = found.over == limit::byte_rate ? "too many bytes" : "too many messages";
-    return got;
+  [[nodiscard, gnu::noinline]] received receive_too_much(const decode_result& message, steady_time now, pauses* gaps) {
+    auto [what, over] = rates_.look_again(options_.session, now, gaps, connected_at_);
+    if (message.passed_over) what = rates::verdict::far_over, over = limit::byte_rate;
+    if (what != rates::verdict::far_over) return {.what = inbound::message, .text = message.payload, .over = over};
+    const char* const why = over == limit::byte_rate ? "too many bytes" : "too many messages";
+    return {.what = inbound::failed, .code = close_code::too_many_messages, .reason = why, .over = over};
   }
 
   [[nodiscard]] received fail(close_code why, bool listening, std::optional<limit> over = {}) {
