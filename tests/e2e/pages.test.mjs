@@ -228,7 +228,7 @@ describe('the local network', () => {
   }
 
   test('a page that may not reach it says so', async (t) => {
-    const server = await Server.start(t);
+    const server = await Server.start(t, '--host', 'app.example');
     const proxy = await Proxy.start(t, server.port);
     for (const [space, url, permission] of [
       [`127.0.0.1:${proxy.port}=public`, `http://127.0.0.1:${proxy.port}/health`, 'loopback-network'],
@@ -246,7 +246,7 @@ describe('the local network', () => {
   });
 
   test('a page of the server itself, and one that was not refused, say nothing of it', async (t) => {
-    const server = await Server.start(t);
+    const server = await Server.start(t, '--host', 'app.example');
     const proxy = await Proxy.start(t, server.port), other = await Proxy.start(t, server.port);
     const browser = await launchBrowser('--host-resolver-rules=MAP app.example 127.0.0.1');
     t.after(() => browser.close());

@@ -3,6 +3,7 @@
 //   e2e_server [--ping-ms N] [--timeout-ms N] [--command-timeout-ms N] [--drain-ms N] [--handshake-ms N] [--close-ms N]
 //              [--resume-window-ms N] [--user-timeout-ms N] [--send-buffer BYTES] [--log-bytes BYTES]
 //              [--close-laggards 1] [--address ADDRESS] [--deflate AT_LEAST_BYTES] [--message-burst N] [--hold PROJECT]
+//              [--host NAME]
 //
 // Its clock stands still. A number on standard input moves it on (steered_clock.hpp), so each timeout passes when the test says
 // so. What the test does not name has no bound that it could reach.
@@ -145,10 +146,15 @@ settings read_arguments(int argc, char** argv) {
   s.manager.close_timeout = s.manager.drain_timeout = s.manager.position_interval = settings::never;
   // Tokens come with the time, which stands still.
   s.manager.session.message_burst = s.manager.session.control_frame_burst = 1'000'000;
+  s.manager.session.byte_burst = std::size_t{1} << 32;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view name = argv[i];
     if (name == "--address") {
       s.listen.address = argv[i + 1];
+      continue;
+    }
+    if (name == "--host") {
+      s.manager.hosts = {"127.0.0.1", argv[i + 1]};
       continue;
     }
     if (name == "--hold") {
