@@ -25,7 +25,7 @@ class age_wheel {
 
   /// It comes up at `due`, or before that: a time that is far away is told when it comes up.
   void put(Member& member, steady_time due) noexcept {
-    const auto second = std::chrono::ceil<std::chrono::seconds>(due.time_since_epoch()).count();
+    const std::int64_t second = std::chrono::ceil<std::chrono::seconds>(due.time_since_epoch()).count();
     slot_of(std::clamp(second, reached_, reached_ + slots - 1)).push(member);
   }
 
