@@ -34,6 +34,12 @@ struct host {
   }
 
   void start() { REQUIRE_FALSE(manager.start()); }
+  void count_work(int& runs) {
+    manager.on_command("work", [&runs](const request&) {
+      ++runs;
+      return json_object{};
+    });
+  }
   [[nodiscard]] memory_transport& line() { return manager.transport(); }
   [[nodiscard]] std::uint64_t ended(close_code code) { return manager.metrics().disconnections[code]; }
   [[nodiscard]] std::uint64_t over(limit what) { return manager.metrics().limits[what]; }
@@ -84,6 +90,12 @@ struct crowd {
 
 std::string numbered(int i, std::string_view command = "work") {
   return R"({"command":")" + std::string(command) + R"(","id":)" + std::to_string(i) + "}";
+}
+
+std::string numbered_up_to(int count) {
+  std::string frames;
+  for (int i = 1; i <= count; ++i) frames += client_frame(0x81, numbered(i));
+  return frames;
 }
 
 }  // namespace
@@ -351,10 +363,7 @@ TEST_CASE("a session is there for a client that could not come back for a pause"
 TEST_CASE("what came during a pause is no flood", "[pauses]") {
   host h;
   int runs = 0;
-  h.manager.on_command("work", [&](const request&) {
-    ++runs;
-    return json_object{};
-  });
+  h.count_work(runs);
   h.start();
   memory_client c(h.line());
   int id = 0;
@@ -410,15 +419,11 @@ TEST_CASE("what came during a pause is no flood", "[pauses]") {
 TEST_CASE("a flood is one, pause or not", "[pauses]") {
   host h;
   int runs = 0;
-  h.manager.on_command("work", [&](const request&) {
-    ++runs;
-    return json_object{};
-  });
+  h.count_work(runs);
   h.start();
   memory_client c(h.line());
   h.line().pause(10s);
-  std::string flood;
-  for (int i = 1; i <= 1401; ++i) flood += client_frame(0x81, numbered(i));
+  const std::string flood = numbered_up_to(1401);
   c.peer->send(flood);
   c.pump();
   CHECK(runs >= 1100);
@@ -444,15 +449,11 @@ TEST_CASE("a flood is one, pause or not", "[pauses]") {
 TEST_CASE("an allowance is a minute at most, however long the pause", "[pauses]") {
   host h;
   int runs = 0;
-  h.manager.on_command("work", [&](const request&) {
-    ++runs;
-    return json_object{};
-  });
+  h.count_work(runs);
   h.start();
   memory_client c(h.line());
   h.line().pause(1h);
-  std::string flood;
-  for (int i = 1; i <= 10'000; ++i) flood += client_frame(0x81, numbered(i));
+  const std::string flood = numbered_up_to(10'000);
   c.peer->send(flood);
   c.pump();
   CHECK(runs >= 6000);
@@ -463,10 +464,7 @@ TEST_CASE("an allowance is a minute at most, however long the pause", "[pauses]"
 TEST_CASE("a loop that is late again and again still ends who is gone, and who floods", "[pauses]") {
   host h({.resume = {.window = 10s}});
   int runs = 0;
-  h.manager.on_command("work", [&](const request&) {
-    ++runs;
-    return json_object{};
-  });
+  h.count_work(runs);
   h.start();
   const auto be_late = [&](int times) {
     for (; times > 0; --times) {
@@ -486,8 +484,7 @@ TEST_CASE("a loop that is late again and again still ends who is gone, and who f
   silent.pump();
   CHECK(silent.close_code == 4000);
   memory_client c(h.line());
-  std::string flood;
-  for (int i = 1; i <= 1401; ++i) flood += client_frame(0x81, numbered(i));
+  const std::string flood = numbered_up_to(1401);
   c.peer->send(flood);
   c.pump();
   CHECK(runs <= 300);
