@@ -10,7 +10,10 @@
 #include <hotline/types.hpp>
 #include <hotline/version.hpp>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,6 +39,18 @@ struct connected_info {
   std::optional<std::chrono::milliseconds> expires_in{};  ///< when its admission ends; nothing: never
 };
 
+/// A member's name: one of the protocol's own, which are short literals and need no escapes.
+struct member_name {
+  static constexpr std::size_t longest = 28;
+
+  template <std::size_t Size>
+  consteval member_name(const char (&literal)[Size]) : text(literal, Size - 1) {
+    static_assert(Size - 1 <= longest);
+  }
+
+  std::string_view text;
+};
+
 /// A message under way: `{"type":T,"timestamp":S` and then what is added. Texts that are not UTF-8 get U+FFFD in place
 /// of what is not: an answer is always JSON.
 class answer_writer {
@@ -46,27 +61,25 @@ class answer_writer {
     append_seconds(text_, now);
   }
 
-  answer_writer& member(std::string_view name, std::string_view value) {
+  answer_writer& member(member_name name, std::string_view value) {
     key(name);
     append_replaced(text_, value);
     return *this;
   }
-  answer_writer& member(std::string_view name, std::uint64_t value) {
+  answer_writer& member(member_name name, std::uint64_t value) {
     key(name);
     append_number(text_, value);
     return *this;
   }
-  answer_writer& flag(std::string_view name, bool value) { return raw(name, value ? "true" : "false"); }
-  answer_writer& seconds(std::string_view name, std::chrono::milliseconds value) {
-    return raw(name, seconds_text(value));
-  }
-  answer_writer& raw(std::string_view name, std::string_view finished_json) {
+  answer_writer& flag(member_name name, bool value) { return raw(name, value ? "true" : "false"); }
+  answer_writer& seconds(member_name name, std::chrono::milliseconds value) { return raw(name, seconds_text(value)); }
+  answer_writer& raw(member_name name, std::string_view finished_json) {
     key(name);
     text_.append(finished_json);
     return *this;
   }
   answer_writer& id(const std::optional<command_id>& id) { return id ? raw("id", id->text()) : *this; }
-  answer_writer& begin(std::string_view name) { return raw(name, "{"); }
+  answer_writer& begin(member_name name) { return raw(name, "{"); }
   answer_writer& end() {
     text_.push_back('}');
     return *this;
@@ -77,11 +90,16 @@ class answer_writer {
   }
 
  private:
-  // The protocol's own names, which need no escapes.
-  void key(std::string_view name) {
-    if (text_.back() != '{') text_.push_back(',');
-    text_.push_back('"');
-    text_.append(name).append(std::string_view("\":"));
+  // Put together first: each answer has several.
+  void key(member_name name) {
+    std::array<char, member_name::longest + 4> piece;
+    char* end = piece.data();
+    if (text_.back() != '{') *end++ = ',';
+    *end++ = '"';
+    end = std::copy(name.text.begin(), name.text.end(), end);
+    *end++ = '"';
+    *end++ = ':';
+    text_.append(piece.data(), static_cast<std::size_t>(end - piece.data()));
   }
 
   std::string text_;
