@@ -23,10 +23,15 @@ namespace {
 
 std::atomic<std::size_t> in_use{0};  // bytes, as malloc counts them
 
-void* take(std::size_t size) {
+void* take(std::size_t size, const std::nothrow_t&) noexcept {
   void* const taken = std::malloc(std::max<std::size_t>(size, 1));
+  if (taken != nullptr) in_use += malloc_usable_size(taken) + sizeof(void*);
+  return taken;
+}
+
+void* take(std::size_t size) {
+  void* const taken = take(size, std::nothrow);
   if (taken == nullptr) throw std::bad_alloc();
-  in_use += malloc_usable_size(taken) + sizeof(void*);
   return taken;
 }
 
@@ -39,7 +44,11 @@ void give(void* taken) noexcept {
 
 void* operator new(std::size_t size) { return take(size); }
 void* operator new[](std::size_t size) { return take(size); }
+void* operator new(std::size_t size, const std::nothrow_t& none) noexcept { return take(size, none); }
+void* operator new[](std::size_t size, const std::nothrow_t& none) noexcept { return take(size, none); }
 void operator delete(void* taken) noexcept { give(taken); }
+void operator delete(void* taken, const std::nothrow_t&) noexcept { give(taken); }
+void operator delete[](void* taken, const std::nothrow_t&) noexcept { give(taken); }
 void operator delete[](void* taken) noexcept { give(taken); }
 void operator delete(void* taken, std::size_t) noexcept { give(taken); }
 void operator delete[](void* taken, std::size_t) noexcept { give(taken); }

@@ -5,6 +5,7 @@
 
 #include <hotline/command/command_desk.hpp>
 #include <hotline/manager/census.hpp>
+#include <hotline/manager/client.hpp>
 #include <hotline/manager/hooks.hpp>
 #include <hotline/manager/parked_sessions.hpp>
 #include <hotline/options.hpp>
