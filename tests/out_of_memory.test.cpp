@@ -386,7 +386,7 @@ TEST_CASE("an event for which the loop could not be woken is flushed with the ne
   std::size_t unannounced = 0;
   const std::size_t points = fail_each_allocation([&](auto short_of_memory) {
     loop l;
-    room_type& p = l.rooms.open("p");
+    room_type& p = l.rooms.open("p", l.log->open("p"));
     const auto stream = l.log->open("p");
     REQUIRE(stream->append(m.record()));
     l.line.run();
@@ -413,7 +413,7 @@ TEST_CASE("a flush that finds no memory is made up for at a tick, and so are tho
     loop l;
     std::vector<room_type*> rooms;
     for (const std::string name : {"p", "q", "r"}) {
-      rooms.push_back(&l.rooms.open(name));
+      rooms.push_back(&l.rooms.open(name, l.log->open(name)));
       REQUIRE(l.log->open(name)->append(message().record()));
     }
     if (!had_memory([&] { short_of_memory([&] { l.open(); }); })) ++broken_off;
@@ -454,13 +454,13 @@ TEST_CASE("a room that could not be opened is not there, and can be opened later
   const std::string name(100, 'p');
   const std::size_t points = fail_each_allocation([&](auto short_of_memory) {
     loop l;
-    const bool done = had_memory([&] { short_of_memory([&] { (void)l.rooms.open(name); }); });
+    const bool done = had_memory([&] { short_of_memory([&] { (void)l.rooms.open(name, l.log->open(name)); }); });
     REQUIRE((l.rooms.find(name) != nullptr) == done);
     l.rooms.flush();
     REQUIRE(l.log->open(name)->append(message().record()));
     l.go_on();
     REQUIRE(l.flushes == (done ? 1 : 0));
-    room_type& room = l.rooms.open(name);
+    room_type& room = l.rooms.open(name, l.log->open(name));
     REQUIRE(l.log->open(name)->append(message().record()));
     l.go_on();
     REQUIRE(room.listeners.flushed() == 2);

@@ -1,5 +1,5 @@
-// What becomes of clients when the loop did not run for a while: its process was stopped, or a handler blocked. Nobody who is
-// there may be ended for it, and who is gone, or floods, is ended even so.
+// Clients of a loop that did not run for a while: its process was stopped, or a handler blocked. A client that is there may not
+// be ended for it, and one that is gone, or floods, is ended even so.
 
 #include <catch2_any.hpp>
 #include <hotline/event_emitter.hpp>

@@ -38,7 +38,7 @@ struct connection_limits {
   /// Upgraded, from one IPv4 address or one IPv6 network of 64 bits; over it: 429. Behind a proxy say which addresses
   /// count (`ws_manager::client_address`), or allow as many as `all`. Unix sockets have none and are not counted.
   std::size_t per_address = 1'024;
-  /// Not upgraded yet, in all: over it the address that has most of them (counted as for `per_address`) gives way. Of it the one
+  /// Not upgraded yet, in all: over it the address that has most of them (counted as for `per_address`) gives way. There the one
   /// whose head or reading is awaited longest is cut off; where all of it wait for `authenticate`, the last of them gets 503,
   /// and a client of that address itself who comes then.
   std::size_t handshakes = 1'024;

@@ -33,6 +33,8 @@ struct stage {
                                                        })),
         rooms(log, output, 1000, mail, counted) {}
 
+  room_type& open(const std::string& project) { return rooms.open(project, log->open(project)); }
+
   void append(const std::string& project) {
     const std::string head = "{\"type\":\"a\",\"seq\":";
     REQUIRE(log->open(project)->append({head, "}", std::string_view(head).substr(9, 1)}));
@@ -53,8 +55,8 @@ using names = std::vector<std::string>;
 
 TEST_CASE("a room is woken when its log grows, once however much it grows", "[manager]") {
   stage s;
-  room_type& p = s.rooms.open("p");
-  CHECK(&s.rooms.open("p") == &p);
+  room_type& p = s.open("p");
+  CHECK(&s.open("p") == &p);
   CHECK(s.rooms.find("q") == nullptr);
   s.append("p");
   s.append("p");
@@ -70,7 +72,7 @@ TEST_CASE("a room is woken when its log grows, once however much it grows", "[ma
 
 TEST_CASE("a room whose loop could not be woken is woken by the next event, or at a tick", "[manager]") {
   stage s;
-  room_type& p = s.rooms.open("p");
+  room_type& p = s.open("p");
   s.line.unwilling = true;
   s.append("p");
   s.line.run();
@@ -93,7 +95,7 @@ TEST_CASE("a room that goes while it waits is not flushed", "[manager]") {
   stage s;
   const manager_options options;
   client c(options, steady_time(), 1);
-  c.room = &s.rooms.open("p");
+  c.room = &s.open("p");
   c.room->listeners.join(c, filter::everything());
   s.append("p");
   s.rooms.leave(c);

@@ -84,7 +84,7 @@ class client final : public session, public command_client, public waiter {
   void renumber(std::uint64_t number) noexcept { number_ = number; }
 
   /// Queues `connected`, with a new token (the one before is good until the client is heard), and behind it what the session was
-  /// answered while it waited. `events`: what it hears, unless nobody decides that but the client. What throws leaves the
+  /// answered while it waited. `events`: what it hears, unless nobody decides that but the client. A failure leaves the
   /// former token, and those answers, for the next time.
   void greet(bool resumed, resume_outcome outcome, std::string events, environment& env) {
     connected_info hello{.connection_id = origin_->connection_id,

@@ -132,7 +132,7 @@ class entrance {
     outbound_.abort(c);
   }
 
-  // For one who came, which may be itself. Who owes us its head is not told why.
+  // For one that came, which may be itself. One that owes us its head is not told why.
   void make_room(client_type& goes, const client_type& came) {
     const bool is_told = &goes == &came || goes.at() == session::phase::waiting;
     if (is_told) {

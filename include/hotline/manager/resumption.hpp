@@ -124,7 +124,7 @@ class resumption {
   }
 
   /// Makes `c` the session that the token stands for. A right token is used up, unless `c` takes on the session: then it
-  /// is good until the client is heard, for `connected` and the next token may be lost on their way. What throws has
+  /// is good until the client is heard, for `connected` and the next token may be lost on their way. A failure has
   /// changed nothing; and whatever `c` meets afterwards, its session then waits with that token.
   template <class Stream>
   [[nodiscard]] takeover take_over(client_type& c, const Stream& stream, std::string_view project,

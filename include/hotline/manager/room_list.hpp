@@ -30,7 +30,6 @@ class room_list {
         counted_(counted),
         rooms_(0, keyed_hash{key}) {}
 
-  [[nodiscard]] room_type& open(const std::string& project) { return open(project, log_->open(project)); }
   /// `stream`: the project's.
   [[nodiscard]] room_type& open(const std::string& project, std::shared_ptr<typename Log::stream_type> stream) {
     if (room_type* const room = find(project)) return *room;

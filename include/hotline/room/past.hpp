@@ -29,7 +29,7 @@ template <event_stream Stream>
   return {std::min(there, most), there > most};
 }
 
-/// Where a session goes on that is resumed and asks for what comes after `asked`. What came before it began, up to `first`, was
+/// Where a session goes on that is resumed and asks for what comes after `asked`. Events from before it began, up to `first`, were
 /// never its own: of that it is given no more than a new session, whose `bytes` end with the log.
 template <event_stream Stream>
 [[nodiscard]] sequence goes_on_after(const Stream& stream, sequence asked, sequence first, std::size_t bytes) {
