@@ -15,13 +15,13 @@ use File::Temp qw(tempdir);
 # ----------------------------------------------------------------------------------------------------- the rules
 
 # L0: files, not a folder. They include each other only.
-my %is_word = map { $_ => 1 } qw(version.hpp language.hpp authority.hpp origin.hpp keyed_hash.hpp types.hpp error.hpp options.hpp concepts.hpp fwd.hpp
+my %is_word = map { $_ => 1 } qw(version.hpp language.hpp compiled.hpp authority.hpp origin.hpp keyed_hash.hpp types.hpp error.hpp options.hpp concepts.hpp fwd.hpp
                                  utf8.hpp metrics.hpp subscription.hpp observers.hpp crowd.hpp);
 
 # Folders, each with the folders it may include beside L0 and itself. L2's stand in the order of decision 0001: each may
 # include those before it. The transport moves bytes and knows nothing of what they mean, so it stands on L0 alone.
 my @bytes_and_text = qw(wire protocol);
-my @meaning        = qw(log session command room);
+my @meaning        = qw(log connection session command room);
 my %may_include    = (
   wire      => [],
   protocol  => [],
@@ -29,8 +29,9 @@ my %may_include    = (
   browser   => [],                                                       # a text, for the manager to serve
   (map { $meaning[$_] => [@bytes_and_text, @meaning[0 .. $_ - 1]] } 0 .. $#meaning),
   manager => [@bytes_and_text, @meaning, 'transport', 'browser', 'manager', ''],    # '' is L4: the other headers at the top
-  ''      => [@bytes_and_text, @meaning, 'transport', 'manager'],
-  testing => [@bytes_and_text, @meaning, 'transport', 'manager', ''],         # worlds for hosts' tests, and who judges them
+  server  => [@bytes_and_text, @meaning, 'browser', ''],              # without a transport, which is an interface to it
+  ''      => [@bytes_and_text, @meaning, 'transport', 'manager', 'server'],
+  testing => [@bytes_and_text, @meaning, 'transport', 'manager', 'server', ''],         # worlds for hosts' tests, and who judges them
 );
 
 # Foreign headers that only some folders may include.
@@ -106,7 +107,7 @@ sub offences {
 
     my $lines = ($text =~ tr/\n//);
     $say->($lines, "$lines lines: past $longest, cut it") if $lines > $longest && $path !~ $is_text;
-    $say->(1, 'headers end in .hpp') unless $path =~ /\.hpp$/;
+    $say->(1, 'headers end in .hpp, and their bodies in .ipp') unless $path =~ /\.[hi]pp$/;
     $say->(1, "folder '$folder' is in no layer: give it a place in the design and in this test")
       unless $folder eq 'L0' || $may_include{$folder};
     $say->(1, 'no #pragma once') unless $code =~ /^\s*#\s*pragma\s+once\b/m;
@@ -224,7 +225,7 @@ sub self_test {
     ['session/a.hpp', "$once#define emit\n", qr{no macros but its own}],
     ['session/a.hpp', "int x;\n", qr{no #pragma once}],
     ['session/a.hpp', $once . "\n" x 400, qr{401 lines}],
-    ['session/a.ipp', $once, qr{end in .hpp}],
+    ['session/a.cpp', $once, qr{end in .hpp}],
   );
 
   my ($failed, $passed) = (0, 0);
