@@ -4,4 +4,3 @@
 
 template class hotline::ws_manager<hotline::asio_transport>;
 template class hotline::ws_manager<hotline::memory_transport>;
-template class hotline::basic_event_emitter<hotline::memory_event_log>;

@@ -72,7 +72,7 @@ class world {
 
  private:
   std::shared_ptr<hotline::manual_environment> env_ = std::make_shared<hotline::manual_environment>();
-  hotline::basic_event_emitter<hotline::memory_event_log> events_;
+  hotline::event_emitter events_;
   // The clock stands still, and no client is too fast.
   hotline::ws_manager<hotline::memory_transport> manager_{
       hotline::memory_transport(env_),

@@ -60,7 +60,7 @@ struct world {
   }
 
   std::shared_ptr<manual_environment> env = std::make_shared<manual_environment>();
-  basic_event_emitter<memory_event_log> events{{}, env};
+  event_emitter events{{}, env};
   ws_manager<memory_transport> manager{memory_transport(env), events};
   permessage_deflate theirs;
 };
@@ -174,7 +174,7 @@ TEST_CASE("a client that offers permessage-deflate gets events compressed and an
 
 TEST_CASE("a manager that was not told to compress takes no offer", "[deflate]") {
   auto env = std::make_shared<manual_environment>();
-  basic_event_emitter<memory_event_log> events{{}, env};
+  event_emitter events{{}, env};
   ws_manager<memory_transport> manager{memory_transport(env), events};
   REQUIRE_FALSE(manager.start());
   memory_client c(manager.transport(), "/ws/p", "Sec-WebSocket-Extensions: permessage-deflate\r\n");

@@ -12,10 +12,9 @@ extern template class ws_manager<memory_transport>;
 
 namespace detail {
 
-extern template class room<memory_stream>;
-extern template class delivery<memory_transport, interval_heartbeat, memory_event_log>;
-extern template class client<delivery<memory_transport, interval_heartbeat, memory_event_log>>;
-extern template class manager_core<memory_transport, interval_heartbeat, memory_event_log>;
+extern template class delivery<memory_transport, interval_heartbeat>;
+extern template class client<delivery<memory_transport, interval_heartbeat>>;
+extern template class manager_core<memory_transport, interval_heartbeat>;
 
 }  // namespace detail
 }  // namespace hotline

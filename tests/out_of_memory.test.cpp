@@ -340,7 +340,7 @@ TEST_CASE("an event for which listeners have no memory is in the log, and their 
 
 namespace {
 
-using room_list = detail::room_list<memory_transport, memory_event_log>;
+using room_list = detail::room_list<memory_transport>;
 using room_type = room_list::room_type;
 
 using hotline_test::silence;

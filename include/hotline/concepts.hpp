@@ -15,7 +15,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <vector>
 
 /// \file
 /// Every seam of the library. A concept's page gives its notation, its valid expressions with their meaning, an
@@ -194,124 +193,6 @@ class message_compression {
   [[nodiscard]] virtual bool deflate(std::string_view message, std::string& out) = 0;
   /// The message of at most `most` bytes that `payload` stands for (section 7.2.2).
   [[nodiscard]] virtual inflation inflate(std::string_view payload, std::size_t most) = 0;
-};
-
-// ----------------------------------------------------------------------------------------------- event log
-
-/// One finished message on its way into a log. Its payload is `head`, the decimal digits of its `seq`, `tail`;
-/// the log knows the number, so the log puts it in, and the frame's header before it.
-struct log_record {
-  std::string_view head;
-  std::string_view tail;
-  std::string_view type;   ///< what filters match; must be a part of `head`
-  std::string_view key{};  ///< unless empty: a newer record of the same type and key supersedes this one
-};
-
-/// One entry as it is read: `frame` is exactly the bytes that go on the wire.
-struct log_entry {
-  sequence seq;
-  std::string_view frame;
-  std::string_view type;
-  std::uint32_t type_hash;  ///< `hash_type(type)`
-  bool superseded = false;  ///< a newer entry has its type and key: who lags need not hear it
-};
-
-/// What a read brought. The views are valid while the batch is; entries that follow each other in the log's memory
-/// follow each other in memory here too, so that neighbours can be sent as one span.
-struct log_batch {
-  std::vector<log_entry> entries;
-  std::vector<std::shared_ptr<const void>> pins;  ///< keeps the bytes alive, evicted or not
-};
-
-/// Where a log begins and ends: `oldest` is the first entry still there, `end` the newest; empty is `oldest == end + 1`.
-struct log_bounds {
-  sequence oldest;
-  sequence end;
-};
-
-/// Told that a stream has new entries. Called from the appending thread with the stream's lock held: note it and return.
-class log_watcher {
- public:
-  virtual void on_append() noexcept = 0;
-
- protected:
-  ~log_watcher() = default;
-};
-
-class log_rendition;
-
-/// The hash by which filters compare event types first (FNV-1a, 32 bits).
-[[nodiscard]] constexpr std::uint32_t hash_type(std::string_view type) noexcept {
-  std::uint32_t hash = 2166136261u;
-  for (const char c : type) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
-  return hash;
-}
-
-/// One project's part of an event log. All of it may be called from any thread.
-///
-/// Notation: `s` a stream, `r` a `log_record`, `b` a `log_batch&`, `a` and `z` sequences, `n` a size, `w` a `log_watcher&`.
-///
-/// | expression          | result             | meaning |
-/// |---------------------|--------------------|---------|
-/// | `s.append(r)`       | `result<sequence>` | number it, frame it, keep it, tell the watchers; or, with nothing of it kept and nobody told, `event_too_big`, `key_too_long`, `invalid_event_type` (over 255 bytes), `log_full` (only while others append: what is under way takes all the room there is), `out_of_memory`. Older entries that made room for it are gone either way |
-/// | `s.bounds()`        | `log_bounds`       | as of now, without what is too old, whether or not it was swept |
-/// | `s.end()`           | `sequence`         | `bounds().end`, for less |
-/// | `s.epoch()`         | `std::string_view` | changes whenever numbering starts anew |
-/// | `s.read(a, z, n, b)` |                   | fill `b` with entries after `a` up to `z`, at least one if there is one, else until `n` bytes; it begins later than `a + 1` only when what is between was evicted. Throws `std::bad_alloc`, with `b` empty |
-/// | `s.tail(n)`         | `sequence`         | the oldest number behind which no more than `n` bytes of frames follow; never before what is kept |
-/// | `s.rendition()`     | `log_rendition&`   | a member of the stream's: its entries as those get them who take them compressed |
-/// | `s.attach(w)`       |                    | `w` is told of every append from here on; or it throws `std::bad_alloc` |
-/// | `s.detach(w)`       |                    | it is not, and no call to it is under way |
-///
-/// Model: `memory_stream`.
-template <class S>
-concept event_stream = requires(S& s, const log_record& r, log_batch& b, sequence a, sequence z, std::size_t n,
-                                log_watcher& w) {
-  { s.append(r) } -> std::same_as<result<sequence>>;
-  { s.bounds() } -> std::same_as<log_bounds>;
-  { s.end() } -> std::same_as<sequence>;
-  { s.epoch() } -> std::convertible_to<std::string_view>;
-  s.read(a, z, n, b);
-  { s.tail(n) } -> std::same_as<sequence>;
-  { s.rendition() } -> std::same_as<log_rendition&>;
-  s.attach(w);
-  s.detach(w);
-};
-
-/// A log at one moment. The counts are since it was made: `appended - evicted` events are kept.
-struct log_status {
-  std::size_t projects = 0;    ///< that have a stream now
-  std::size_t bytes = 0;       ///< held now, or reserved for what is being appended; with what projects cost themselves
-  std::uint64_t appended = 0;  ///< events
-  std::uint64_t evicted = 0;   ///< events that went for their age or for others' room, or with their project
-  std::uint64_t crowded_out = 0;           ///< those of them for which all projects together left no room
-  std::uint64_t refused = 0;               ///< events that were not appended, whatever the error
-  std::uint64_t projects_crowded_out = 0;  ///< that were forgotten for another one, before they were idle for long
-};
-
-/// All projects' streams. Shared by emitters and managers, on as many threads as they are.
-///
-/// Notation: `l` a log, `c` a const one, `p` a `std::string_view`, `r` a `log_record`.
-///
-/// | expression  | result                            | meaning |
-/// |-------------|-----------------------------------|---------|
-/// | `l.open(p)` | `std::shared_ptr<L::stream_type>` | the project's stream, made when it is not there, and not forgotten while it is held. For one more than it may know, a log forgets the one that was held and appended to longest ago; null: all are in use. Throws `std::bad_alloc` |
-/// | `l.append(p, r)` | `result<sequence>`           | `open(p)` and the stream's `append(r)`, for who does not stay; `too_many_projects` where `open` returns null. Throws `std::bad_alloc` |
-/// | `l.sweep()` |                                   | let go of what is too old, and of idle projects that nobody holds; cheap when called often, and however much there is: what is left waits for the next call |
-/// | `l.for_each(f)` |                               | `f(std::string_view project, stream&)` for every project that has a stream now; opens none |
-/// | `c.status()` | `log_status`                     | as of now; cheap, whatever it holds |
-/// | `l.env()`   | `environment&`                    | its clocks |
-///
-/// Model: `memory_event_log`.
-template <class L>
-concept event_log = event_stream<typename L::stream_type> &&
-    requires(L& l, const L& c, std::string_view p, const log_record& r) {
-  { l.open(p) } -> std::same_as<std::shared_ptr<typename L::stream_type>>;
-  { l.append(p, r) } -> std::same_as<result<sequence>>;
-  l.sweep();
-  l.for_each([](std::string_view, typename L::stream_type&) {});
-  { c.status() } -> std::same_as<log_status>;
-  { l.env() } -> std::same_as<environment&>;
 };
 
 }  // namespace hotline

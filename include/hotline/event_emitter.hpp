@@ -56,24 +56,19 @@ concept keyed_event = typed_event<E> && requires(const E& e) {
 /// What is emitted is appended to the project's log; each manager over the same log sends it to the clients that
 /// subscribe to its type. Listeners in this process are called on the emitting thread, before `emit` returns.
 /// Qt's macro of that name stands in the way: a file that emits needs `QT_NO_KEYWORDS`, or `#undef emit`.
-template <class Log>
-class basic_event_emitter {
-  static_assert(event_log<Log>, "hotline: an emitter needs a model of hotline::event_log");
-
+class event_emitter {
  public:
   /// Over a log of its own. Throws `std::invalid_argument` when the limits contradict each other.
-  explicit basic_event_emitter(log_options limits = {},
-                               std::shared_ptr<environment> env = default_environment()) requires
-      std::constructible_from<Log, std::shared_ptr<environment>, log_options>
-      : log_(std::make_shared<Log>(std::move(env), limits)) {}
+  explicit event_emitter(log_options limits = {}, std::shared_ptr<environment> env = default_environment())
+      : log_(std::make_shared<memory_event_log>(std::move(env), limits)) {}
 
   /// Over a log that others write to as well.
-  explicit basic_event_emitter(std::shared_ptr<Log> log) : log_(std::move(log)) {}
+  explicit event_emitter(std::shared_ptr<memory_event_log> log) : log_(std::move(log)) {}
 
-  basic_event_emitter(const basic_event_emitter&) = delete;
-  basic_event_emitter& operator=(const basic_event_emitter&) = delete;
+  event_emitter(const event_emitter&) = delete;
+  event_emitter& operator=(const event_emitter&) = delete;
 
-  [[nodiscard]] const std::shared_ptr<Log>& log() const noexcept { return log_; }
+  [[nodiscard]] const std::shared_ptr<memory_event_log>& log() const noexcept { return log_; }
 
   /// Emits an event. Answers its number in the project's log, or why it is refused, and then nothing has happened:
   /// `invalid_event_type`, `invalid_project` (empty, or not UTF-8), `reserved_field`, `invalid_json` (text that is not UTF-8,
@@ -158,7 +153,7 @@ class basic_event_emitter {
     return seq;
   }
 
-  std::shared_ptr<Log> log_;
+  std::shared_ptr<memory_event_log> log_;
   detail::listener_list listeners_;
 };
 

@@ -8,6 +8,7 @@
 
 namespace hotline {
 
+class event_emitter;
 class filter;
 class interval_heartbeat;
 class json;
@@ -18,11 +19,7 @@ class request;
 class responder;
 class subscription;
 
-template <class Log = memory_event_log>
-class basic_event_emitter;
-using event_emitter = basic_event_emitter<>;
-
-template <class Transport, class Heartbeat = interval_heartbeat, class Log = memory_event_log>
+template <class Transport, class Heartbeat = interval_heartbeat>
 class ws_manager;
 
 }  // namespace hotline

@@ -58,23 +58,22 @@ namespace hotline {
 ///     manager.on_command("greet", [](const hotline::request& q) { return hotline::json_object{{"hello", q.project()}}; });
 ///     if (auto failed = manager.start()) return report(failed);
 ///     io.run();
-template <class Transport, class Heartbeat, class Log>
+template <class Transport, class Heartbeat>
 class ws_manager {
   static_assert(transport<Transport>, "hotline: ws_manager needs a model of hotline::transport");
   static_assert(heartbeat_policy<Heartbeat>, "hotline: ws_manager needs a model of hotline::heartbeat_policy");
-  static_assert(event_log<Log>, "hotline: ws_manager needs a model of hotline::event_log");
 
  public:
   using transport_type = Transport;
 
   /// Sends what `emitter`, and whoever else writes to its log, emits. Throws `std::invalid_argument` for options with
   /// which nobody could be served; options.hpp names them.
-  ws_manager(Transport transport, basic_event_emitter<Log>& emitter, manager_options options = {},
-             Heartbeat heartbeat = {})
+  ws_manager(Transport transport, event_emitter& emitter, manager_options options = {}, Heartbeat heartbeat = {})
       : ws_manager(std::move(transport), emitter.log(), std::move(options), std::move(heartbeat)) {}
 
   /// Over a log that emitters and other managers share.
-  ws_manager(Transport transport, std::shared_ptr<Log> log, manager_options options = {}, Heartbeat heartbeat = {})
+  ws_manager(Transport transport, std::shared_ptr<memory_event_log> log, manager_options options = {},
+             Heartbeat heartbeat = {})
       : core_(new core_type(std::move(transport), std::move(log), detail::checked(std::move(options)),
                             std::move(heartbeat))) {}
 
@@ -266,7 +265,7 @@ class ws_manager {
     std::size_t projects = 0;
     std::optional<failure> refused;
     try {
-      core_->log().for_each([&](std::string_view project, typename Log::stream_type& stream) {
+      core_->log().for_each([&](std::string_view project, memory_stream& stream) {
         if (refused) return;
         const result<sequence> sent = append(project, message, [&](const log_record& r) { return stream.append(r); });
         if (sent)
@@ -369,7 +368,7 @@ class ws_manager {
     return to_log(log_record{text.head, text.tail, detail::type_in(text)});
   }
 
-  using core_type = detail::manager_core<Transport, Heartbeat, Log>;
+  using core_type = detail::manager_core<Transport, Heartbeat>;
   struct end_core {
     void operator()(core_type* core) const { core_type::end(core); }
   };

@@ -353,7 +353,7 @@ class world {
 
   const bool small_log_;
   std::shared_ptr<manual_environment> env_ = std::make_shared<manual_environment>();
-  basic_event_emitter<memory_event_log> events_;
+  event_emitter events_;
   std::vector<responder> asked_;
   std::vector<admission_responder> waiting_;
   std::set<std::string> present_;

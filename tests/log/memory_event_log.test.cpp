@@ -14,8 +14,6 @@
 using namespace hotline;
 using namespace std::chrono_literals;
 
-static_assert(event_log<memory_event_log>);
-
 namespace {
 
 // A message as long as it must be, of the given type.

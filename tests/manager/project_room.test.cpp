@@ -15,7 +15,7 @@ using hotline_test::unwilling_transport;
 
 namespace {
 
-using room_list = detail::room_list<unwilling_transport, memory_event_log>;
+using room_list = detail::room_list<unwilling_transport>;
 using room_type = room_list::room_type;
 
 using hotline_test::silence;

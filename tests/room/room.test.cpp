@@ -109,7 +109,7 @@ struct stage {
   memory_event_log log;
   std::shared_ptr<memory_stream> stream;
   sockets out;
-  detail::room<memory_stream> room;
+  detail::room room;
   std::vector<std::unique_ptr<session>> all;
 };
 

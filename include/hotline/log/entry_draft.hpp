@@ -3,7 +3,7 @@
 #if HOTLINE_DETAIL_LANGUAGE
 // Outbound 4/6: an event's bytes, as its stream's next entry.
 
-#include <hotline/concepts.hpp>
+#include <hotline/log/entry.hpp>
 #include <hotline/types.hpp>
 #include <hotline/wire/frame.hpp>
 

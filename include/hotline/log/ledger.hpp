@@ -3,7 +3,7 @@
 #if HOTLINE_DETAIL_LANGUAGE
 // Outbound 4/6, storage: how much all projects' logs hold together, and whose turn it is to give. Moves no events.
 
-#include <hotline/concepts.hpp>
+#include <hotline/log/status.hpp>
 
 #include <atomic>
 #include <cstddef>

@@ -7,9 +7,11 @@
 #include <hotline/error.hpp>
 #include <hotline/keyed_hash.hpp>
 #include <hotline/log/age_wheel.hpp>
+#include <hotline/log/entry.hpp>
 #include <hotline/log/ledger.hpp>
 #include <hotline/log/memory_stream.hpp>
 #include <hotline/log/ring.hpp>
+#include <hotline/log/status.hpp>
 #include <hotline/options.hpp>
 #include <hotline/types.hpp>
 

@@ -4,6 +4,7 @@
 // Outbound 4/6: a log's entries as those get them who take them compressed. No I/O here.
 
 #include <hotline/concepts.hpp>
+#include <hotline/log/entry.hpp>
 #include <hotline/types.hpp>
 #include <hotline/wire/frame.hpp>
 

@@ -31,15 +31,15 @@
 
 namespace hotline::detail {
 
-template <transport Transport, heartbeat_policy Heartbeat, event_log Log>
+template <transport Transport, heartbeat_policy Heartbeat>
 class manager_core final : public transport_receiver<typename Transport::connection_type> {
  public:
   using connection_type = typename Transport::connection_type;
-  using delivery_type = delivery<Transport, Heartbeat, Log>;
+  using delivery_type = delivery<Transport, Heartbeat>;
   using room_type = typename delivery_type::room_type;
   using client_type = typename delivery_type::client_type;
 
-  manager_core(Transport transport, std::shared_ptr<Log> log, manager_options options, Heartbeat heartbeat)
+  manager_core(Transport transport, std::shared_ptr<memory_event_log> log, manager_options options, Heartbeat heartbeat)
       : transport_(std::move(transport)),
         log_(std::move(log)),
         options_(std::move(options)),
@@ -72,7 +72,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
   }
 
   [[nodiscard]] Transport& carrier() noexcept { return transport_; }
-  [[nodiscard]] Log& log() noexcept { return *log_; }
+  [[nodiscard]] memory_event_log& log() noexcept { return *log_; }
   [[nodiscard]] bool is_running() const noexcept { return state_ == state::running; }
 
   [[nodiscard]] std::error_code start() {
@@ -372,7 +372,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
   }
 
   Transport transport_;
-  const std::shared_ptr<Log> log_;
+  const std::shared_ptr<memory_event_log> log_;
   const manager_options options_;
   const Heartbeat heartbeat_;
   const std::shared_ptr<mailbox<Transport, room_type>> mailbox_;
@@ -388,7 +388,7 @@ class manager_core final : public transport_receiver<typename Transport::connect
   decoder_pool decoders_;
   census crowd_;
   resumption<delivery_type> sessions_;
-  entrance<delivery_type, Log> entrance_;
+  entrance<delivery_type> entrance_;
   std::vector<std::function<void()>> when_stopped_;
   steady_time drain_until_{};
   std::atomic<state> state_ = state::idle;  // written on the loop; others may ask

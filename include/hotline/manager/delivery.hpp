@@ -5,6 +5,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/keyed_hash.hpp>
+#include <hotline/log/memory_event_log.hpp>
 #include <hotline/manager/client.hpp>
 #include <hotline/manager/client_book.hpp>
 #include <hotline/manager/mailbox.hpp>
@@ -31,19 +32,19 @@
 namespace hotline::detail {
 
 /// The clients of a manager and their rooms: who is told what, and whose socket takes it. Calls nothing of the host's.
-template <transport Transport, heartbeat_policy Heartbeat, event_log Log>
+template <transport Transport, heartbeat_policy Heartbeat>
 class delivery final : public room_output {
  public:
   using connection_type = typename Transport::connection_type;
-  using room_type = typename room_list<Transport, Log>::room_type;
+  using room_type = typename room_list<Transport>::room_type;
   using mailbox_type = mailbox<Transport, room_type>;
   using client_type = client<delivery>;
   using turns_type = turn_list<client_type>;
   using turn = typename turns_type::turn;
 
   /// `go_on` is called, in a turn of its own, for a client that was not read from and may be again.
-  delivery(Transport& carrier, std::shared_ptr<Log> log, const manager_options& options, const Heartbeat& heartbeat,
-           std::shared_ptr<mailbox_type> mail, live_metrics& counted, pauses& gaps,
+  delivery(Transport& carrier, std::shared_ptr<memory_event_log> log, const manager_options& options,
+           const Heartbeat& heartbeat, std::shared_ptr<mailbox_type> mail, live_metrics& counted, pauses& gaps,
            std::function<void(client_type&)> go_on)
       : key(hash_key::draw(carrier.env())),
         rooms(std::move(log), *this, options.catch_up_bytes, mail, counted, key),
@@ -275,7 +276,7 @@ class delivery final : public room_output {
 
   const hash_key key;  ///< of the tables that strangers fill
   client_book<client_type> clients;
-  room_list<Transport, Log> rooms;
+  room_list<Transport> rooms;
   pacing<room_type> paces;
   turns_type turns{[this](client_type& c) noexcept {
     try {

@@ -7,6 +7,7 @@
 #include <hotline/command/inquiry.hpp>
 #include <hotline/command/subscriptions.hpp>
 #include <hotline/concepts.hpp>
+#include <hotline/log/memory_event_log.hpp>
 #include <hotline/manager/census.hpp>
 #include <hotline/manager/client_book.hpp>
 #include <hotline/manager/hooks.hpp>
@@ -33,13 +34,13 @@
 namespace hotline::detail {
 
 /// A manager's way from a socket to a session. All of it runs in a turn of the loop.
-template <class Delivery, event_log Log>
+template <class Delivery>
 class entrance {
  public:
   using client_type = typename Delivery::client_type;
   using room_type = typename Delivery::room_type;
 
-  entrance(Delivery& outbound, std::shared_ptr<Log> log, hooks& calls, command_desk& desk,
+  entrance(Delivery& outbound, std::shared_ptr<memory_event_log> log, hooks& calls, command_desk& desk,
            resumption<Delivery>& sessions, census& crowd, std::shared_ptr<command_sink> loop)
       : outbound_(outbound),
         log_(std::move(log)),
@@ -214,7 +215,7 @@ class entrance {
   }
 
   void welcome(client_type& c, const reception& let_in, const admission& who,
-               const std::shared_ptr<typename Log::stream_type>& stream) {
+               const std::shared_ptr<memory_stream>& stream) {
     c.address = crowd_.let_in(c.number(), counted_address(c.remote_address));
     c.counted_as = census::place::connection;
     const entry_request& entry = let_in.entry;
@@ -270,7 +271,7 @@ class entrance {
   }
 
   Delivery& outbound_;
-  const std::shared_ptr<Log> log_;
+  const std::shared_ptr<memory_event_log> log_;
   hooks& calls_;
   command_desk& desk_;
   resumption<Delivery>& sessions_;

@@ -2,7 +2,7 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
-#include <hotline/concepts.hpp>
+#include <hotline/log/status.hpp>
 #include <hotline/metrics.hpp>
 
 namespace hotline::detail {

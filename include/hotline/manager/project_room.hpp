@@ -5,6 +5,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/keyed_hash.hpp>
+#include <hotline/log/memory_stream.hpp>
 #include <hotline/manager/mailbox.hpp>
 #include <hotline/room/room.hpp>
 
@@ -17,14 +18,13 @@
 namespace hotline::detail {
 
 /// A room, its name, and its place on the list of those to flush. Lives while the project has connections here.
-template <transport Transport, event_log Log>
+template <transport Transport>
 class project_room final : public log_watcher, public room_link {
  public:
   using mailbox_type = mailbox<Transport, project_room>;
 
-  project_room(std::string name, std::shared_ptr<typename Log::stream_type> stream, room_output& output,
-               std::size_t catch_up_bytes, std::shared_ptr<mailbox_type> mail, environment& env, live_metrics& counted,
-               const hash_key& key)
+  project_room(std::string name, std::shared_ptr<memory_stream> stream, room_output& output, std::size_t catch_up_bytes,
+               std::shared_ptr<mailbox_type> mail, environment& env, live_metrics& counted, const hash_key& key)
       : project(std::move(name)),
         listeners(std::move(stream), output, catch_up_bytes, key),
         mail_(std::move(mail)),
@@ -70,7 +70,7 @@ class project_room final : public log_watcher, public room_link {
   }
 
   const std::string project;
-  room<typename Log::stream_type> listeners;
+  room listeners;
 
  private:
   static constexpr steady_time not_grown = steady_time::min();

@@ -5,6 +5,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/keyed_hash.hpp>
+#include <hotline/log/memory_event_log.hpp>
 #include <hotline/manager/project_room.hpp>
 #include <hotline/metrics.hpp>
 
@@ -16,12 +17,12 @@
 
 namespace hotline::detail {
 
-template <transport Transport, event_log Log>
+template <transport Transport>
 class room_list {
  public:
-  using room_type = project_room<Transport, Log>;
+  using room_type = project_room<Transport>;
 
-  room_list(std::shared_ptr<Log> log, room_output& output, std::size_t catch_up_bytes,
+  room_list(std::shared_ptr<memory_event_log> log, room_output& output, std::size_t catch_up_bytes,
             std::shared_ptr<typename room_type::mailbox_type> mail, live_metrics& counted, const hash_key& key = {})
       : log_(std::move(log)),
         output_(output),
@@ -31,7 +32,7 @@ class room_list {
         rooms_(0, keyed_hash{key}) {}
 
   /// `stream`: the project's.
-  [[nodiscard]] room_type& open(const std::string& project, std::shared_ptr<typename Log::stream_type> stream) {
+  [[nodiscard]] room_type& open(const std::string& project, std::shared_ptr<memory_stream> stream) {
     if (room_type* const room = find(project)) return *room;
     auto room = std::make_unique<room_type>(project, std::move(stream), output_, catch_up_bytes_, mail_, log_->env(),
                                             counted_, rooms_.hash_function().key);
@@ -62,7 +63,7 @@ class room_list {
   }
 
  private:
-  const std::shared_ptr<Log> log_;
+  const std::shared_ptr<memory_event_log> log_;
   room_output& output_;
   const std::size_t catch_up_bytes_;
   const std::shared_ptr<typename room_type::mailbox_type> mail_;

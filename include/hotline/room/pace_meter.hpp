@@ -4,6 +4,7 @@
 // Outbound 5/6, beside it: whether a producer had better wait for its listeners. No I/O here, time is an argument.
 
 #include <hotline/concepts.hpp>
+#include <hotline/log/memory_stream.hpp>
 #include <hotline/options.hpp>
 #include <hotline/session/pauses.hpp>
 #include <hotline/session/session.hpp>
@@ -39,8 +40,8 @@ class pace_meter {
   [[nodiscard]] pace now() const noexcept { return pace_; }
 
   /// `lagging` are the sessions that have not caught up by themselves. Answers the pace when it has changed.
-  template <event_stream Stream>
-  [[nodiscard]] std::optional<pace> measure(std::span<session* const> lagging, const Stream& stream, steady_time at) {
+  [[nodiscard]] std::optional<pace> measure(std::span<session* const> lagging, const memory_stream& stream,
+                                            steady_time at) {
     refill(at);
     std::optional<steady_time> earliest;
     bool on_course = false;

@@ -3,7 +3,7 @@
 #if HOTLINE_DETAIL_LANGUAGE
 // Outbound 5/6, at the upgrade: how much of the past a session is given. No I/O here.
 
-#include <hotline/concepts.hpp>
+#include <hotline/log/memory_stream.hpp>
 #include <hotline/types.hpp>
 
 #include <algorithm>
@@ -19,8 +19,7 @@ struct past {
 
 /// Of the latest `asked` events those that together have no more than `bytes`, but the newest in any case; none at all
 /// when `bytes` is 0. Whole events: what is given ends with the newest and has no hole.
-template <event_stream Stream>
-[[nodiscard]] past past_within(const Stream& stream, sequence asked, std::size_t bytes) {
+[[nodiscard]] inline past past_within(const memory_stream& stream, sequence asked, std::size_t bytes) {
   if (asked == 0) return {};
   const auto [oldest, end] = stream.bounds();
   const sequence there = std::min(asked, end + 1 - oldest);
@@ -31,8 +30,8 @@ template <event_stream Stream>
 
 /// Where a session goes on that is resumed and asks for what comes after `asked`. Events from before it began, up to `first`, were
 /// never its own: of that it is given no more than a new session, whose `bytes` end with the log.
-template <event_stream Stream>
-[[nodiscard]] sequence goes_on_after(const Stream& stream, sequence asked, sequence first, std::size_t bytes) {
+[[nodiscard]] inline sequence goes_on_after(const memory_stream& stream, sequence asked, sequence first,
+                                            std::size_t bytes) {
   if (asked >= first) return asked;
   const sequence allowed = std::min(first, stream.tail(bytes));
   return allowed < stream.bounds().oldest ? asked : std::max(asked, allowed);

@@ -4,6 +4,7 @@
 // Outbound 5/6: who hears what, and how far each has come. No I/O here: bytes go out through `room_output`.
 
 #include <hotline/concepts.hpp>
+#include <hotline/log/memory_stream.hpp>
 #include <hotline/log/rendition.hpp>
 #include <hotline/options.hpp>
 #include <hotline/room/room_group.hpp>
@@ -32,10 +33,9 @@ namespace hotline::detail {
 ///
 /// When memory is short nobody loses or hears twice: what throws has changed nothing but that some lag, and is to be tried
 /// again. Leaving, and what moves sessions between the lists, needs none.
-template <event_stream Stream>
 class room {
  public:
-  room(std::shared_ptr<Stream> stream, room_output& output, std::size_t catch_up_bytes, const hash_key& key = {})
+  room(std::shared_ptr<memory_stream> stream, room_output& output, std::size_t catch_up_bytes, const hash_key& key = {})
       : stream_(std::move(stream)),
         output_(output),
         catch_up_bytes_(catch_up_bytes),
@@ -46,7 +46,7 @@ class room {
   room(const room&) = delete;
   room& operator=(const room&) = delete;
 
-  [[nodiscard]] Stream& stream() noexcept { return *stream_; }
+  [[nodiscard]] memory_stream& stream() noexcept { return *stream_; }
   [[nodiscard]] sequence flushed() const noexcept { return flushed_; }
   [[nodiscard]] std::size_t size() const noexcept { return members_; }
   [[nodiscard]] std::size_t groups() const noexcept { return plain_.size() + compressed_.size(); }
@@ -377,7 +377,7 @@ class room {
     }
   }
 
-  const std::shared_ptr<Stream> stream_;
+  const std::shared_ptr<memory_stream> stream_;
   room_output& output_;
   const std::size_t catch_up_bytes_;
   group_map plain_;

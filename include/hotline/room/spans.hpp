@@ -3,7 +3,7 @@
 #if HOTLINE_DETAIL_LANGUAGE
 // Outbound 5/6: which bytes a filter's listeners get. No I/O here.
 
-#include <hotline/concepts.hpp>
+#include <hotline/log/entry.hpp>
 #include <hotline/session/filter.hpp>
 
 #include <cstddef>

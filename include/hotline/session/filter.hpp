@@ -2,8 +2,8 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
-#include <hotline/concepts.hpp>
 #include <hotline/keyed_hash.hpp>
+#include <hotline/log/entry.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -4,6 +4,7 @@
 // Inbound, at the upgrade: where a client wants to go on, and whether it can. No I/O here.
 
 #include <hotline/concepts.hpp>
+#include <hotline/log/entry.hpp>
 #include <hotline/metrics.hpp>
 #include <hotline/types.hpp>
 #include <hotline/wire/digest.hpp>
