@@ -3,24 +3,101 @@
 #if HOTLINE_DETAIL_LANGUAGE
 
 /// \file
-/// The names of the library, and the default arguments of its templates: they stand here and nowhere else. What each
-/// parameter must model is said at the head of the class, where a complete type can be asked.
+/// The names of the library, for headers that only mention them, and the default arguments of its templates, which stand
+/// nowhere else. The head of each class says what its parameters must model.
+///
+///     #include <hotline/fwd.hpp>
+///     struct screens {
+///       hotline::event_emitter& events;
+///       std::unique_ptr<hotline::ws_manager<hotline::asio_transport>> manager;
+///     };
+
+#include <cstdint>
 
 namespace hotline {
 
-class event_emitter;
-class filter;
-class interval_heartbeat;
+// Values and errors.
 class json;
+class json_array;
+class json_input;
 class json_object;
+class json_writer;
+enum class errc;
+struct failure;
+template <class T>
+class result;
+
+// Events.
 class memory_event_log;
-class memory_transport;
+class subscription;
+struct emit_options;
+struct agent_output;
+struct branch_created;
+struct event;
+struct gate_failed;
+struct gate_passed;
+struct gate_running;
+struct log_options;
+struct signal_detected;
+struct task_cancelled;
+struct task_completed;
+struct task_failed;
+struct task_started;
+class event_emitter;
+
+// Commands.
+class command_id;
+class command_result;
 class request;
 class responder;
-class subscription;
+struct command_error;
 
+// Connections.
+class admission_responder;
+class filter;
+struct admission;
+struct connection_info;
+struct disconnection;
+struct http_request;
+struct http_response;
+
+// The manager.
+class interval_heartbeat;
+class jittered_heartbeat;
+class message_compression;
+enum class log_level;
+enum class pace;
+struct connection_limits;
+struct handshake_limits;
+struct manager_options;
+struct manager_status;
+struct no_heartbeat;
+struct project_status;
+struct resume_options;
+struct session_limits;
 template <class Transport, class Heartbeat = interval_heartbeat>
 class ws_manager;
+
+// Metrics.
+class counter;
+class prometheus_writer;
+struct log_status;
+template <class Number>
+struct basic_metrics;
+using manager_metrics = basic_metrics<std::uint64_t>;
+
+// Transports.
+class asio_transport;
+class environment;
+class manual_environment;
+class memory_peer;
+class memory_transport;
+class system_environment;
+class tls_context;
+class tls_transport;
+struct listen_options;
+struct tls_handshake_limits;
+struct tls_options;
 
 }  // namespace hotline
 #endif

@@ -2,6 +2,7 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/compiled.hpp>
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
 #include <hotline/subscription.hpp>
@@ -78,40 +79,30 @@ class basic_asio_transport {
 
   basic_asio_transport(basic_asio_transport&&) noexcept = default;
   basic_asio_transport& operator=(basic_asio_transport&&) = delete;
-  ~basic_asio_transport() {
-    if (loop_) loop_->stop();
-  }
+  ~basic_asio_transport();
 
   /// Binds, listens and ticks. A failure is the system's, `address_in_use` say, or `errc::already_running`, or
   /// `errc::not_running` once stopped. A file at `unix_path` is replaced only if it is a socket that nobody listens on.
-  [[nodiscard]] std::error_code start(transport_receiver<connection_type>& receiver) {
-    if (const std::error_code failed = loop_->start(receiver)) return failed;
-    try {
-      traffic_->post([] {});  // the loop's first turn notes its thread
-    } catch (...) {
-      // Out of memory: the first tick notes it.
-    }
-    return {};
-  }
+  [[nodiscard]] std::error_code start(transport_receiver<connection_type>& receiver);
 
   /// Any thread: whether another one runs the executor's loop, so that this one may call nothing but what is for any
   /// thread. Never true before the loop has run, in the executor, between two polls of the thread in whose poll it had a turn last, when
   /// the io_context has stopped or the thread that ran it has ended, or for an executor that cannot tell.
-  [[nodiscard]] bool runs_elsewhere() const noexcept { return traffic_->runs_elsewhere(); }
+  [[nodiscard]] bool runs_elsewhere() const noexcept;
 
   /// Closes the listening sockets and removes the files of the Unix ones.
-  void stop_accepting() noexcept { loop_->stop_accepting(); }
+  void stop_accepting() noexcept;
 
   /// No connection is valid afterwards but the one whose callback is running, until that returns.
-  void stop() noexcept { loop_->stop(); }
+  void stop() noexcept;
 
-  std::size_t write(connection_type& c, std::span<const std::string_view> spans) { return traffic_->write(c, spans); }
-  void pause_reading(connection_type& c) noexcept { traffic_->pause_reading(c); }
-  void resume_reading(connection_type& c) { traffic_->resume_reading(c); }
-  void shutdown(connection_type& c) { traffic_->shutdown(c); }
-  void abort(connection_type& c) { traffic_->abort(c); }
-  [[nodiscard]] bool has_input(connection_type& c) const noexcept { return c.has_input(); }
-  [[nodiscard]] std::chrono::nanoseconds lateness() const { return loop_->lateness(); }
+  std::size_t write(connection_type& c, std::span<const std::string_view> spans);
+  void pause_reading(connection_type& c) noexcept;
+  void resume_reading(connection_type& c);
+  void shutdown(connection_type& c);
+  void abort(connection_type& c);
+  [[nodiscard]] bool has_input(connection_type& c) const noexcept;
+  [[nodiscard]] std::chrono::nanoseconds lateness() const;
 
   /// Any thread, and safe against a `stop()` at the same time; not against the destructor. Takes any `void()`.
   template <std::invocable Function>
@@ -122,10 +113,10 @@ class basic_asio_transport {
   [[nodiscard]] environment& env() noexcept { return *env_; }
 
   /// The port that the first TCP listener got; 0 without one, and before `start`.
-  [[nodiscard]] std::uint16_t port() const noexcept { return loop_->listeners().port(); }
+  [[nodiscard]] std::uint16_t port() const noexcept;
 
   /// Any thread. Sockets that came and were closed at once, for the process had no descriptor left for them.
-  [[nodiscard]] std::uint64_t turned_away() const noexcept { return loop_->listeners().turned_away(); }
+  [[nodiscard]] std::uint64_t turned_away() const noexcept;
 
   /// Takes over a connected TCP or Unix socket that the host accepted, with what it had read from it. `on_open` and then
   /// `on_data` with those bytes follow later. `peer` is the client's address where the host knows it better than the
@@ -150,18 +141,13 @@ class basic_asio_transport {
   /// which too many others were on their way `connection_refused`; one that ended is `asio::error::eof` (before TLS), and
   /// the rest is the system's or TLS's. On the loop; it may do anything, but what it throws is lost. All such hooks are kept
   /// and called in the order in which they were added. Dropping the subscription ends it.
-  [[nodiscard]] subscription on_refused(std::function<void(std::string_view address, std::error_code why)> f) {
-    return traffic_->on_refused.add(std::move(f));
-  }
+  [[nodiscard]] subscription on_refused(std::function<void(std::string_view address, std::error_code why)> f);
 
  protected:
   basic_asio_transport(const Executor& executor, std::vector<listen_options> options, std::shared_ptr<environment> env,
-                       typename Layer::shared layers)
-      : env_(std::move(env)),
-        loop_(std::make_shared<detail::asio_loop<Executor, Layer>>(executor, std::move(options), std::move(layers))),
-        traffic_(&loop_->traffic()) {}
+                       typename Layer::shared layers);
 
-  [[nodiscard]] typename Layer::shared& layers() const noexcept { return traffic_->layers; }
+  [[nodiscard]] typename Layer::shared& layers() const noexcept;
 
  private:
   std::shared_ptr<environment> env_;
@@ -169,9 +155,115 @@ class basic_asio_transport {
   detail::asio_traffic<Executor, Layer>* traffic_;  // the loop's
 };
 
-using asio_transport = basic_asio_transport<>;
+// Not within the class: members that are not inline are compiled once, where `asio_transport` is.
+
+template <class Executor, class Layer>
+basic_asio_transport<Executor, Layer>::basic_asio_transport(const Executor& executor,
+                                                            std::vector<listen_options> options,
+                                                            std::shared_ptr<environment> env,
+                                                            typename Layer::shared layers)
+    : env_(std::move(env)),
+      loop_(std::make_shared<detail::asio_loop<Executor, Layer>>(executor, std::move(options), std::move(layers))),
+      traffic_(&loop_->traffic()) {}
+
+template <class Executor, class Layer>
+basic_asio_transport<Executor, Layer>::~basic_asio_transport() {
+  if (loop_) loop_->stop();
+}
+
+template <class Executor, class Layer>
+std::error_code basic_asio_transport<Executor, Layer>::start(transport_receiver<connection_type>& receiver) {
+  if (const std::error_code failed = loop_->start(receiver)) return failed;
+  try {
+    traffic_->post([] {});  // the loop's first turn notes its thread
+  } catch (...) {
+    // Out of memory: the first tick notes it.
+  }
+  return {};
+}
+
+template <class Executor, class Layer>
+bool basic_asio_transport<Executor, Layer>::runs_elsewhere() const noexcept {
+  return traffic_->runs_elsewhere();
+}
+
+template <class Executor, class Layer>
+void basic_asio_transport<Executor, Layer>::stop_accepting() noexcept {
+  loop_->stop_accepting();
+}
+
+template <class Executor, class Layer>
+void basic_asio_transport<Executor, Layer>::stop() noexcept {
+  loop_->stop();
+}
+
+template <class Executor, class Layer>
+std::size_t basic_asio_transport<Executor, Layer>::write(connection_type& c, std::span<const std::string_view> spans) {
+  return traffic_->write(c, spans);
+}
+
+template <class Executor, class Layer>
+void basic_asio_transport<Executor, Layer>::pause_reading(connection_type& c) noexcept {
+  traffic_->pause_reading(c);
+}
+
+template <class Executor, class Layer>
+void basic_asio_transport<Executor, Layer>::resume_reading(connection_type& c) {
+  traffic_->resume_reading(c);
+}
+
+template <class Executor, class Layer>
+void basic_asio_transport<Executor, Layer>::shutdown(connection_type& c) {
+  traffic_->shutdown(c);
+}
+
+template <class Executor, class Layer>
+void basic_asio_transport<Executor, Layer>::abort(connection_type& c) {
+  traffic_->abort(c);
+}
+
+template <class Executor, class Layer>
+bool basic_asio_transport<Executor, Layer>::has_input(connection_type& c) const noexcept {
+  return c.has_input();
+}
+
+template <class Executor, class Layer>
+std::chrono::nanoseconds basic_asio_transport<Executor, Layer>::lateness() const {
+  return loop_->lateness();
+}
+
+template <class Executor, class Layer>
+std::uint16_t basic_asio_transport<Executor, Layer>::port() const noexcept {
+  return loop_->listeners().port();
+}
+
+template <class Executor, class Layer>
+std::uint64_t basic_asio_transport<Executor, Layer>::turned_away() const noexcept {
+  return loop_->listeners().turned_away();
+}
+
+template <class Executor, class Layer>
+subscription basic_asio_transport<Executor, Layer>::on_refused(
+    std::function<void(std::string_view address, std::error_code why)> f) {
+  return traffic_->on_refused.add(std::move(f));
+}
+
+template <class Executor, class Layer>
+typename Layer::shared& basic_asio_transport<Executor, Layer>::layers() const noexcept {
+  return traffic_->layers;
+}
+
+/// The transport over an io_context that one thread runs. A class of its own, so that <hotline/fwd.hpp> can name it.
+class asio_transport final : public basic_asio_transport<asio::io_context::executor_type, detail::plain_layer> {
+ public:
+  using basic_asio_transport::basic_asio_transport;
+};
 
 static_assert(transport<asio_transport>);
+
+#if HOTLINE_DETAIL_COMPILED
+extern template class basic_asio_transport<asio::io_context::executor_type, detail::plain_layer>;
+#endif
 
 }  // namespace hotline
 #endif

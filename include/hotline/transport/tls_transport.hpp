@@ -2,6 +2,7 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/compiled.hpp>
 #include <hotline/concepts.hpp>
 #include <hotline/transport/asio_transport.hpp>
 #include <hotline/transport/listen_options.hpp>
@@ -65,7 +66,11 @@ class basic_tls_transport : public basic_asio_transport<Executor, detail::tls_la
   [[nodiscard]] const tls_handshake_counts& handshakes() const noexcept { return this->layers().counts; }
 };
 
-using tls_transport = basic_tls_transport<>;
+/// The transport over an io_context that one thread runs. A class of its own, so that <hotline/fwd.hpp> can name it.
+class tls_transport final : public basic_tls_transport<asio::io_context::executor_type> {
+ public:
+  using basic_tls_transport::basic_tls_transport;
+};
 
 static_assert(transport<tls_transport>);
 
