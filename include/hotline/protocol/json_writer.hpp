@@ -1,12 +1,11 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Outbound 2/6: values become JSON text. No I/O here, and nothing that is not JSON comes out.
+// Values become JSON text. No I/O here, and nothing that is not JSON comes out.
 
+#include <hotline/compiled.hpp>
 #include <hotline/protocol/json.hpp>
 #include <hotline/utf8.hpp>
-
-#include <rapidjson/writer.h>
 
 #include <algorithm>
 #include <array>
@@ -66,40 +65,10 @@ enum class string_kind { plain, escapes, not_utf8 };
 }
 
 /// `text` with each byte that is not UTF-8 replaced by U+FFFD.
-[[nodiscard]] inline std::string utf8_or_replaced(std::string_view text) {
-  std::string clean;
-  clean.reserve(text.size() + 8);
-  while (!text.empty()) {
-    const std::size_t size = utf8_sequence(text);
-    clean.append(size != 0 ? text.substr(0, size) : "\xEF\xBF\xBD");
-    text.remove_prefix(size != 0 ? size : 1);
-  }
-  return clean;
-}
+[[nodiscard]] std::string utf8_or_replaced(std::string_view text);
 
-/// What RapidJSON's writer writes to.
-struct string_stream {
-  using Ch = char;
-  std::string& text;
-
-  void Put(char c) { text.push_back(c); }
-  void Flush() {}
-};
-
-/// The part of RapidJSON's writer that writes a double. Its own levels are not used, because they cost an allocation
-/// for every text and end the process when an object is closed as an array; nor its strings, because it copies byte by
-/// byte and reads past the end of a view that ends inside a character.
-class double_writer : rapidjson::Writer<string_stream> {
- public:
-  explicit double_writer(string_stream& stream) : Writer(stream) {}
-  void write(double value) { WriteDouble(value); }
-};
-
-/// Appends a finite number.
-inline void append_number(std::string& out, double value) {
-  string_stream stream{out};
-  double_writer(stream).write(value);
-}
+/// Appends a finite number: the shortest text, or nearly so, that reads back as the same double.
+void append_number(std::string& out, double value);
 
 /// Appends an integer.
 template <std::integral Integer>
@@ -110,29 +79,7 @@ void append_number(std::string& out, Integer value) {
 }
 
 /// Appends `text` with its quotes, backslashes and controls escaped, in runs of what needs no escape.
-inline void append_escaped(std::string& out, std::string_view text) {
-  std::size_t begin = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
-    out.append(text, begin, i - begin);
-    begin = i + 1;
-    switch (byte) {
-      case '"': out.append("\\\""); break;
-      case '\\': out.append("\\\\"); break;
-      case '\b': out.append("\\b"); break;
-      case '\f': out.append("\\f"); break;
-      case '\n': out.append("\\n"); break;
-      case '\r': out.append("\\r"); break;
-      case '\t': out.append("\\t"); break;
-      default: {
-        constexpr std::string_view digits = "0123456789abcdef";
-        out.append("\\u00").append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
-      }
-    }
-  }
-  out.append(text, begin);
-}
+void append_escaped(std::string& out, std::string_view text);
 
 /// Appends `text`, which is UTF-8, as a string.
 inline void append_string(std::string& out, std::string_view text, string_kind kind) {
@@ -146,14 +93,7 @@ inline void append_string(std::string& out, std::string_view text, string_kind k
 }
 
 /// Appends `text` as a string in which each byte that is not UTF-8 is U+FFFD.
-inline void append_replaced(std::string& out, std::string_view text) {
-  const string_kind kind = kind_of_string(text);
-  if (kind == string_kind::not_utf8) {
-    append_string(out, utf8_or_replaced(text), string_kind::escapes);
-  } else {
-    append_string(out, text, kind);
-  }
-}
+void append_replaced(std::string& out, std::string_view text);
 
 }  // namespace detail
 
@@ -282,4 +222,8 @@ class json_writer {
 };
 
 }  // namespace hotline
+
+#if !HOTLINE_DETAIL_COMPILED
+#include <hotline/protocol/json_writer.ipp>
+#endif
 #endif
