@@ -11,7 +11,7 @@
 #
 # does so for what an optional part stands on (deflate: zlib, hotline::dep_zlib; tls: OpenSSL 3,
 # hotline::dep_openssl), lists those targets in
-# hotline_<component>_libraries, and says whether they are there.
+# hotline_<component>_libraries, and says whether they are there. The part `compiled` needs nothing besides.
 # They are macros because imported targets belong to the directory that makes them.
 
 macro(hotline_find_dependencies missing)
@@ -103,7 +103,9 @@ macro(hotline_find_component component found)
       _hotline_wrap_target(openssl OpenSSL::SSL)
     endif()
   endif()
-  if(hotline_${component}_libraries)
+  if("${component}" STREQUAL "compiled")
+    set(${found} TRUE)
+  elseif(hotline_${component}_libraries)
     set(${found} TRUE)
     foreach(_hotline_library IN LISTS hotline_${component}_libraries)
       if(NOT TARGET ${_hotline_library})

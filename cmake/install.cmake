@@ -29,6 +29,7 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/hotlineConfigVersion.cma
 install(FILES
   "${PROJECT_BINARY_DIR}/hotlineConfig.cmake"
   "${PROJECT_BINARY_DIR}/hotlineConfigVersion.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/hotlineCompiled.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/hotlineDependencies.cmake"
   DESTINATION "${hotline_package_dir}")
 
@@ -38,7 +39,7 @@ if(IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
 else()
   set(hotline_pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
 endif()
-foreach(name IN ITEMS hotline hotline-tls)
+foreach(name IN ITEMS hotline hotline-compiled hotline-tls)
   configure_file("cmake/${name}.pc.in" "${PROJECT_BINARY_DIR}/${name}.pc" @ONLY)
   install(FILES "${PROJECT_BINARY_DIR}/${name}.pc" DESTINATION "${hotline_pc_dir}")
 endforeach()
