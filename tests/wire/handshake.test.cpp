@@ -1,6 +1,10 @@
 #include <hotline/wire/handshake.hpp>
+#include <hotline/wire/head_reader.hpp>
 
 #include <catch2_any.hpp>
+
+#include <websocketpp/base64/base64.hpp>
+#include <websocketpp/sha1/sha1.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -43,6 +47,11 @@ int with(std::string_view name, std::string value) {
   return accept_upgrade(r).status;
 }
 
+std::string accept_of(std::string_view key) {
+  const auto accept = accept_key(key);
+  return {accept.begin(), accept.end()};
+}
+
 int with_second(std::string_view name, std::string value) {
   http_request r = example();
   r.headers.emplace_back(name, std::move(value));
@@ -60,8 +69,20 @@ TEST_CASE("the RFC's example is accepted, with no subprotocol and no extension",
 }
 
 TEST_CASE("a key's answer is as RFC 6455 computes it", "[wire]") {
-  CHECK(accept_key("dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-  CHECK(accept_key("x3JJHMbDL1EzLkh9GBhXDw==") == "HSmrc0sMlYUkAGmm5OPpG2HaGWk=");
+  CHECK(accept_of("dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+  CHECK(accept_of("x3JJHMbDL1EzLkh9GBhXDw==") == "HSmrc0sMlYUkAGmm5OPpG2HaGWk=");
+}
+
+TEST_CASE("a key's answer is the one that websocketpp computes", "[wire]") {
+  std::string bytes(16, '\0');
+  for (std::size_t i = 0; i < 1000; ++i) {
+    bytes[i % bytes.size()] = static_cast<char>(97 * i + i / 7);
+    const std::string key = websocketpp::base64_encode(bytes);
+    const std::string text = key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    unsigned char sum[20];
+    websocketpp::sha1::calc(text.data(), text.size(), sum);
+    REQUIRE(accept_of(key) == websocketpp::base64_encode(sum, sizeof sum));
+  }
 }
 
 TEST_CASE("header values are compared in any case and found in lists", "[wire]") {
