@@ -1,4 +1,4 @@
-// A whole server with a page: what one browser says, every browser that looks receives as an event.
+// A whole server with a page: each line that one browser sends, all open pages receive as an event.
 // Try it: run it, open the address that it prints in two tabs, and type into one of them.
 #include <hotline/hotline.hpp>
 
