@@ -51,8 +51,8 @@ using ipv6_bytes = std::array<std::uint8_t, 16>;
   return bytes;
 }
 
-/// Up to eight groups of hexadecimal digits, of which "::" stands for those that are missing, and for the last two perhaps an
-/// IPv4 address (RFC 4291 section 2.2). No zone.
+/// Up to eight groups of hexadecimal digits. "::" stands for missing groups, and the last two may be an IPv4 address (RFC
+/// 4291 section 2.2). No zone.
 [[nodiscard]] constexpr std::optional<ipv6_bytes> parse_ipv6(std::string_view text) noexcept {
   ipv6_bytes bytes{};
   std::size_t size = 0;
@@ -95,7 +95,8 @@ using ipv6_bytes = std::array<std::uint8_t, 16>;
   return bytes;
 }
 
-/// Whom a URL names, without the user (RFC 3986 section 3.2): a host, perhaps with a port. An IPv6 address has its brackets.
+/// The host that a URL names, without the user (RFC 3986 section 3.2): a host, perhaps with a port. An IPv6 address has its
+/// brackets.
 struct authority {
   std::string_view host{};
   std::string_view port{};  ///< digits, perhaps none
@@ -118,7 +119,7 @@ struct authority {
   return true;
 }
 
-/// What stands between brackets: an IPv6 address, or one of a version that is still to come.
+/// The text between brackets: an IPv6 address, or one of a future version.
 [[nodiscard]] constexpr bool is_ip_literal(std::string_view text) noexcept {
   if (text.empty() || ascii_lower(text.front()) != 'v') return parse_ipv6(text).has_value();
   const std::size_t dot = text.find('.');
@@ -130,7 +131,7 @@ struct authority {
                      [](char c) { return is_unreserved(c) || is_sub_delimiter(c) || c == ':'; });
 }
 
-/// Nothing for what is no `host [":" port]`. An empty text is an empty host; a port without a host is nothing.
+/// Returns nothing for a text that is not `host [":" port]`. An empty text is an empty host; a port without a host is nothing.
 [[nodiscard]] constexpr std::optional<authority> parse_authority(std::string_view text) noexcept {
   authority parsed;
   std::size_t end = 0;
@@ -151,7 +152,7 @@ struct authority {
   return parsed;
 }
 
-/// Whether both name one host: in whatever case, and however an IPv6 address is written.
+/// Whether both name one host, in any case and with any spelling of an IPv6 address.
 [[nodiscard]] constexpr bool is_same_host(std::string_view a, std::string_view b) noexcept {
   if (equal_ignoring_case(a, b)) return true;
   if (a.size() < 2 || b.size() < 2 || a.front() != '[' || b.front() != '[') return false;

@@ -10,10 +10,9 @@
 
 namespace hotline {
 
-/// What hotline's own functions can fail with. Comparable with any `std::error_code`: `if (failed == errc::log_full)`.
+/// The errors of hotline's own functions. Comparable with any `std::error_code`: `if (failed == errc::log_full)`.
 /// `out_of_memory` is also `std::errc::not_enough_memory`.
-///
-/// A program that loads hotline in several shared objects may have as many categories of `errc`. A code of one of them is
+/// A program that loads hotline in several shared objects may have a category of `errc` in each. A code of one of them is
 /// equal to an `errc`, and to an `error_condition`, of any other; not to a `std::error_code`, which the standard
 /// compares by its category's address. Compare with the `errc`, or with `other.default_error_condition()`.
 enum class errc {
@@ -22,8 +21,8 @@ enum class errc {
   reserved_type,           ///< a broadcast message may not pose as one of the protocol's own
   invalid_project,         ///< a project id that is empty or not UTF-8
   event_too_big,           ///< the finished message is over the log's limit
-  not_an_object,           ///< where a JSON object is needed, something else came
-  invalid_json,            ///< not JSON, or not what hotline accepts as JSON; the message says what
+  not_an_object,           ///< a JSON object is needed, and this is something else
+  invalid_json,            ///< not JSON, or not what hotline accepts as JSON; the message names the reason
   no_such_connection,      ///< the connection is not, or no longer, here
   not_running,             ///< the transport has not started or has stopped
   already_running,         ///< start() was called before; a manager runs once
@@ -34,17 +33,17 @@ enum class errc {
   json_duplicate_name,     ///< an object names a member twice
   json_number_too_big,     ///< an integer over 64 bits, or a number over the range of double
   key_too_long,            ///< a conflation key of more than 256 bytes
-  invalid_payload,         ///< JSON of another shape than asked for; the message names the field
-  log_full,                ///< what others append just now takes all the room that the log has; it may be tried again
-  out_of_memory,           ///< the system gave none; nothing has happened
-  wrong_thread,            ///< called from beside the loop that it belongs to; nothing has happened
-  too_many_projects,       ///< the log knows as many as it may, and all are in use; it may be tried again
+  invalid_payload,         ///< JSON of another shape than expected; the message names the field
+  log_full,                ///< events that other threads append take all the room of the log; try again
+  out_of_memory,           ///< the system has no memory; nothing has happened
+  wrong_thread,            ///< called on another thread than the loop's; nothing has happened
+  too_many_projects,       ///< the log knows as many as it may, and all are in use; try again
 };
 
 namespace detail {
 
 // Default visibility: copies of this object in shared objects built with -fvisibility=hidden become one object where the
-// linker can see to it. It cannot for what is loaded by dlopen(RTLD_LOCAL), nor where an executable exports nothing, so
+// linker can merge them. It cannot for objects that dlopen(RTLD_LOCAL) loads, nor where an executable exports nothing, so
 // categories are compared by name as well.
 #if defined(__GNUC__)
 #define HOTLINE_DETAIL_EXPORT __attribute__((visibility("default")))
@@ -124,18 +123,18 @@ HOTLINE_DETAIL_EXPORT inline const named_category& category_instance() noexcept 
   return {static_cast<int>(e), error_category()};
 }
 
-/// Whether the code means that: also if it comes from another shared object, which may have a category of its own.
+/// Whether the code has that meaning, also if it comes from another shared object with a category of its own.
 [[nodiscard]] inline bool operator==(const std::error_code& code, errc e) noexcept {
   return code.value() == static_cast<int>(e) && detail::category_instance().is_same(code.category());
 }
 
-/// A failure that is told to a person: what kind, and a sentence that names the place ("name: expected string").
+/// A failure with its kind and a sentence for a person that names the place ("name: expected string").
 struct failure {
   std::error_code code;
   std::string message;
 };
 
-/// A value or the `failure` that stands in its place; an expected outcome, so never thrown.
+/// A value, or the `failure` in its place; an expected outcome, so never thrown.
 template <class T>
 class [[nodiscard]] result {
  public:

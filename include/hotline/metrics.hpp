@@ -15,8 +15,7 @@
 
 namespace hotline {
 
-/// What a manager refuses more of. Each stands for the option of that name in options.hpp, and what happens beyond it is
-/// said there.
+/// The limits that a manager counts. Each is the option of that name in options.hpp, which describes what happens beyond it.
 enum class limit : std::uint8_t {
   connections,          ///< `connections.all`
   project_connections,  ///< `connections.per_project`
@@ -46,7 +45,7 @@ enum class limit : std::uint8_t {
   projects,    ///< `log_options::projects`, all of them in use
 };
 
-/// What became of a wish to go on with a session.
+/// The outcome of a request to resume a session.
 enum class resume_outcome : std::uint8_t { resumed, unknown_token, expired, epoch_changed, evicted };
 
 /// The status of an answer to an HTTP request.
@@ -72,7 +71,7 @@ struct named_key {
   std::string_view name;
 };
 
-/// The keys of a `tally`, and what they are called. All others are counted together, as "other".
+/// The keys of a `tally`, and their names. All other keys are counted together, as "other".
 template <class Key>
 inline constexpr auto keys_of = nullptr;
 
@@ -155,7 +154,7 @@ inline constexpr auto keys_of<http_status> = std::to_array<named_key<http_status
 
 }  // namespace detail
 
-/// What an option, an outcome, a close code or a status is called in metrics.
+/// Returns the name of an option, an outcome, a close code or a status in metrics.
 template <class Key>
 [[nodiscard]] constexpr std::string_view metric_name(Key key) noexcept {
   for (const auto& known : detail::keys_of<Key>)
@@ -170,7 +169,7 @@ class tally {
   [[nodiscard]] Number& operator[](Key key) noexcept { return numbers_[slot_of(key)]; }
   [[nodiscard]] const Number& operator[](Key key) const noexcept { return numbers_[slot_of(key)]; }
 
-  /// `f(name, number)` for each, "other" last.
+  /// Calls `f(name, number)` for each, "other" last.
   template <class F>
   void for_each(F f) const {
     std::size_t i = 0;
@@ -193,7 +192,7 @@ class tally {
   std::array<Number, detail::keys_of<Key>.size() + 1> numbers_{};
 };
 
-/// How long things took: how many were within each bound and not within the one before it, and their sum.
+/// Durations: how many were within each bound and over the one before it, and their sum.
 template <class Number>
 struct duration_histogram {
   static constexpr std::array<std::chrono::microseconds, 13> bounds{
@@ -207,47 +206,46 @@ struct duration_histogram {
   Number nanoseconds{};                            ///< all together
 };
 
-/// What a manager has counted since it was made. `Number` is `std::uint64_t` in what hosts get, `manager_metrics`.
+/// The counters of a manager since it was made. `Number` is `std::uint64_t` for hosts, in `manager_metrics`.
 template <class Number>
 struct basic_metrics {
   // As of now.
-  Number connections{};  ///< upgraded, and not ended yet
-  Number handshakes{};   ///< sockets that have not upgraded: their head, the host's word or their answer is awaited
-  Number waiting_sessions{};  ///< whose socket went, and whose client may come back
+  Number connections{};       ///< upgraded, and not ended yet
+  Number handshakes{};        ///< sockets before the upgrade: in the head, waiting for the host, or reading an answer
+  Number waiting_sessions{};  ///< detached sessions, whose clients may come back
   Number projects{};          ///< that have connections here
   Number log_projects{};      ///< that the log knows
-  Number log_bytes{};         ///< that it holds, of `log_options::total_bytes`; projects' own cost is in it
+  Number log_bytes{};         ///< the log's memory, within `log_options::total_bytes`; the projects' own cost is in it
 
-  // Since the log was made, and of whoever shares it.
-  Number log_appended{};     ///< events
-  Number log_evicted{};      ///< events, for their age or for others' room
-  Number log_crowded_out{};  ///< those of them for which all projects together left no room
-  Number log_refused{};      ///< events that the log refused
-  Number
-      log_projects_crowded_out{};  ///< projects that it forgot for another: over `log_options::projects`, or for their cost
+  // Since the log was made, for all emitters and managers that share it.
+  Number log_appended{};              ///< events
+  Number log_evicted{};               ///< events, for their age or for others' room
+  Number log_crowded_out{};           ///< those of them that were evicted because of `total_bytes`
+  Number log_refused{};               ///< events that the log refused
+  Number log_projects_crowded_out{};  ///< projects forgotten for others: by number or by cost
 
   // Since the beginning.
-  Number accepted{};         ///< sockets
-  Number turned_away{};      ///< sockets that the process had no descriptor for
-  Number refused_sockets{};  ///< that ended before a request: their TLS handshake or PROXY header was bad or late
+  Number accepted{};                             ///< sockets
+  Number turned_away{};                          ///< sockets that the process had no descriptor for
+  Number refused_sockets{};                      ///< ended before a request: bad or late TLS handshake or PROXY header
   tally<http_status, Number> http_answers{};     ///< in place of an upgrade: pages and refusals
-  Number new_sessions{};                         ///< connections that did not resume one
-  tally<resume_outcome, Number> resumes{};       ///< of those that wanted to
-  tally<close_code, Number> disconnections{};    ///< of upgraded connections, by the code of whoever closed first
-  Number expired_sessions{};                     ///< that ended while they waited for their client
-  tally<limit, Number> limits{};                 ///< how often somebody was over one
+  Number new_sessions{};                         ///< connections that did not resume a session
+  tally<resume_outcome, Number> resumes{};       ///< outcomes of requests to resume
+  tally<close_code, Number> disconnections{};    ///< upgraded connections, by the code of the side that closed first
+  Number expired_sessions{};                     ///< sessions that ended while they were detached
+  tally<limit, Number> limits{};                 ///< how often a client went over each limit
   Number messages{};                             ///< texts from clients
   Number commands_answered{};                    ///< with `command_response`
-  Number commands_failed{};                      ///< with `command_error`, whoever's
-  Number bad_messages{};                         ///< that were no command: answered with `error`
-  Number received_bytes{};                       ///< as they came, frames and heads
+  Number commands_failed{};                      ///< with `command_error`, of the host or of hotline
+  Number bad_messages{};                         ///< messages that were no command: answered with `error`
+  Number received_bytes{};                       ///< as received, frames and heads
   Number sent_bytes{};                           ///< that sockets took
   Number writes{};                               ///< to sockets
-  Number gaps{};                                 ///< that clients were told of
+  Number gaps{};                                 ///< `gap` messages to clients
   Number missed_events{};                        ///< in those
-  Number host_failures{};                        ///< exceptions that `on_error` was told of
-  Number out_of_memory{};                        ///< connections that ended for it
-  duration_histogram<Number> fan_out_latency{};  ///< from an event to when all who keep up were sent it
+  Number host_failures{};                        ///< exceptions that `on_error` received
+  Number out_of_memory{};                        ///< connections that ended because memory was short
+  duration_histogram<Number> fan_out_latency{};  ///< from an event to its last send to clients that keep up
 };
 
 /// A snapshot of what a manager counts.
@@ -255,10 +253,10 @@ using manager_metrics = basic_metrics<std::uint64_t>;
 
 namespace detail {
 
-/// What a manager counts in: changed on its loop alone, read anywhere.
+/// The counters themselves: changed on the manager's loop alone, read on any thread.
 using live_metrics = basic_metrics<counter>;
 
-/// `f(number)` for each number, in the same order for every kind of `Metrics`.
+/// Calls `f(number)` for each number, in the same order for every kind of `Metrics`.
 template <class Metrics, class F>
 void for_each_number(Metrics& m, F f) {
   const auto all = [&f](auto& numbers) { std::for_each(numbers.begin(), numbers.end(), f); };
@@ -280,7 +278,7 @@ void for_each_number(Metrics& m, F f) {
   f(m.fan_out_latency.nanoseconds);
 }
 
-/// As of now; on any thread.
+/// Returns the current values. Any thread.
 [[nodiscard]] inline manager_metrics snapshot(live_metrics& live) {
   constexpr std::size_t numbers = sizeof(manager_metrics) / sizeof(std::uint64_t);
   std::array<std::uint64_t, numbers> read{};
@@ -301,7 +299,7 @@ inline void record(duration_histogram<counter>& into, std::chrono::nanoseconds t
 
 }  // namespace detail
 
-/// Of several managers, each with a loop of its own, as one. What they all know, their log's figures, is taken once.
+/// Adds up several managers, each with a loop of its own. The figures of the log that they share are taken once.
 inline manager_metrics& operator+=(manager_metrics& sum, manager_metrics other) {
   for (const auto of_log : {&manager_metrics::log_projects, &manager_metrics::log_bytes, &manager_metrics::log_appended,
                             &manager_metrics::log_evicted, &manager_metrics::log_crowded_out,

@@ -17,14 +17,14 @@ namespace hotline {
 
 namespace detail {
 
-/// Where a page came from (RFC 6454 section 4).
+/// The origin of a page (RFC 6454 section 4).
 struct origin {
   std::string_view scheme;
   authority where;
 };
 
 /// An origin as browsers write it (RFC 6454 section 6.2), "https://app.example:8443": a scheme, a host, perhaps a port, and
-/// nothing more. Nothing for other texts, "null" among them.
+/// nothing more. Returns nothing for other texts, "null" among them.
 [[nodiscard]] constexpr std::optional<origin> parse_origin(std::string_view text) noexcept {
   const std::size_t size = text.find("://");
   if (size == std::string_view::npos || size == 0 || !is_letter(text.front())) return std::nullopt;
@@ -36,16 +36,16 @@ struct origin {
   return origin{scheme, *where};
 }
 
-/// The scheme by which a page would be fetched from where `scheme` leads: a WebSocket's port is HTTP's.
+/// The scheme of a page at the place to which `scheme` leads: a WebSocket's port is HTTP's.
 [[nodiscard]] constexpr std::string_view page_scheme(std::string_view scheme) noexcept {
   if (equal_ignoring_case(scheme, "ws")) return "http";
   if (equal_ignoring_case(scheme, "wss")) return "https";
   return scheme;
 }
 
-/// The port that is meant; 0 where there is none and the scheme has no default.
+/// The port, or the scheme's default; 0 if there is neither.
 [[nodiscard]] constexpr std::uint32_t port_of(std::string_view port, std::string_view scheme) noexcept {
-  constexpr std::uint32_t none = 65536;  // over what there are
+  constexpr std::uint32_t none = 65536;  // over all ports
   std::uint32_t number = 0;
   for (const char digit : port) number = std::min(number * 10 + static_cast<std::uint32_t>(digit - '0'), none);
   if (!port.empty()) return number;
@@ -63,7 +63,7 @@ struct origin {
 }
 
 /// Whether a browser can name `text` as a page's origin. It names a host as it resolved it: without escapes, and an address
-/// in its usual form. A '*' or a ',' may stand in a name, but who writes one means a pattern or two entries. "null" is the
+/// in its usual form. A '*' or a ',' may be in a name, but in an entry it means a pattern or two entries. "null" is the
 /// origin of sandboxed pages and files, "file://" that of files in some shells around a browser.
 [[nodiscard]] constexpr bool can_be_origin(std::string_view text) noexcept {
   if (equal_ignoring_case(text, "null") || equal_ignoring_case(text, "file://")) return true;
@@ -75,7 +75,7 @@ struct origin {
          (!ends_in_number(host) || parse_ipv4(host)) && port_of(page->where.port, page->scheme) <= 65535;
 }
 
-/// Whether two origins are one (RFC 6454 section 5): by scheme, host and port, those that go without saying included.
+/// Whether two origins are the same (RFC 6454 section 5): by scheme, host and port, default ports included.
 [[nodiscard]] constexpr bool is_same_origin(const origin& a, const origin& b) noexcept {
   return equal_ignoring_case(page_scheme(a.scheme), page_scheme(b.scheme)) &&
          is_same_host(a.where.host, b.where.host) && port_of(a.where.port, a.scheme) == port_of(b.where.port, b.scheme);
@@ -83,13 +83,11 @@ struct origin {
 
 }  // namespace detail
 
-/// Whether a page of `origin` was served by the host that it now asks: the default rule for browsers. Any page may open a
-/// WebSocket to anywhere, and the browser leaves it to the server to refuse.
-///
-/// `origin` is what the browser sent, `host` the value of `Host` ("app.example", "app.example:443"), `scheme` what the
-/// client speaks, "http" or "https", or empty where nobody knows: then the page's own is taken for it. Compares as RFC 6454
-/// section 5 does: a port that is left out is the scheme's (80, 443). Returns false for "null" and for texts that are no
-/// origin. Any thread.
+/// Whether a page of `origin` was served by the host that it connects to: the default rule for browsers. Any page may open a
+/// WebSocket to any host, and the browser leaves it to the server to refuse. `origin` is the browser's `Origin`, `host` the
+/// value of `Host` ("app.example", "app.example:443"), `scheme` the client's scheme, "http" or "https", or empty if it is
+/// unknown: then the page's own is used. Compares as RFC 6454 section 5 does: a port that is left out is the scheme's (80,
+/// 443). Returns false for "null" and for texts that are no origin. Any thread.
 [[nodiscard]] constexpr bool is_same_origin(std::string_view origin, std::string_view host,
                                             std::string_view scheme = {}) noexcept {
   const std::optional<detail::origin> page = detail::parse_origin(origin);
@@ -98,8 +96,8 @@ struct origin {
   return detail::is_same_origin(*page, {scheme.empty() ? page->scheme : scheme, *asked});
 }
 
-/// Decides whether a page of an origin may connect: a function of the page's origin and the host that it asks (both as
-/// `is_same_origin` takes them), which may take the scheme as well. Null decides against everybody.
+/// Decides whether a page of an origin may connect: a function of the page's origin and the host that it connects to (both
+/// as `is_same_origin` takes them), which may take the scheme as well. Null refuses all of them.
 ///
 ///     options.allows_origin = [](std::string_view origin, std::string_view) { return origin == "https://app.example"; };
 class origin_rule {

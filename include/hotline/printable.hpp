@@ -22,17 +22,17 @@ namespace detail {
   const auto within = [code](char32_t first, char32_t last) { return first <= code && code <= last; };
   return within(0, 0x1F) || within(0x7F, 0x9F)                   // control characters
          || within(0x2028, 0x2029)                               // separators of lines and paragraphs
-         || code == 0x061C || within(0x200E, 0x200F)             // what turns the direction of the text around it:
-         || within(0x202A, 0x202E) || within(0x2066, 0x2069)     // it would show another order than there is
-         || within(0xFFF9, 0xFFFB) || within(0xE0000, 0xE007F);  // annotations and tags, which nobody sees
+         || code == 0x061C || within(0x200E, 0x200F)             // turns of the direction of the text:
+         || within(0x202A, 0x202E) || within(0x2066, 0x2069)     // they would show another order than there is
+         || within(0xFFF9, 0xFFFB) || within(0xE0000, 0xE007F);  // invisible annotations and tags
 }
 
 }  // namespace detail
 
-/// `text` as a part of one line of a log or a terminal, whatever a stranger has written. `?` stands in place of each byte of a
-/// control character (CR, LF, ESC, DEL, U+0080 to U+009F), of a line or paragraph separator (U+2028, U+2029), of a character
-/// that changes the direction of text, of an invisible tag, and of what is not UTF-8. All else stays as it is, so quotes,
-/// commas and spaces do: a format with fields of its own needs its own escaping. Any thread.
+/// Returns `text` made safe as a part of one line of a log or a terminal, for texts of strangers. `?` replaces each byte of
+/// a control character (CR, LF, ESC, DEL, U+0080 to U+009F), of a line or paragraph separator (U+2028, U+2029), of a
+/// character that changes the direction of text, of an invisible tag, and of bytes that are not UTF-8. All else stays,
+/// quotes, commas and spaces too: a format with fields of its own needs its own escaping. Any thread.
 ///
 ///     manager.on_disconnect([](const hotline::connection_info& c, const hotline::disconnection& how) {
 ///       std::clog << c.id << " has gone: " << hotline::printable(how.reason) << '\n';

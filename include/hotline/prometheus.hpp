@@ -14,7 +14,7 @@
 
 namespace hotline {
 
-/// What Prometheus calls the format that `to_prometheus` writes; for `http_response::content_type`.
+/// Prometheus' name of the format that `to_prometheus` writes; for `http_response::content_type`.
 inline constexpr std::string_view prometheus_content_type = "text/plain; version=0.0.4; charset=utf-8";
 
 namespace detail {
@@ -78,8 +78,7 @@ class prometheus_writer {
 
 }  // namespace detail
 
-/// The metrics in Prometheus' text format, version 0.0.4. `labels` stand with each sample, as they are to be written:
-/// `loop="1"`.
+/// Returns the metrics in Prometheus' text format, version 0.0.4. `labels` is added to each sample, written as in `loop="1"`.
 [[nodiscard]] inline std::string to_prometheus(const manager_metrics& m, std::string_view labels = {}) {
   detail::prometheus_writer out(labels);
   const auto gauge = [&](std::string_view name, std::string_view help, std::uint64_t value) {

@@ -7,10 +7,9 @@
 
 namespace hotline {
 
-/// Owns a listener's place: while it lives, the listener is called. Move-only.
-///
-/// Once it is destroyed or `reset()`, no call begins any more; one that is under way on another thread may still be
-/// finishing. It may be reset from inside the listener, and may outlive what it was subscribed to.
+/// Owns the registration of a hook or a listener, which is called while this object lives. Move-only. After its destruction
+/// or `reset()` no call begins any more; a call that is under way on another thread may still be finishing. It may be reset
+/// inside the listener, on any thread, and may outlive the emitter or manager.
 class [[nodiscard]] subscription {
  public:
   subscription() = default;
@@ -30,7 +29,7 @@ class [[nodiscard]] subscription {
     if (const auto end = std::exchange(end_, nullptr)) end();
   }
 
-  /// Lets the listener live as long as what it listens to.
+  /// Keeps the listener for as long as the emitter or manager lives.
   void release() noexcept { end_ = nullptr; }
 
   [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(end_); }

@@ -13,19 +13,19 @@
 
 namespace hotline {
 
-/// A point on the clock that never jumps; what every timeout is measured on.
+/// A point on the clock that never jumps; all timeouts are measured on it.
 using steady_time = std::chrono::steady_clock::time_point;
 
-/// A point on the calendar's clock; what `timestamp` fields tell.
+/// A point on the calendar's clock, for `timestamp` fields.
 using wall_time = std::chrono::system_clock::time_point;
 
-/// The number of an event within its project's log and epoch: 1, 2, 3, …; 0 stands before the first.
+/// The number of an event within its project's log and epoch: 1, 2, 3, …; 0 is before the first.
 using sequence = std::uint64_t;
 
 namespace detail {
 
-/// `span` after `at`, or the end of time where that comes first; a negative span is none. All deadlines are made here: what
-/// a host sets may be as long as there are numbers.
+/// `span` after `at`, or the end of time if that comes first; a negative span counts as zero. All deadlines are made here,
+/// so a host may set any number.
 [[nodiscard]] constexpr steady_time later(steady_time at, std::chrono::milliseconds span) noexcept {
   constexpr auto longest = std::chrono::duration_cast<std::chrono::milliseconds>(steady_time::duration::max());
   if (span >= longest) return steady_time::max();
@@ -33,18 +33,18 @@ namespace detail {
   return span >= steady_time::max() - std::max(at, steady_time()) ? steady_time::max() : at + span;
 }
 
-/// Whether by `now` it is `later(since, span)`. The way to ask it for every connection at every tick.
+/// Whether `now` has reached `later(since, span)`. Cheap enough for every connection at every tick.
 [[nodiscard]] constexpr bool have_passed(std::chrono::milliseconds span, steady_time since, steady_time now) noexcept {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now - since) >= span;
 }
 
-// Lets maps with string keys be asked with a view.
+// For lookups by a view in maps with string keys.
 struct string_hash {
   using is_transparent = void;
   std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
 };
 
-// Inline: every command and every event comes here.
+// Inline: called for every command and every event.
 [[nodiscard]] [[gnu::always_inline]] constexpr bool is_name(std::string_view text,
                                                             std::string_view punctuation) noexcept {
   if (text.empty() || text.size() > 128) return false;
@@ -65,7 +65,8 @@ struct string_hash {
 /// Whether `text` can name an event's type: `[A-Za-z0-9._:-]{1,128}`. So a type needs no escaping on the wire.
 [[nodiscard]] constexpr bool is_event_type(std::string_view text) noexcept { return detail::is_name(text, "._:-"); }
 
-/// Why a connection is closed: the codes of RFC 6455 section 7.4.1 that a server sends, and hotline's own (4000-4999).
+/// The reason for which a connection is closed: the codes of RFC 6455 section 7.4.1 that a server sends, and hotline's own
+/// (4000-4999).
 enum class close_code : std::uint16_t {
   normal = 1000,
   going_away = 1001,        ///< the server is shutting down
@@ -82,7 +83,7 @@ enum class close_code : std::uint16_t {
   unauthorized = 4001,
   forbidden = 4003,
   no_such_project = 4004,
-  too_slow = 4008,    ///< the client does not read what it asked for
+  too_slow = 4008,    ///< the client does not read its answers or events
   taken_over = 4009,  ///< the session goes on over a newer socket
   too_many_messages = 4029,
 };

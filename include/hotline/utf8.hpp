@@ -9,7 +9,7 @@
 
 namespace hotline::detail {
 
-/// How many bytes the well-formed UTF-8 sequence at the front of `text` has (Unicode table 3-7: no overlong forms, no
+/// Returns how many bytes the well-formed UTF-8 sequence at the front of `text` has (Unicode table 3-7: no overlong forms, no
 /// surrogates, nothing over U+10FFFF); 0 if there is none, also if `text` ends inside of it.
 [[nodiscard]] constexpr std::size_t utf8_sequence(std::string_view text) noexcept {
   const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -30,11 +30,11 @@ namespace hotline::detail {
   return !overlong && !too_high && continues(2) && continues(3) ? 4 : 0;
 }
 
-/// How many bytes from the front of `text` on are UTF-8 (RFC 3629).
+/// Returns how many bytes from the front of `text` on are UTF-8 (RFC 3629).
 [[nodiscard]] inline std::size_t utf8_valid_front(std::string_view text) noexcept {
   std::size_t at = 0;
   while (at < text.size()) {
-    // Most of what there is is ASCII: look at eight bytes at once for as long as that holds.
+    // Most text is ASCII: check eight bytes at once while they are.
     for (std::uint64_t word = 0; text.size() - at >= sizeof(word); at += sizeof(word)) {
       std::memcpy(&word, text.data() + at, sizeof(word));
       if ((word & 0x8080808080808080U) != 0) break;
@@ -52,7 +52,7 @@ namespace hotline::detail {
 /// Whether `text` is UTF-8 from end to end.
 [[nodiscard]] inline bool is_utf8(std::string_view text) noexcept { return utf8_valid_front(text) == text.size(); }
 
-/// The longest front of the UTF-8 `text` that has at most `bytes` bytes and cuts no character; its length.
+/// Returns the length of the longest front of the UTF-8 `text` that has at most `bytes` bytes and cuts no character.
 [[nodiscard]] constexpr std::size_t utf8_prefix(std::string_view text, std::size_t bytes) noexcept {
   if (text.size() <= bytes) return text.size();
   while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xC0U) == 0x80U) --bytes;

@@ -10,7 +10,7 @@
 
 namespace hotline {
 
-/// The wire protocol's version, as `connected.protocol` tells it to clients.
+/// The wire protocol's version, which clients receive as `connected.protocol`.
 inline constexpr int protocol_version = 1;
 
 }  // namespace hotline
