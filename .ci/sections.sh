@@ -1,5 +1,5 @@
 # Sourced by .ci/run and .ci/full: one function section_NAME a section, and all=(NAME…) in their order. beside=(NAME…) are
-# those that wait for a network most of the time: they begin first, run beside the others, and are told last.
+# the sections that wait for a network most of the time: they begin first, run beside the others, and are printed last.
 beside=()
 
 # run_sections NAME…: each by itself, whatever became of the others; the last line is "N passed, N failed" of sections.

@@ -8,8 +8,7 @@
 #   install_missing                       from apt; touches nothing when nothing was missing
 #   configure SOURCE BUILD ARGUMENT…      cmake
 #   ctest … | report_tests                what passed is counted, failures are shown at once
-#
-# Whatever can be judged without installing or building is judged before.
+# Checks that need no installing and no building come first.
 
 cmake_needed=3.24
 
@@ -63,7 +62,7 @@ need_to_build() {
   check_tools
 }
 
-# What is here and too old is in the way of all that follows.
+# A tool that is too old would break all that follows.
 check_tools() {
   local version
   if command -v cmake >/dev/null; then
@@ -231,8 +230,8 @@ configure() {
 
 # ------------------------------------------------------------------------------------------------------------- test
 
-# Reads what ctest says. What passed is counted, all else goes on at once; and a line comes every ten seconds, so that
-# nobody has to wonder.
+# Reads the output of ctest. Passed tests are counted, all else is printed at once, and a line every ten seconds shows the
+# progress.
 report_tests() {
   local line='' rest='' total='' done=0 last=$SECONDS code number names
   declare -A running=()

@@ -1,4 +1,4 @@
-// What clang-tidy reads of the library: its templates, made real.
+// The library for clang-tidy: its templates, instantiated.
 #include <hotline/hotline.hpp>
 #include <hotline/transport/memory_transport.hpp>
 

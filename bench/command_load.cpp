@@ -22,7 +22,7 @@ int main(int argc, char** argv) {
   const auto ask = [&](load::listener& client) {
     if (send(client.fd, message.data(), message.size(), 0) != static_cast<ssize_t>(message.size())) load::fail("ask");
   };
-  constexpr std::size_t turns = 20;  // of each client between two looks at the clock
+  constexpr std::size_t turns = 20;  // rounds of each client between two looks at the clock
   const auto run_for = [&](double duration) {
     std::size_t rounds = 0;
     for (const auto begin = load::clock_type::now(); load::seconds_since(begin) < duration; ++rounds) {

@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
   const std::string extensions =
       given.has("--deflate") ? "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n" : "";
 
-  // What the first clients bring is not theirs alone.
+  // Memory that the first clients bring is not theirs alone.
   for (std::size_t i = 0; i < 20; ++i) load::read_head(load::open_socket(port, i, "/ws/bench", extensions));
   let_settle(pid);
   const double memory_before = load::resident_kib(pid), cpu_before = load::cpu_seconds(pid);

@@ -156,7 +156,7 @@ const std::map<std::string_view, workload> workloads{
        w.crowd(500);
        for (; rounds > 0; --rounds) w.tick();
      }},
-    // Of 20,000 projects that strangers have named, none of which is due.
+    // 20,000 projects that strangers have named, none of which is due.
     {"sweep",
      [](world&, int rounds) {
        world w({.total_bytes = std::size_t{1} << 30, .projects = 200'000});

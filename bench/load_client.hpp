@@ -1,5 +1,5 @@
 #pragma once
-// What the load programs share: sockets that speak as much WebSocket as a load needs, one epoll thread, the server's CPU.
+// Common parts of the load programs: sockets that speak as much WebSocket as a load needs, one epoll thread, the server's CPU.
 
 #include "client_frame.hpp"
 
@@ -196,7 +196,7 @@ class crowd {
     wait(all, expected, [](listener&, std::size_t) {});
   }
 
-  /// Of all that was read.
+  /// Bytes of all that was read.
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
  private:
@@ -206,7 +206,7 @@ class crowd {
   std::size_t bytes_ = 0;
 };
 
-/// What all threads of a process have had of the cores.
+/// CPU seconds of all threads of a process.
 inline double cpu_seconds(int pid) {
   double sum = 0;
   for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
@@ -217,7 +217,7 @@ inline double cpu_seconds(int pid) {
   return sum;
 }
 
-/// What a process holds of memory, in KiB.
+/// Resident memory of a process, in KiB.
 inline double resident_kib(int pid) {
   std::ifstream status("/proc/" + std::to_string(pid) + "/status");
   for (std::string line; std::getline(status, line);)

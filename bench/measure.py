@@ -12,9 +12,9 @@ import tempfile
 ROOT, BUILD = sys.argv[1], os.path.join(sys.argv[2], "bench")
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = {CORES[0]}, {CORES[-1]}
-GREETED = ["--greeted"]  # what a load must know of ours: it says `connected` first
+GREETED = ["--greeted"]  # for loads of ours: the server sends `connected` first
 DATA = 200  # bytes that each client is to have; ours come as an event's field
-RELAYED = DATA + 63  # what others are given to relay, so that their frames are as long as ours
+RELAYED = DATA + 63  # a text for others to relay, so that their frames are as long as ours
 
 # name -> how it is started
 SERVERS = {

@@ -20,10 +20,10 @@ namespace {
 constexpr std::size_t projects = 50;
 constexpr double step = 0.1;
 
-/// What may be left: of memory in use, what the allocator's and the containers' bookkeeping varies by, which is less than one
-/// session in thirty would be of those that leave ten thousand clients in ten minutes; of resident memory,
-/// pages that are held by a few bytes each. Both against what was there when everybody had been there for a while and was gone
-/// again: what the event loop and the tables keep for the most connections that they ever had is there then.
+/// The memory that may be left: of memory in use, the variation of the allocator's and the containers' bookkeeping, which is
+/// less than one session in thirty would be of those that leave ten thousand clients in ten minutes; of resident memory,
+/// pages that are held by a few bytes each. Both against what was there when everybody had been there for a while and was
+/// gone again: what the event loop and the tables keep for the most connections that they ever had is there then.
 struct most_left {
   static constexpr double in_use_kib = 2 * 1024;
   static constexpr double resident_kib = 8 * 1024;
@@ -246,7 +246,7 @@ class soak {
     for (std::size_t i = 0; i < some; ++i)
       if (client* const c = somebody()) leave(*c);
     for (std::size_t i = 0; i < some / 2; ++i) {
-      // Who has just begun to read again has its pings to answer first.
+      // A client that has just begun to read again has its pings to answer first.
       if (client* const c = somebody(); c != nullptr && now() > c->until + 2) {
         ++stalls_;
         c->stalled = true;
@@ -261,7 +261,7 @@ class soak {
         say(*c, R"({"command":"add","id":)" + number + R"(,"payload":{"a":)" + number + R"(,"b":1}})");
       }
     }
-    // All projects hear something, and one of them much.
+    // All projects get some events, and one of them many.
     for (int i = 0; i < 10; ++i)
       if (client* const c = somebody()) publish(*c, 200);
     for (int i = 0; i < 5; ++i) {

@@ -17,7 +17,7 @@
 macro(hotline_find_dependencies missing)
   set(${missing} "")
 
-  # What hotline needs of the standard library: libc++ before version 20 has std::stop_token only when asked for.
+  # The standard library: libc++ before version 20 has std::stop_token only with a flag.
   if(NOT TARGET hotline::dep_standard_library)
     _hotline_add_wrapper(standard_library)
     if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")

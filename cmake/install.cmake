@@ -1,4 +1,4 @@
-# What `cmake --install` puts where. All of it can be moved afterwards: nothing knows its own prefix.
+# The files of `cmake --install` and their places. All of it can be moved afterwards: nothing knows its own prefix.
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)

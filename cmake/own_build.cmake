@@ -19,7 +19,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # A guess of the optimiser's; it guesses wrong where Asio is inlined.
   add_compile_options(-Wno-error=maybe-uninitialized -Wno-error=restrict)
 endif()
-# What compiles under it runs on old and new Asio alike.
+# Code that compiles under it runs on old and new Asio alike.
 add_compile_definitions(ASIO_NO_DEPRECATED)
 
 if(NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)

@@ -74,7 +74,7 @@ class worker {
     }
   }
 
-  // A responder may be used on any thread. Whoever forgets it answers `no_reply` by that.
+  // A responder may be used on any thread. A forgotten responder sends `no_reply`.
   static void work(job j, const std::stop_token& program_ends) {
     const auto no_longer_wanted = j.answer.stop_token();  // cancelled, disconnected, or out of time
     std::int64_t primes = 0;

@@ -1,6 +1,6 @@
-// A client that is silent for too long is dropped with 4000; a policy says how long that is: one of your own, or a shipped one.
-// Try it: open its address in two tabs and see when each was heard; stop one browser (kill -STOP) and see it go.
-// With --jittered it takes the shipped policy.
+// A client that is silent for too long is dropped with 4000; a policy says how long that is: one of your own, or a shipped
+// one. Try it: open its address in two tabs and see when the last sign of life of each came; stop one browser (kill -STOP)
+// and see it go. With --jittered it takes the shipped policy.
 #include <hotline/make_ws_manager.hpp>
 
 #include <asio/io_context.hpp>
@@ -53,7 +53,7 @@ class prompt_heartbeat {
     return q.now - q.last_heard >= silence_ ? hotline::heartbeat_action::ping : hotline::heartbeat_action::nothing;
   }
 
-  // Both are told to clients, so that a client can notice a dead server as well.
+  // Clients receive both, so that a client can notice a dead server as well.
   [[nodiscard]] std::chrono::milliseconds interval() const { return silence_; }
   [[nodiscard]] std::chrono::milliseconds timeout() const { return silence_ + answer_; }
 
@@ -74,7 +74,7 @@ int serve(std::uint16_t port, Heartbeat heartbeat) {
     return hotline::http_response{.content_type = "text/html; charset=utf-8", .body = page};
   });
 
-  // What a monitoring page would show: `is_healthy` measures with the policy's timeout.
+  // The list for a monitoring page: `is_healthy` measures with the policy's timeout.
   manager.on_command("who", [&](const hotline::request& q) {
     hotline::json_array all;
     const auto now = manager.transport().env().now();

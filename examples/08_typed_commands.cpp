@@ -44,8 +44,8 @@ client.onState(({state, reason = ""}) => element("state").textContent = `${state
 </script>
 )html";
 
-/// A payload. What is optional may be missing; anything else that is missing or of another type is answered with
-/// `invalid_payload` and the field's name, and the handler is not called.
+/// A payload. Optional members may be missing. If another member is missing or of another type, the client receives
+/// `invalid_payload` with the field's name, and the handler is not called.
 struct count_request {
   int to = 0;
   std::optional<int> step_ms;
@@ -146,7 +146,7 @@ int main(int argc, char** argv) {
     return allowed ? std::nullopt : std::optional(hotline::command_error{"forbidden", "this project is read-only"});
   });
 
-  // Events are heard in this process too, decoded. The listener lives as long as its subscription.
+  // A listener in this process receives events too, decoded. It lives as long as its subscription.
   const auto listening = events.on<counted>([](const hotline::event& e, const counted& what) {
     std::cout << hotline::printable(e.project) << ": counted to " << what.n << std::endl;
   });

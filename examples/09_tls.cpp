@@ -1,7 +1,7 @@
 // wss and https without a proxy in front: a page, its connection, and a certificate that is renewed while both are open.
 // Try it: openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=localhost
 //           -keyout key.pem -out chain.pem
-//         09_tls --certificate chain.pem --key key.pem, and open its address. `kill -HUP` loads both files anew.
+//         09_tls --certificate chain.pem --key key.pem, and open its address. `kill -HUP` loads both files again.
 #include <hotline/hotline.hpp>
 #include <hotline/tls.hpp>
 
@@ -83,7 +83,7 @@ int main(int argc, char** argv) try {
   const std::function<void()> renew_when_asked = [&] {
     renewals.async_wait([&](std::error_code cancelled, int) {
       if (cancelled) return;
-      const auto failed = tls.load(files);  // who is connected notices nothing; when it fails, the old ones stay
+      const auto failed = tls.load(files);  // open connections notice nothing; on failure the old files stay
       std::cout << (failed ? "not renewed: " + failed.message() : "renewed") << std::endl;
       renew_when_asked();
     });

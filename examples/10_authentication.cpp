@@ -1,7 +1,7 @@
-// Who may connect, what they may hear, and for how long: tokens that are good for a minute, looked up in a table that takes
-// its time to answer, and renewed without a break.
-// Try it: open http://127.0.0.1:8080/?name=ada in a browser, or get a token from /token?name=ada and connect to
-// /ws/demo?token=TOKEN. Only ada may hear what is in the vault.
+// Authentication: which client may connect, which events it may receive, and for how long. Its tokens are good for a minute,
+// are looked up in a table that takes its time to answer, and are renewed without closing the connection. Try it: open
+// http://127.0.0.1:8080/?name=ada in a browser, or get a token from /token?name=ada and connect to /ws/demo?token=TOKEN.
+// Only ada may receive the events of the vault.
 #include <hotline/make_ws_manager.hpp>
 
 #include <asio/io_context.hpp>
@@ -30,7 +30,7 @@ class token_table {
  public:
   token_table(asio::io_context& io, std::chrono::seconds lifetime) : io_(io), lifetime_(lifetime) {}
 
-  /// Who asks for it has logged in elsewhere, as far as this example is concerned.
+  /// In this example the client has logged in elsewhere.
   std::string issue(const std::string& name) {
     const auto now = std::chrono::system_clock::now();
     std::erase_if(known_, [now](const auto& entry) { return entry.second.expires_at <= now; });
@@ -40,14 +40,14 @@ class token_table {
     return token;
   }
 
-  /// The responder goes along with the question. When its client is gone by then, or the manager, nobody hears the answer.
+  /// The responder goes along with the question. If its client or the manager is gone by then, the answer is dropped.
   void look_up(std::string token, hotline::admission_responder answer) {
     auto delay = std::make_shared<asio::steady_timer>(io_, 20ms);
     auto asked = std::make_shared<hotline::admission_responder>(std::move(answer));
     delay->async_wait([this, delay, asked, token = std::move(token)](std::error_code) {
       const auto found = known_.find(token);
       if (found == known_.end()) return std::move(*asked).refuse(401);
-      std::move(*asked).answer(found->second);  // who it is, and until when
+      std::move(*asked).answer(found->second);  // the principal, and until when
     });
   }
 

@@ -1,5 +1,5 @@
 // The floor: what a fan-out costs with nothing but epoll and sockets. Frames are taken as they come, without a check; what
-// one turn of the loop brought goes to everybody with one send() each, or, with --echo, back to whom it came from. Who
+// one turn of the loop brought goes to everybody with one send() each, or, with --echo, back to its sender. A socket that
 // takes less than all loses the rest: a floor keeps no promises.
 //
 //   floor_server [--echo]

@@ -28,7 +28,7 @@ namespace {
 
 struct known_argument {
   std::string_view name;
-  std::string_view value;  // what has to follow it; nothing follows when empty
+  std::string_view value;  // the name of the value after it; empty: none
 };
 constexpr std::array<known_argument, 4> known{{{"--port", "a number from 0 to 65535 (0: any free port)"},
                                                {"--repo", "a folder"},

@@ -47,8 +47,8 @@ void warn_if_refused(const hotline::result<hotline::sequence>& emitted) {
 
 std::string_view name_of(output_stream from) { return from == output_stream::err ? "stderr" : "stdout"; }
 
-// What connects here can run programs. Only pages that we served may, and none that reached us by a foreign name that
-// somebody lets point to this machine.
+// A client that connects here can run programs. Only pages that we served may connect, and none that reached us by a foreign
+// name that resolves to this machine.
 bool is_own_page(std::string_view origin, std::string_view host) {
   const std::string_view name = host.substr(0, host.rfind(':'));
   return hotline::is_same_origin(origin, host) && (name == "127.0.0.1" || name == "localhost" || name == "[::1]");
@@ -154,7 +154,7 @@ void board::serve_repository() {
   });
 }
 
-// What tasks say waits in their pipes while somebody who keeps up otherwise needs a moment to read it.
+// The output of tasks waits in their pipes while a page that otherwise keeps up needs a moment to read.
 void board::keep_pace(hotline::pace now) {
   pace_ = now;
   for (auto& [id, r] : runs_) now == hotline::pace::behind ? r.running->pause_reading() : r.running->resume_reading();

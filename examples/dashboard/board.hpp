@@ -20,7 +20,7 @@
 namespace dashboard {
 
 struct board_options {
-  std::string folder;         ///< what it shows
+  std::string folder;         ///< the folder that it shows
   bool is_repository = true;  ///< whether git finds one there
   std::vector<task> tasks;
   std::uint16_t port = 8080;

@@ -17,7 +17,7 @@ hotline::failure refused(std::errc code, std::string message) {
   return {std::make_error_code(code), std::move(message)};
 }
 
-// What a finished git told.
+// The output of a finished git.
 struct outcome {
   exit_status status;
   std::vector<std::string> out;

@@ -25,14 +25,14 @@ struct branch {
 
 struct branch_list {
   std::vector<branch> branches;  ///< the one last committed to first, at most 500
-  std::string current;           ///< what is checked out; empty when that is no branch
+  std::string current;           ///< the branch that is checked out; empty when it is no branch
   std::string head;              ///< the commit that is checked out; empty in a repository without commits
 };
 
 /// The repository that a folder belongs to.
 struct repository {
   std::string top;     ///< its work tree's folder; of a bare repository, that of the repository itself
-  std::string branch;  ///< what is checked out; empty when that is no branch
+  std::string branch;  ///< the branch that is checked out; empty when it is no branch
   std::string head;    ///< the commit that is checked out, as short as git makes it; empty without commits
 };
 

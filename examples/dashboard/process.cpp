@@ -69,7 +69,7 @@ int make_pipe(pipe_ends& ends) {
   return 0;
 }
 
-// What posix_spawn is told, released on every way out.
+// The arguments of posix_spawn, released on every way out.
 class spawn_setup {
  public:
   spawn_setup() {

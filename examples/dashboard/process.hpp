@@ -24,7 +24,7 @@ enum class output_stream { out, err };
 
 /// How a process ended.
 struct exit_status {
-  int code = 0;    ///< what it returned; -1 when the system no longer knew
+  int code = 0;    ///< the exit code; -1 when the system no longer knew
   int signal = 0;  ///< the signal that ended it instead, else 0
 
   [[nodiscard]] bool success() const noexcept { return code == 0 && signal == 0; }
@@ -33,7 +33,7 @@ struct exit_status {
 /// For people: "exit code 2", "ended by signal 9 (Killed)".
 [[nodiscard]] std::string to_string(exit_status status);
 
-/// What to run, and where.
+/// The program to run, and its folder.
 struct process_request {
   std::vector<std::string> argv;  ///< argv[0] is looked up in PATH unless it holds a '/'; relative to `directory`
   std::string directory{};        ///< empty: the host's own
@@ -43,7 +43,7 @@ struct process_request {
   std::chrono::milliseconds grace{2000};     ///< how long others may hold the output open after the process ended
 };
 
-/// What a process tells; on the loop, never from inside `start` or `cancel`. Either may destroy the process.
+/// The notifications of a process, on the loop, never inside `start` or `cancel`. Either may destroy the process.
 struct process_listener {
   std::function<void(std::string_view line, output_stream from)> on_line;
   /// The last call, after the last line.
@@ -70,7 +70,7 @@ class process {
   [[nodiscard]] bool cancelled() const noexcept;
 
   /// Leaves output in the pipe, so that the program itself waits once that is full. Lines already read still come.
-  /// The end is not told before the output was read, unless it was cancelled: then the rest is read at once.
+  /// The notification of the end comes after the output was read, unless the process was cancelled: then the rest is read at once.
   void pause_reading();
   void resume_reading();
 

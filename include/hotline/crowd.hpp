@@ -31,7 +31,7 @@ class crowd {
     enum class wait : std::uint8_t { for_nothing, for_peer, for_host };
 
     address* of_ = nullptr;
-    member* before_ = nullptr;  // of those of its address that wait for the same
+    member* before_ = nullptr;  // among those of its address that wait for the same
     member* behind_ = nullptr;
     std::uint64_t since_ = 0;
     wait waits_ = wait::for_nothing;
@@ -93,7 +93,7 @@ class crowd {
     if (m.waits_ != member::wait::for_host) link(m, member::wait::for_host);
   }
 
-  /// Nobody waits: it is being looked at, and does not give way.
+  /// It is being looked at, so it waits for nothing and does not give way.
   void look_at(member& m) noexcept { unlink(m); }
 
  private:

@@ -18,7 +18,7 @@
 
 namespace hotline {
 
-/// What `permessage_deflate` compresses, and how hard it tries.
+/// The messages that `permessage_deflate` compresses, and its effort.
 struct deflate_options {
   std::size_t at_least = 256;  ///< bytes; shorter messages go as they are: they would hardly get smaller
   int level = 1;               ///< zlib's: 1 is fast, 9 small; what is outside counts as the nearest
@@ -38,7 +38,7 @@ class permessage_deflate final : public message_compression {
 
   bool deflate(std::string_view message, std::string& out) override {
     if (message.size() < options_.at_least || message.size() > largest || !start_deflating()) return false;
-    // What `deflateBound` says is for streams that are finished; an empty block instead, a flush, takes a little more.
+    // `deflateBound` is for finished streams; an empty block instead, a flush, takes a little more.
     const std::size_t before = out.size();
     out.resize(before + message.size() + slack);
     z_stream& z = *deflating_;
@@ -62,9 +62,9 @@ class permessage_deflate final : public message_compression {
     inflated_.clear();
     z_stream& z = *inflating_;
     if (const outcome what = feed(z, payload, most); what != outcome::inflated) return {what};
-    // A block that says it is the last (section 7.2.3.4), and nothing behind it: then the stream was begun anew.
+    // A block that says it is the last (section 7.2.3.4), and nothing after it: then the stream was begun again.
     if (z.total_in == 0 && !payload.empty()) return {outcome::inflated, inflated_};
-    // Section 7.2.2: the empty block that was left out completes the last one. What goes on behind it, or takes it for
+    // Section 7.2.2: the empty block that was left out completes the last one. Data that goes on after it, or takes it for
     // its own contents, was cut off.
     const std::size_t size = inflated_.size();
     if (const outcome what = feed(z, {trailer.data(), trailer.size()}, most); what != outcome::inflated)

@@ -16,7 +16,7 @@
 
 namespace hotline::detail {
 
-/// What a log or a manager draws from its environment, once: with the same seed a run has the same tables.
+/// A key that a log or a manager draws from its environment, once: with the same seed a run has the same tables.
 struct hash_key {
   std::uint64_t low = 0;
   std::uint64_t high = 0;

@@ -1,7 +1,7 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Outbound 1/6, aside: who in this process hears an event. No I/O here.
+// Listeners in this process. No I/O here.
 
 #include <hotline/observers.hpp>
 #include <hotline/protocol/json_object.hpp>
@@ -41,7 +41,7 @@ class listener_list {
  public:
   using function = std::function<void(const event&)>;
 
-  /// Without a type it hears all.
+  /// Without a type the function receives all events.
   [[nodiscard]] subscription add(std::optional<std::string> type, function f) {
     auto added = std::make_shared<listener>(std::move(type), std::move(f));
     shared_->change([&](std::vector<std::shared_ptr<listener>>& all) { all.push_back(added); });
@@ -62,8 +62,9 @@ class listener_list {
 
   [[nodiscard]] subscription on_error(listener_error_hook hook) { return shared_->errors.add(std::move(hook)); }
 
-  /// A listener that emits is heard by all listeners after the event that it was called for: on every thread, events
-  /// are heard in the order in which that thread emitted them. What cannot wait for lack of memory goes to the hook.
+  /// If a listener emits, all listeners receive that event after the one that the listener was called for: they receive a
+  /// thread's events in the order in which it emitted them. If there is no memory to keep an event until then, the error
+  /// hook receives the exception.
   void call(const event& e) noexcept {
     for (turn* outer = innermost_turn(); outer != nullptr; outer = outer->outer) {
       if (outer->list == shared_.get()) return wait(*outer, e);

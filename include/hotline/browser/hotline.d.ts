@@ -4,12 +4,12 @@
  *
  * `url` is that of the project's WebSocket, `/ws/demo` or `wss://host/ws/demo`; relative ones are taken from the page, and
  * `http` becomes `ws`. A worker made of a blob, a frame without an address (`about:`) and node have no page: there it has to
- * be absolute. A function is asked anew for each attempt (for a ticket that is good once); one that throws or rejects makes
- * the attempt fail. Throws a `TypeError` for a URL that is none and where there is no WebSocket, and a `HotlineError`
+ * be absolute. A function is called again for each attempt (for a ticket that is good once); one that throws or rejects
+ * makes the attempt fail. Throws a `TypeError` for an invalid URL and where there is no WebSocket, and a `HotlineError`
  * (`invalid_payload`) for a `token` or `events` with half a character; nothing else here throws into your code. */
 export function connect(url: string | URL | (() => string | URL | Promise<string | URL>), options?: Options): Client;
 
-/** What calls are rejected with, unless a signal's own reason is. */
+/** The error with which calls reject, unless a signal has a reason of its own. */
 export class HotlineError extends Error {
   /** The host's codes and the protocol's (`invalid_payload`, `forbidden`, …), and of this module:
    * `timeout` no answer within the call's time (the server may say it too);
@@ -25,11 +25,11 @@ export class HotlineError extends Error {
 }
 
 export interface Options {
-  /** Who is asking, for the host's `authenticate`: sent as the query parameter `token`. A function, sync or async, is asked
-   * anew for each attempt, and again when three quarters of the time are over that the server gave (`expires_in`): then
-   * the token is sent with `refresh`, and the connection stays. One that throws or rejects makes the attempt fail. */
+  /** The token for the host's `authenticate`: sent as the query parameter `token`. A function, sync or async, is called
+   * for each attempt, and again when three quarters of the time are over that the server gave (`expires_in`): then the
+   * token is sent with `refresh`, and the connection stays. One that throws or rejects makes the attempt fail. */
   token?: string | (() => string | Promise<string>);
-  /** Event types to hear, from the first one on; without it, what the host gives to who asks for nothing: mostly all. */
+  /** Event types to subscribe to, from the first event on; without it the host's default, usually all. */
   events?: string[];
   /** Begin so many events back. */
   last?: number;
@@ -46,17 +46,17 @@ export interface Options {
   /** From the attempt's start to the server's first message. The time in which other tabs of this origin wait for the same
    * server does not count, for browsers let one after the other connect. 10000. */
   connectTimeout?: number;
-  /** Between two questions for a sign of life. What the server tells, which is 30000 by default. */
+  /** Between two pings. The server's interval by default, usually 30000. */
   pingInterval?: number;
   /** How long to wait for one. 10000. */
   pingTimeout?: number;
   /** For calls that say nothing else; waiting for a connection counts. 0: for ever. 60000. */
   callTimeout?: number;
-  /** Hears what listeners throw, and what the server says about messages that were no command. `console.error`. */
+  /** Receives what listeners throw, and the server's `error` messages. `console.error` by default. */
   onError?(error: unknown): void;
   /** The class to use; the global one by default. In node before 22: `import {WebSocket} from 'ws'`. */
   WebSocket?: new (url: string) => any;
-  /** For tests: clock, timers, chance, and the window whose events are heard. */
+  /** For tests: clock, timers, random numbers, and the window whose events the client listens to. */
   env?: {
     setTimeout?(f: () => void, ms: number): any;
     clearTimeout?(timer: any): void;
@@ -68,28 +68,28 @@ export interface Options {
 
 export interface Client {
   readonly state: State;
-  /** What the server said when this connection began; undefined before the first. */
+  /** The server's `connected` message of this connection; undefined before the first. */
   readonly session: Session | undefined;
   /** The newest event's number that this client knows of. */
   readonly seq: number;
-  /** When the server was last heard, in milliseconds since 1970; 0: not yet. */
+  /** When the last message from the server came, in milliseconds since 1970; 0: none yet. */
   readonly heardAt: number;
-  /** The event types that are heard, as the server said it last; undefined while they are the host's default. */
+  /** The subscription, as the server last confirmed it; undefined while it is the host's default. */
   readonly subscriptions: string[] | undefined;
 
   /** The session, now or once there is one; rejects once the client is closed. */
   ready(): Promise<Session>;
 
-  /** Hears events of a type, the host's own messages by their `type`, or with `'*'` all of these. Returns what ends it.
-   * Of itself it subscribes to nothing. */
+  /** Calls the listener for events of a type, for the host's own messages by their `type`, or with `'*'` for all of
+   * these. Returns a function that removes it. Adding a listener does not subscribe. */
   on<T = Record<string, any>>(type: string, listener: (event: Event & T) => unknown): () => void;
-  /** Hears each change of `state`. */
+  /** Calls the listener at each change of `state`. */
   onState(listener: (change: StateChange) => unknown): () => void;
-  /** Events are missing and will not come: load anew what you keep. */
+  /** Events are missing and will not come: load your state again. */
   onGap(listener: (gap: Gap) => unknown): () => void;
 
-  /** Hear these event types too (`'*'`: all); the first call ends the default. Survives everything: it waits for a
-   * connection, and is made good again in a new session. Resolves with what is heard then. */
+  /** Subscribes to these event types too (`'*'`: all); the first call ends the default. It waits for a connection, and
+   * the client repeats it in a new session. Resolves with the subscription. */
   subscribe(...types: (string | string[])[]): Promise<string[]>;
   unsubscribe(...types: (string | string[])[]): Promise<string[]>;
 
@@ -99,9 +99,10 @@ export interface Client {
    * the server knows; when the session could not go on, it is rejected with `session_lost`, unless it is `idempotent`. */
   call<T = any>(name: string, payload?: object, options?: CallOptions): Promise<T>;
 
-  /** Don't wait: try now, or find out now whether the server still hears us. */
+  /** Does not wait: tries now, or finds out now whether the server is still there. */
   check(): void;
-  /** Ends the session for good; without a connection the server learns it when the session's window is over. Calls and waits are rejected with `closed`. */
+  /** Ends the session for good; without a connection the server learns it when the session's window is over. Calls and
+   * waits are rejected with `closed`. */
   close(reason?: string): void;
 }
 
@@ -136,8 +137,8 @@ export interface StateChange {
 
 export interface Gap {
   type: 'gap';
-  /** `evicted`: they are no longer kept. `epoch_changed`: the server began anew. `expired`, `unknown_token`: the session
-   * waited too long, or is gone. `new_session`: the server keeps none. */
+  /** `evicted`: they are no longer kept. `epoch_changed`: the server's numbering began again. `expired`, `unknown_token`:
+   * the session was detached too long, or is gone. `new_session`: the server keeps none. */
   reason: 'evicted' | 'epoch_changed' | 'expired' | 'unknown_token' | 'new_session' | (string & {});
   /** Which events, both included, where that can be said. */
   from?: number;
@@ -157,7 +158,7 @@ export interface Session {
   resume?: {token: string; window: number};
   heartbeat: {interval: number; timeout: number};
   limits?: {message_bytes: number; subscriptions: number; commands_in_flight: number};
-  /** What is heard, where the host decides that. */
+  /** The subscription at the start, where the host decides it. */
   events?: string[];
   /** In how many seconds the server wants a new token. */
   expires_in?: number;

@@ -43,7 +43,7 @@ export function connect(url, options = {}) {
   // ---- listeners and timers
 
   function report(error) {
-    try { onError(error); } catch { /* nobody is left to tell */ }
+    try { onError(error); } catch { /* no one is left to notify */ }
   }
 
   function listen(key, fn) {
@@ -221,7 +221,7 @@ export function connect(url, options = {}) {
       case 'command_error':
         if (message.error.code === 'rate_limited' && (call || id === 0)) return slowDown(call);
         if (id === 0) report(new HotlineError(message.error.code, message.error.message));
-        // It ran, and what came of it can only be had by asking anew.
+        // It ran, and only another run brings its result.
         if (call?.again && message.error.code === 'answer_forgotten') {
           calls.delete(id);
           return enter(call);
@@ -231,7 +231,7 @@ export function connect(url, options = {}) {
         if (id === 0) filtering = false;
         if (/^(un)?subscribe$/.test(message.command)) {
           subscribed = message.result.events;
-          // What has come up to here is in order. An answer that is given again may be ahead of what is replayed.
+          // All that came up to here is in order. A repeated answer may be ahead of the replay.
           if ((!session.resumed || call?.first === socket) && message.result.seq > cursor) cursor = message.result.seq;
         }
         return call?.done(message.result);
@@ -360,7 +360,7 @@ export function connect(url, options = {}) {
     if (seconds && typeof token === 'function') after('renew', Math.min(seconds * 750, 2 ** 31 - 1), renew);
   }
 
-  // What fails is made good at the end: the server hangs up, and a new token brings the session back.
+  // After a failure the server closes the connection in the end, and a new token brings the session back.
   async function renew() {
     const here = socket;
     try {
