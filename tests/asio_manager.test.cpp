@@ -106,7 +106,7 @@ TEST_CASE("over sockets too, whoever is called may destroy the manager, and io_c
   real_client a(h), b(h);
   while (!a.ended || !b.ended) {
     h.io.run_one();
-    // Who was told to go goes.
+    // A client that was sent away goes.
     if (a.received.find("disconnected") != std::string::npos) a.socket.close();
     if (b.received.find("disconnected") != std::string::npos) b.socket.close();
   }
@@ -210,7 +210,7 @@ TEST_CASE("an executor that counts as work is found to be stopped too", "[manage
   }
 }
 
-TEST_CASE("what was posted before a manager starts on a stopped io_context runs", "[manager]") {
+TEST_CASE("a task that was posted before a manager starts on a stopped io_context runs", "[manager]") {
   asio::io_context io{1};
   io.poll();
   event_emitter events;
@@ -334,7 +334,7 @@ struct proxied_host {
 
 }  // namespace
 
-TEST_CASE("a client behind a proxy is told by the address that its PROXY header names", "[manager]") {
+TEST_CASE("a client behind a proxy has the address that its PROXY header names", "[manager]") {
   proxied_host h;
   std::string asked;
   h.manager->authenticate([&](const http_request& q, std::string_view) {
@@ -385,7 +385,7 @@ TEST_CASE("a proxy's health checks are answered", "[manager]") {
   CHECK(peer->received().find("\r\n\r\n127.0.0.1:") != std::string::npos);
 }
 
-TEST_CASE("who may be told of a bad PROXY header may destroy the manager", "[manager]") {
+TEST_CASE("a hook that receives a bad PROXY header may destroy the manager", "[manager]") {
   proxied_host h;
   h.manager->on_log([&](log_level, std::string_view) { h.manager.reset(); }).release();
   const auto bad = h.knock("GET / HTTP/1.1\r\n\r\n");

@@ -1,4 +1,4 @@
-// What proxies, load balancers, browsers and health checks send before the upgrade, through a manager: over HTTP alone.
+// Requests of proxies, load balancers, browsers and health checks before the upgrade, through a manager: over HTTP alone.
 
 #include <catch2_any.hpp>
 #include <hotline/event_emitter.hpp>
@@ -25,7 +25,7 @@ struct host {
     REQUIRE_FALSE(manager.start());
   }
 
-  /// What a raw request is answered.
+  /// The response to a raw request.
   [[nodiscard]] std::string answer(std::string_view request) {
     const auto peer = manager.transport().connect();
     peer->send(request);
@@ -39,7 +39,7 @@ struct host {
     return got.size() < 12 ? 0 : std::stoi(got.substr(9, 3));
   }
 
-  /// Of a request to upgrade with these lines.
+  /// The status of a request to upgrade with these lines.
   [[nodiscard]] int upgrade(const std::string& lines, std::string_view target = "/ws/p") {
     return status("GET " + std::string(target) + " HTTP/1.1\r\n" + lines +
                   "Upgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -225,7 +225,7 @@ TEST_CASE("OPTIONS comes to on_http, and has an answer without it", "[proxies]")
   CHECK(contains(h.answer("PUT / HTTP/1.1\r\nHost: h\r\n\r\n"), "\r\nAllow: GET, HEAD, OPTIONS\r\n"));
 }
 
-TEST_CASE("a client that has the browser module is told so, however it says what it has", "[proxies]") {
+TEST_CASE("a client that has the browser module gets 304, in whatever form it sends its ETag", "[proxies]") {
   host h;
   const std::string page = h.answer("GET /hotline.js HTTP/1.1\r\nHost: h\r\n\r\n");
   const std::size_t at = page.find("ETag: ") + 6;
@@ -355,7 +355,7 @@ TEST_CASE("a page's scheme counts where the host says what its proxy spoke", "[p
   CHECK(upgrade("https://h", "https", "h:80") == 403);
   CHECK(upgrade("http://h", "gopher") == 403);
   CHECK(contains(h.log, " by gopher"));
-  CHECK(upgrade("http://h", "") == 101);  // nobody knows
+  CHECK(upgrade("http://h", "") == 101);  // the scheme is unknown
   CHECK(upgrade("https://h", "") == 101);
   CHECK(h.status("GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-Proto: https\r\n\r\n") == 200);
   CHECK(seen == "https");

@@ -163,7 +163,7 @@ TEST_CASE("an honest upload is not noticed", "[byte_rate]") {
   CHECK_FALSE(c.close_code);
 }
 
-TEST_CASE("what a session has used up it has over its next socket", "[byte_rate]") {
+TEST_CASE("the rate that a session has used up stays used up over its next socket", "[byte_rate]") {
   host h({.session = {.bytes_per_second = 1000, .byte_burst = 20'000}});
   memory_client c = h.client();
   const json hello = c.next();

@@ -81,7 +81,7 @@ void check_refused(memory_client& c) {
 
 }  // namespace
 
-TEST_CASE("whatever the server closes with, it says before in `disconnected`", "[closing]") {
+TEST_CASE("the server sends each close code before in `disconnected`", "[closing]") {
   struct row {
     const char* what;
     std::function<void(host&, memory_client&)> happens;
@@ -174,7 +174,7 @@ TEST_CASE("a message that is too big comes to its end before the server's direct
     c.peer->send(client_frame(0x88, "\x03\xf1"));
     c.pump();
   }
-  SECTION("whose frames have no borders any more") {
+  SECTION("a peer without frame borders any more") {
     c.peer->send(client_frame(0x01, std::string(70'000, 'x')));
     c.pump();
     check_refused(c);
@@ -243,7 +243,7 @@ TEST_CASE("a message that is too big and does not end is waited for two seconds 
   CHECK(witness.next_type() == "pong");
 }
 
-TEST_CASE("what is too big is not waited for longer than `close_timeout`", "[closing]") {
+TEST_CASE("the server waits for the rest of a big message no longer than `close_timeout`", "[closing]") {
   host h({.close_timeout = 700ms});
   memory_client c = h.connect();
   big_message big;
@@ -254,7 +254,7 @@ TEST_CASE("what is too big is not waited for longer than `close_timeout`", "[clo
   CHECK(h.ended == std::vector<int>{1009});
 }
 
-TEST_CASE("what is too big is not waited for when nobody could wait so long", "[closing]") {
+TEST_CASE("the server does not wait for the rest of a message that is far too big", "[closing]") {
   host h;
   memory_client c = h.connect();
   SECTION("a frame of gigabytes") {

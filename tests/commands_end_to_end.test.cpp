@@ -237,7 +237,7 @@ TEST_CASE("a responder dropped without an answer tells no_reply", "[commands]") 
   CHECK(code_of(c.next()) == "no_reply");
 }
 
-TEST_CASE("a deferred command has command_timeout, and its late answer is not heard", "[commands]") {
+TEST_CASE("a deferred command has command_timeout, and its late answer is dropped", "[commands]") {
   host h({.command_timeout = 3s});
   memory_client c = h.connect();
   c.send(R"({"command":"later","id":1})");
@@ -328,7 +328,7 @@ TEST_CASE("a stop callback of cancel may disconnect its own client", "[commands]
   CHECK(c.messages.empty());
 }
 
-TEST_CASE("when a session ends, its commands are told to stop, and their answers go nowhere", "[commands]") {
+TEST_CASE("when a session ends, its commands are stopped, and their answers are dropped", "[commands]") {
   host h({.resume = {.window = 0ms}});
   list order;
   h.manager->on_disconnect([&](const connection_info&, const disconnection&) { order.push_back("disconnect"); })
@@ -463,7 +463,7 @@ TEST_CASE("a host may refuse any command of its own by who asks", "[commands]") 
   CHECK(ran == 1);
 }
 
-TEST_CASE("a handler may emit, and its client hears the answer and the event", "[commands]") {
+TEST_CASE("a handler may emit, and its client receives the answer and the event", "[commands]") {
   host h;
   h.manager->on_command("announce", [&](const request& q) {
     REQUIRE(h.events.emit(q.project(), "announced", {{"by", q.connection_id()}}));

@@ -52,7 +52,7 @@ struct host {
     loop.settle();
   }
 
-  // Whoever is asked for answers later, when the test says so.
+  // `authenticate` answers later, when the test says so.
   void look_up_tokens() {
     manager.authenticate([this](const http_request& q, std::string_view, admission_responder r) {
       asked.emplace_back(q.token() == "good", std::move(r));
@@ -96,7 +96,7 @@ TEST_CASE("bad tokens of one address do not keep others from being looked up", "
   CHECK(count(good, "101") == clients);
   CHECK(count(h.attackers, "101") == 0);
   CHECK(count(h.attackers, "503") > 0);
-  // What the host said of those who had to go fell to nobody.
+  // The host's answers for the connections that had to go went to no other.
   CHECK(h.manager.metrics().connections == clients);
   CHECK(h.manager.metrics().limits[limit::handshakes] >= 600);
 }

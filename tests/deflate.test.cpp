@@ -70,7 +70,7 @@ std::string compressed_command(std::string_view json) { return client_frame(0xC1
 
 }  // namespace
 
-TEST_CASE("what is deflated comes out of inflating again", "[deflate]") {
+TEST_CASE("inflating returns the text that was deflated", "[deflate]") {
   permessage_deflate ours, theirs;
   for (const std::size_t size : {256U, 1000U, 70'000U, 1'000'000U}) {
     std::string out = "before";
@@ -93,7 +93,7 @@ TEST_CASE("each message is compressed as if it were the first", "[deflate]") {
   CHECK(permessage_deflate().inflate(second, 1000).what == outcome::inflated);
 }
 
-TEST_CASE("what is short or will not get shorter is left as it is", "[deflate]") {
+TEST_CASE("a text that is short or does not get shorter is left as it is", "[deflate]") {
   permessage_deflate ours({.at_least = 100});
   std::string out = "before";
   CHECK_FALSE(ours.deflate(std::string(99, 'x'), out));
@@ -133,7 +133,7 @@ TEST_CASE("inflating stops at the limit", "[deflate]") {
   CHECK(ours.inflate(deflated("hello"), 0).what == outcome::too_big);
 }
 
-TEST_CASE("what was never deflated is malformed", "[deflate]") {
+TEST_CASE("bytes that were never deflated are malformed", "[deflate]") {
   permessage_deflate ours;
   const auto what = [&](std::string_view payload) { return ours.inflate(payload, 65'536).what; };
   CHECK(what(""sv) == outcome::malformed);
@@ -172,7 +172,7 @@ TEST_CASE("a client that offers permessage-deflate gets events compressed and an
   CHECK(asking->compressed == 1);
 }
 
-TEST_CASE("a manager that was not told to compress takes no offer", "[deflate]") {
+TEST_CASE("a manager without compression takes no offer", "[deflate]") {
   auto env = std::make_shared<manual_environment>();
   event_emitter events{{}, env};
   ws_manager<memory_transport> manager{memory_transport(env), events};

@@ -34,7 +34,7 @@ struct poses_as_envelope {
   static constexpr auto fields = hotline::fields(field{"seq", &poses_as_envelope::seq});
 };
 
-// "type seq", as it is heard.
+// "type seq" of an event as a listener receives it.
 std::string name(const event& e) { return std::string(e.type) + " " + std::to_string(e.seq); }
 
 auto into(list& heard) {
@@ -68,7 +68,7 @@ TEST_CASE("an event is logged with its envelope and its fields, and emit answers
   CHECK(*events.emit("q", "bare") == 1);  // each project counts for itself
 }
 
-TEST_CASE("listeners hear their type, or all, during emit and with everything in it", "[emitter]") {
+TEST_CASE("listeners receive their type, or all, during emit and with everything in it", "[emitter]") {
   event_emitter events;
   list a, all;
   const subscription for_a = events.on("a", [&](const event& e) {
@@ -91,7 +91,7 @@ TEST_CASE("an empty type is no name for all", "[emitter]") {
   CHECK(heard.empty());
 }
 
-TEST_CASE("a typed listener hears the events whose fields fit, decoded", "[emitter]") {
+TEST_CASE("a typed listener receives the events whose fields fit, decoded", "[emitter]") {
   event_emitter events;
   list heard;
   const subscription s = events.on<built>([&](const event& e, const built& b) {
@@ -104,7 +104,7 @@ TEST_CASE("a typed listener hears the events whose fields fit, decoded", "[emitt
   CHECK(heard == list{"built 1 all 2", "built 4 some 0"});
 }
 
-TEST_CASE("a typed listener hears every event that the log takes, however many values it has", "[emitter]") {
+TEST_CASE("a typed listener receives every event that the log takes, however many values it has", "[emitter]") {
   event_emitter events;
   std::size_t sizes = 0;
   const subscription s = events.on<built>([&](const event&, const built& b) { sizes = b.sizes.size(); });
@@ -112,7 +112,7 @@ TEST_CASE("a typed listener hears every event that the log takes, however many v
   CHECK(sizes == 100'000);
 }
 
-TEST_CASE("a typed listener hears every event that the log takes, however deep its fields are", "[emitter]") {
+TEST_CASE("a typed listener receives every event that the log takes, however deep its fields are", "[emitter]") {
   event_emitter events;
   bool heard = false;
   const subscription s = events.on<built>([&](const event&, const built&) { heard = true; });
@@ -181,7 +181,7 @@ TEST_CASE("a listener may unsubscribe itself and others while it is called", "[e
   CHECK(heard == list{"first a 1x", "second a 1", "second a 2"});
 }
 
-TEST_CASE("who subscribes inside a listener hears from the next event on", "[emitter]") {
+TEST_CASE("a listener that is added inside a listener is called from the next event on", "[emitter]") {
   event_emitter events;
   list heard;
   std::vector<subscription> late;
@@ -192,7 +192,7 @@ TEST_CASE("who subscribes inside a listener hears from the next event on", "[emi
   CHECK(heard == list{"a 2"});
 }
 
-TEST_CASE("events that listeners emit are heard by all in the order in which they were emitted", "[emitter]") {
+TEST_CASE("all listeners receive the events of listeners in the order in which they were emitted", "[emitter]") {
   event_emitter events;
   list first, second;
   const subscription one = events.on_all([&](const event& e) {
@@ -233,10 +233,10 @@ TEST_CASE("two emitters whose listeners emit through each other keep their order
         list{"a: one 1", "b: two 1", "after: one 1", "a: three 2", "after: three 2", "a: four 3", "after: four 3"});
 }
 
-TEST_CASE("events emitted on one thread are heard in their order, whatever other threads emit", "[emitter]") {
+TEST_CASE("listeners receive the events of one thread in their order, whatever other threads emit", "[emitter]") {
   event_emitter events;
   constexpr int each = 2000;
-  // What every listener heard on each thread: listeners are called on the thread that emits.
+  // The events of every listener on each thread: listeners are called on the thread that emits.
   struct ear {
     list first, second;
     sequence last = 0;
@@ -294,7 +294,7 @@ TEST_CASE("listeners come and go on one thread while another emits", "[emitter]"
   CHECK(heard == before);
 }
 
-TEST_CASE("what a listener throws goes to the hook, and the others hear all the same", "[emitter]") {
+TEST_CASE("the exception of a listener goes to the hook, and the others are still called", "[emitter]") {
   event_emitter events;
   list heard, told;
   const subscription one = events.on_all([](const event&) { throw std::runtime_error("broken"); });
@@ -315,7 +315,7 @@ TEST_CASE("what a listener throws goes to the hook, and the others hear all the 
   CHECK(heard == list{"a 1", "b 2"});
 }
 
-TEST_CASE("an event emitted before its listener threw is heard", "[emitter]") {
+TEST_CASE("all receive an event that was emitted before its listener threw", "[emitter]") {
   event_emitter events;
   list heard;
   const subscription one = events.on("a", [&](const event&) {
@@ -362,7 +362,7 @@ TEST_CASE("a listener may destroy the emitter that calls it", "[emitter]") {
   CHECK(heard == list{"one a 1", "two a 1", "one a 2", "two a 2"});
 }
 
-TEST_CASE("what is refused is named, not numbered, and heard by nobody", "[emitter]") {
+TEST_CASE("a refused event has a named error, no number, and reaches no listener", "[emitter]") {
   event_emitter events({.event_bytes = 1000});
   list heard;
   const subscription s = events.on_all(into(heard));

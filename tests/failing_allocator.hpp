@@ -9,7 +9,7 @@
 
 namespace hotline_test {
 
-/// What follows the allocation that fails.
+/// The allocations after the one that fails.
 enum class shortage {
   momentary,  ///< memory for all others
   lasting,    ///< none, for as long as it is short
@@ -17,7 +17,7 @@ enum class shortage {
 
 namespace failing_allocator {
 
-// Of this thread: others never notice.
+// For this thread alone: others never notice.
 inline thread_local std::size_t until_failure = 0;  // this many more succeed, and one; 0: not short of memory
 inline thread_local bool lasts = false;
 inline thread_local std::size_t failures = 0;

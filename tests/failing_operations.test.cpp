@@ -26,7 +26,7 @@ using hotline_test::taken_before;
 
 namespace {
 
-/// Who ends it all.
+/// The way in which it ends.
 enum class ending {
   goodbye,          // the client, as the protocol says
   disconnect,       // the host, and the client answers
@@ -156,7 +156,7 @@ class scripted_life {
     return c;
   }
 
-  /// As much of a query as the client can make of what it was told.
+  /// As much of a query as the client can make of the messages that it received.
   static std::string resume(const memory_client& c) {
     for (const json& m : c.messages)
       if (m["type"].as_string() == "connected")
@@ -220,7 +220,7 @@ class scripted_life {
     memory().run();
   }
 
-  /// Whatever failed, what came came once and in order, and the session that went on left nothing out.
+  /// After any failure, all that came came once and in order, and a resumed session left nothing out.
   static void check_order(const memory_client& first, const memory_client& second) {
     std::optional<std::uint64_t> before;
     for (const memory_client* const c : {&first, &second}) {
@@ -281,7 +281,7 @@ std::size_t fail_each(ending how, taken_before taken) {
 
 }  // namespace
 
-TEST_CASE("whichever operation fails, each connection ends once and the next is served", "[failing]") {
+TEST_CASE("each connection ends once and the next is served, whichever operation fails", "[failing]") {
   for (const ending how : {ending::goodbye, ending::disconnect, ending::deaf_disconnect, ending::end_of_stream,
                            ending::reset, ending::protocol_error, ending::silence, ending::stop, ending::destructor}) {
     for (const taken_before taken : {taken_before::nothing, taken_before::half, taken_before::all}) {

@@ -25,7 +25,7 @@ namespace hotline_test {
 /// How much of what it was given a failing write takes before.
 enum class taken_before { nothing, half, all };
 
-/// What fails, and what has come to pass. Outlives the transport.
+/// The operations that fail, and those that have happened. Outlives the transport.
 struct failing_plan {
   static constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
 

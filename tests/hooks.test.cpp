@@ -47,7 +47,7 @@ std::string text_of(const json& message, std::string_view name) {
 
 }  // namespace
 
-TEST_CASE("all who observe are told, in the order in which they were added", "[hooks]") {
+TEST_CASE("all observing hooks are called, in the order in which they were added", "[hooks]") {
   host h({.resume = {.window = 10s}});
   auto& m = *h.manager;
   words told;
@@ -95,7 +95,7 @@ TEST_CASE("all who observe are told, in the order in which they were added", "[h
   CHECK(lines.size() == 2);
 }
 
-TEST_CASE("one who throws keeps nobody else from being told", "[hooks]") {
+TEST_CASE("a hook that throws keeps no other from being called", "[hooks]") {
   host h;
   auto& m = *h.manager;
   words told;
@@ -115,7 +115,7 @@ TEST_CASE("one who throws keeps nobody else from being told", "[hooks]") {
   CHECK(told == words{"first: on_log", "on_log", "logged"});
 }
 
-TEST_CASE("who observes may come and go from inside a call", "[hooks]") {
+TEST_CASE("a hook may be added and ended inside a call", "[hooks]") {
   host h;
   auto& m = *h.manager;
   words told;
@@ -156,7 +156,7 @@ TEST_CASE("a subscription may outlive its manager, end on another thread, or be 
   held.reset();
 }
 
-TEST_CASE("when one who observes destroys the manager, the others are not told", "[hooks]") {
+TEST_CASE("when a hook destroys the manager, the others are not called", "[hooks]") {
   host h;
   int later = 0;
   h.manager->on_connect([&](const connection_info&) { h.manager.reset(); }).release();
@@ -172,7 +172,7 @@ TEST_CASE("when one who observes destroys the manager, the others are not told",
   CHECK(later == 0);
 }
 
-TEST_CASE("of hooks that decide, the last counts", "[hooks]") {
+TEST_CASE("the last of the hooks that decide counts", "[hooks]") {
   host h;
   auto& m = *h.manager;
   int first = 0;
@@ -218,7 +218,7 @@ TEST_CASE("of hooks that decide, the last counts", "[hooks]") {
   CHECK(first == 0);
 }
 
-TEST_CASE("all who ask are told what listeners throw", "[hooks]") {
+TEST_CASE("all error hooks receive what listeners throw", "[hooks]") {
   event_emitter events;
   words told;
   subscription a = events.on_listener_error([&](std::string_view type, std::exception_ptr) {

@@ -1,5 +1,5 @@
-// What the internet sends, as rows: what comes in, and what its sender is told. A witness on the same project must notice
-// none of it. What each layer makes of its own input is in its own tests; docs/security.md tells which.
+// Input from the internet, as rows: the bytes that come in, and the answer to their sender. A witness on the same project
+// must notice none of it. Each layer's own input is in that layer's tests; docs/security.md lists them.
 
 #include <catch2_any.hpp>
 #include <hotline/event_emitter.hpp>
@@ -22,7 +22,7 @@ using hotline_test::memory_client;
 
 namespace {
 
-/// A manager with one good client, who must hear each event in its turn and lose nothing.
+/// A manager with one good client, which must receive each event in its turn and lose nothing.
 struct besieged {
   explicit besieged(manager_options options = {})
       : env(std::make_shared<manual_environment>()),
@@ -91,7 +91,7 @@ std::string message_of(std::size_t size) {
   return text.insert(1, std::string(size - text.size(), ' '));
 }
 
-// What a text message is told: "" when nothing came.
+// The answer to a text message: "" when nothing came.
 std::string answer_to(memory_client& c, std::string_view text) {
   c.send(text);
   if (c.messages.empty()) return {};
@@ -154,7 +154,7 @@ TEST_CASE("frames that break the protocol end their sender by name and nobody el
       c.pump();
       CHECK(c.close_code == r.close);
       CHECK(c.peer->closed_by_server());
-      // Whatever it sends then is not read: nothing comes behind a close frame.
+      // Further input is not read: nothing comes after a close frame.
       const std::size_t told = c.messages.size();
       c.peer->send(client_frame(0x81, R"({"command":"ping"})") + r.bytes + std::string(100'000, '\x81'));
       c.pump();
@@ -356,7 +356,7 @@ TEST_CASE("floods are answered and bounded and nobody else waits", "[hostile]") 
                           .control_frames_per_second = 1'000'000,
                           .control_frame_burst = 1'000'000}});
   memory_client c = h.attacker();
-  SECTION("of subscriptions, up to the limit and over it") {
+  SECTION("subscriptions, up to the limit and over it") {
     const auto subscribe = [](int from, int count) {
       std::string names;
       for (int i = 0; i < count; ++i) names += (i == 0 ? "\"t" : ",\"t") + std::to_string(from + i) + '"';
@@ -372,7 +372,7 @@ TEST_CASE("floods are answered and bounded and nobody else waits", "[hostile]") 
     CHECK(h.manager.connections("p").size() == 2);
     CHECK(h.over(limit::subscriptions) == 1002);
   }
-  SECTION("of commands that nobody answers") {
+  SECTION("commands that are never answered") {
     std::vector<responder> kept;
     h.manager.on_command("slow", [&](const request&, responder r) { kept.push_back(std::move(r)); });
     for (int i = 0; i < 1000; ++i) {
@@ -387,12 +387,12 @@ TEST_CASE("floods are answered and bounded and nobody else waits", "[hostile]") 
     h.line().run();
     kept.clear();
   }
-  SECTION("of pings in one write") {
+  SECTION("pings in one write") {
     c.peer->send(repeated(client_frame(0x89, std::string(125, 'p')), 500));
     c.pump();
     CHECK(c.pongs.size() == 500);
   }
-  SECTION("of pings that are not read") {
+  SECTION("pings whose pongs are not read") {
     c.peer->stall(true);
     for (int i = 0; i < 100; ++i) {
       c.peer->send(repeated(client_frame(0x89, std::string(125, 'p')), 100));
@@ -436,7 +436,7 @@ TEST_CASE("two thousand sockets that say nothing are turned away in time and hol
     REQUIRE(peer->closed_by_server());
     told += peer->received().starts_with("HTTP/1.1 408 ");
   }
-  CHECK(told >= 1023);  // who knocked after them took one place for a moment
+  CHECK(told >= 1023);  // a connection after them took one place for a moment
   CHECK(h.manager.metrics().limits[limit::handshake_time] == static_cast<std::uint64_t>(told));
   good.peer->close();
   h.line().advance(6s);
@@ -513,7 +513,7 @@ TEST_CASE("a refused message settles the call of its id, and does not use the id
       {"an id that is text", R"({"id":"\u0061 \"b\"","payload":{"a":tru}})", "not_json", R"("a \"b\"")"},
       {"an id with its name escaped", R"({"i\u0064":7,"payload":{"a":tru}})", "not_json", "7"},
       {"the id twice", R"({"id":7,"id":7,"command":"work"})", "duplicate_key", "7"},
-      // Of these no id is echoed: it would be somebody else's, or it is none.
+      // None of these ids is echoed: it would be another command's, or it is no id.
       {"two ids", R"({"id":7,"command":"work","id":8})", "duplicate_key", "-"},
       {"two ids, one of them none", R"({"id":7,"command":"work","id":""})", "duplicate_key", "-"},
       {"an id that may go on", R"({"command":"work","id":7)", "not_json", "-"},
@@ -554,7 +554,7 @@ TEST_CASE("a refused message settles the call of its id, and does not use the id
     CHECK_FALSE(c.close_code);
     c.peer->reset();
   }
-  // Whose answer is still to come gets no other.
+  // A command whose answer is still to come gets no other.
   memory_client c = h.attacker();
   c.send(R"({"id":7,"command":"rest"})");
   c.send(R"({"id":7,"command":"rest","payload":{"a":tru}})");
@@ -571,7 +571,7 @@ TEST_CASE("a refused message settles the call of its id, and does not use the id
   h.check_alone();
 }
 
-TEST_CASE("who was refused for its haste may ask the same once more", "[hostile]") {
+TEST_CASE("a command that was refused for its rate may be sent again", "[hostile]") {
   besieged h({.session = {.messages_per_second = 10, .message_burst = 2}});
   h.manager.on_command("work", [](const request&) { return json_object{{"done", true}}; });
   memory_client c = h.attacker();

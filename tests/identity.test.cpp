@@ -49,14 +49,14 @@ struct host {
     REQUIRE_FALSE(manager->start());
   }
 
-  /// Who connects waits in `asked`.
+  /// A client that connects waits in `asked`.
   void authenticate_later() {
     manager->authenticate([this](const http_request& q, std::string_view, admission_responder r) {
       names.push_back(q.query_value("who").value_or(""));
       asked.push_back(std::move(r));
     });
   }
-  /// Who connects is whom it says it is.
+  /// A client that connects is the principal that it names.
   void believe() {
     manager->authenticate(
         [](const http_request& q, std::string_view) { return admission{q.query_value("who").value_or("")}; });
@@ -124,7 +124,7 @@ TEST_CASE("a refusal that comes later is the HTTP answer", "[identity]") {
   CHECK(h.told.empty());
 }
 
-TEST_CASE("who is neither let in nor turned away gets 500, and 503 when the time for it is over", "[identity]") {
+TEST_CASE("a client that is neither let in nor refused gets 500, and 503 when the time for it is over", "[identity]") {
   host h;
   h.authenticate_later();
   memory_client dropped(h.line()), late(h.line());
@@ -181,7 +181,7 @@ TEST_CASE("a responder that was put aside before its hook threw still counts", "
   CHECK(c.next()["type"].as_string() == "connected");
 }
 
-TEST_CASE("what a client sends while it waits is not read, and is answered when it is let in", "[identity]") {
+TEST_CASE("input of a client that waits is not read, and is answered when the client is let in", "[identity]") {
   host h({.session = {.message_burst = 1000}});
   h.authenticate_later();
   memory_client c(h.line());
@@ -217,7 +217,8 @@ TEST_CASE("a client that is gone when it is let in has never been there", "[iden
   CHECK(h.manager->status().connections == 0);
 }
 
-TEST_CASE("who waits to be let in when the manager stops gets 503, and its answer nobody", "[identity]") {
+TEST_CASE("a client that waits to be let in when the manager stops gets 503, and the late answer is dropped",
+          "[identity]") {
   host h;
   h.authenticate_later();
   memory_client c(h.line());
@@ -264,7 +265,7 @@ TEST_CASE("an authentication may replace itself while it runs", "[identity]") {
   CHECK(h.told == list{"connect kept on the heap, for it is long enough", "connect bob"});
 }
 
-TEST_CASE("whoever comes back is asked again, and may be let in later", "[identity]") {
+TEST_CASE("a client that comes back is authenticated again, and may be let in later", "[identity]") {
   host h;
   h.authenticate_later();
   memory_client c(h.line(), "/ws/p?who=ada");
@@ -314,7 +315,7 @@ TEST_CASE("an event type may be forbidden to a client, and then nothing of its s
   CHECK(c.events() == std::vector<std::uint64_t>{1});
 }
 
-TEST_CASE("whom everything is allowed hears everything from the start", "[identity]") {
+TEST_CASE("a client that may receive everything receives everything from the start", "[identity]") {
   host h;
   list asked;
   h.manager->authorize_subscriptions([&](const connection_info& c, std::string_view type) {
@@ -346,7 +347,7 @@ TEST_CASE("a message full of forbidden names asks no more than the limit allows 
   CHECK(asked == 3);
 }
 
-TEST_CASE("a subscription hook that throws forbids, and is told", "[identity]") {
+TEST_CASE("a subscription hook that throws forbids, and on_error receives it", "[identity]") {
   host h;
   h.manager->authorize_subscriptions(
       [](const connection_info&, std::string_view) -> std::optional<command_error> { throw std::runtime_error("db"); });
@@ -360,7 +361,7 @@ TEST_CASE("a subscription hook that throws forbids, and is told", "[identity]") 
   CHECK(c.events().empty());
 }
 
-TEST_CASE("who comes back hears no more what is forbidden by then, and is told what it hears", "[identity]") {
+TEST_CASE("a resumed session loses types that are forbidden by then, and learns its subscription", "[identity]") {
   host h;
   memory_client c(h.line());
   const json hello = c.next();
@@ -508,7 +509,8 @@ TEST_CASE("a session whose admission has ended waits for its client to come with
   CHECK_FALSE(again.close_code);
 }
 
-TEST_CASE("who was closed for another reason does not come back because its time is over as well", "[identity]") {
+TEST_CASE("a client that was closed for another reason does not come back because its time is over as well",
+          "[identity]") {
   guarded h;
   std::string id;
   h.manager->on_connect([&](const connection_info& c) { id = c.id; }).release();
@@ -662,7 +664,7 @@ TEST_CASE("a refresh that is given up, thrown at, late or nobody's any more chan
   }
 }
 
-TEST_CASE("a refresh asks anew what the client may hear", "[identity]") {
+TEST_CASE("a refresh checks the client's subscriptions again", "[identity]") {
   guarded h;
   memory_client c(h.line(), "/ws/p?token=ada+60");
   c.next();
@@ -675,7 +677,7 @@ TEST_CASE("a refresh asks anew what the client may hear", "[identity]") {
   CHECK(c.events() == std::vector<std::uint64_t>{2});
 }
 
-TEST_CASE("a hook that fails while a refresh asks what may be heard leaves everything as it was", "[identity]") {
+TEST_CASE("a hook that fails while a refresh checks subscriptions leaves everything as it was", "[identity]") {
   guarded h;
   memory_client c(h.line(), "/ws/p?token=ada+60");
   c.next();

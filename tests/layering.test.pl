@@ -47,7 +47,7 @@ my @foreign = (
    only_in => []},
 );
 
-# What library code never does, with the one file that may.
+# Things that library code never does, with the one file that may.
 my $clocks = 'transport/system_environment.hpp';
 my @never = (
   {what => qr{\bstd::(jthread|async)\b|\bstd::thread\b(?!::id)|\bthis_thread::sleep}, why => 'no threads of its own'},

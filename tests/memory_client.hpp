@@ -109,7 +109,7 @@ class memory_client {
 
   std::vector<hotline::json> messages;
   std::vector<std::string> pings, pongs;
-  std::optional<std::uint16_t> close_code;  ///< of the server's close frame; 1005 when it named none
+  std::optional<std::uint16_t> close_code;  ///< the server's close frame has it; 1005 when it named none
   std::string close_reason;
   std::string head;
   hotline::message_compression* const inflates_with;  ///< when it asked for permessage-deflate

@@ -46,7 +46,7 @@ TEST_CASE("managers' metrics add up, but for what they all tell of one log", "[m
   CHECK(a.log_projects == 1);
 }
 
-TEST_CASE("what has no name of its own is counted among the others", "[metrics]") {
+TEST_CASE("a code without a name of its own is counted among the others", "[metrics]") {
   tally<close_code, std::uint64_t> codes;
   ++codes[close_code::too_slow];
   ++codes[close_code{3000}];
@@ -159,7 +159,7 @@ TEST_CASE("answers that are not read are counted where they end their client, an
   CHECK(h.come_back(hello, *hello["epoch"].as_string()) == resume_outcome::expired);
 }
 
-TEST_CASE("what becomes of those who come back is counted", "[metrics]") {
+TEST_CASE("the outcomes of resumes are counted", "[metrics]") {
   counted h({.resume = {.window = 10s}}, {.events = 4});
   memory_client c(h.line());
   json hello = c.next();
@@ -182,7 +182,7 @@ TEST_CASE("what becomes of those who come back is counted", "[metrics]") {
   lose();
   for (int i = 0; i < 9; ++i) {
     REQUIRE(h.events.emit("p", "tick"));
-    h.line().run();  // who keeps up misses none
+    h.line().run();  // a client that keeps up misses none
   }
   CHECK(h.come_back(hello, epoch) == resume_outcome::evicted);
   lose();

@@ -242,7 +242,7 @@ struct halving : message_compression {
 
 }  // namespace
 
-TEST_CASE("what could not be compressed is compressed when it is asked for again", "[memory]") {
+TEST_CASE("an entry that could not be compressed is compressed at the next try", "[memory]") {
   // Blocks of compressed frames are begun while others are in use, and for what is too big for any.
   one_log l;
   for (const std::size_t padding : {200u, 6000u, 7000u, 300u, 20000u, 400u})
@@ -271,7 +271,7 @@ TEST_CASE("what could not be compressed is compressed when it is asked for again
     log_batch out;
     (void)had_memory([&] { short_of_memory([&] { rendition.render(plain, wanted, compression, out); }); });
     {
-      // What is in the batch lives with it alone.
+      // The entries of the batch live with it alone.
       const log_batch partly = out;
       rendition.forget_before(partly.entries.empty() ? 1 : 3);
       const auto frames = frames_of(partly);
@@ -310,7 +310,7 @@ TEST_CASE("an emit that finds no memory says so, and then nothing has happened",
   CHECK(refused > 8);
 }
 
-TEST_CASE("an event for which listeners have no memory is in the log, and their hook is told", "[memory]") {
+TEST_CASE("an event for which listeners have no memory is in the log, and their hook is called", "[memory]") {
   std::size_t missed = 0;
   const std::size_t points = fail_each_allocation([&](auto short_of_memory) {
     event_emitter events;
@@ -424,7 +424,7 @@ TEST_CASE("a flush that finds no memory is made up for at a tick, and so are tho
   CHECK(broken_off > 0);
 }
 
-TEST_CASE("what is put into a mailbox is in, or was refused", "[memory]") {
+TEST_CASE("mail is in the mailbox, or was refused", "[memory]") {
   const std::size_t points = fail_each_allocation([&](auto short_of_memory) {
     loop l;
     int ran = 0;

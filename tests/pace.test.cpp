@@ -82,7 +82,7 @@ class stranger {
   std::string after_;
 };
 
-// Producers of two projects, which emit unless they are told that a listener is behind.
+// Producers of two projects, which emit unless a subscriber is behind.
 struct world {
   explicit world(log_options limits = {}) : events(limits, env) {
     for (producer* const of : {&p, &q})
@@ -274,7 +274,7 @@ TEST_CASE("a slow reader is waited for as long as it takes, at no cost to the bu
   CHECK(w.events.log()->open("p")->bounds().end * 1'000 > in_all / 2);
 }
 
-TEST_CASE("whoever reads is waited for beside those that have used up the budget", "[pace]") {
+TEST_CASE("the producer waits for a session that reads beside those that have used up the budget", "[pace]") {
   world w({.events = 60});
   stranger stopped(w.line()), reader(w.line());
   stopped.stall();

@@ -136,7 +136,7 @@ TEST_CASE("a pause is nobody's silence", "[pauses]") {
   CHECK(h.manager.status().connections >= 40);
   for (const auto& c : all.talkers) CHECK_FALSE(c->close_code);
   for (const auto& c : all.idle) CHECK_FALSE(c->close_code);
-  // Whoever is gone is given up when the loop has run for long enough.
+  // A peer that is gone is dropped when the loop has run for long enough.
   all.live(5s);
   gone.pump();
   CHECK(gone.close_code == 4000);
@@ -360,7 +360,7 @@ TEST_CASE("a session is there for a client that could not come back for a pause"
   CHECK(h.manager.metrics().expired_sessions == 1);
 }
 
-TEST_CASE("what came during a pause is no flood", "[pauses]") {
+TEST_CASE("input that came during a pause is no flood", "[pauses]") {
   host h;
   int runs = 0;
   h.count_work(runs);

@@ -9,14 +9,14 @@
 using hotline::printable;
 using namespace std::string_literals;
 
-TEST_CASE("what is printable stays as it is", "[printable]") {
+TEST_CASE("printable text stays as it is", "[printable]") {
   for (const std::string& text :
        {""s, "going away"s, "\"quoted\", with 100 % and \\n"s,
         "grüße, 世界, עברית, 👩‍👩‍👧 and e\u0301"s, "\u00A0\uFFFD\uE000\U0010FFFF"s})
     CHECK(printable(text) == text);
 }
 
-TEST_CASE("what would leave its line, or write elsewhere on it, is a question mark", "[printable]") {
+TEST_CASE("a character that would leave its line, or write elsewhere on it, is a question mark", "[printable]") {
   const std::vector<std::pair<std::string, std::string>> table{
       {"a\r\nb", "a??b"},  // a second line
       {"\x1b[2J\x1b]0;title\a", "?[2J?]0;title?"},

@@ -106,7 +106,7 @@ std::string name(int i) { return "stranger-named-" + std::to_string(1'000'000 + 
 
 }  // namespace
 
-TEST_CASE("what strangers name costs no more than the total, however much they name", "[projects]") {
+TEST_CASE("projects of strangers cost no more than the total, however many they name", "[projects]") {
   constexpr std::size_t total = 4 << 20;
   service s({.event_bytes = 64 * 1024, .total_bytes = total}, no_resume);
   for (int i = 0; i < 200; ++i) s.visit(name(i));
@@ -185,7 +185,7 @@ TEST_CASE("the project that is longest without clients and events is forgotten f
   CHECK(*s.events.emit("a", "said") == 3);
   CHECK(*s.events.emit("b", "said") == 2);
   CHECK(b.events() == std::vector<std::uint64_t>{2});
-  CHECK(*s.events.emit("c", "said") == 1);  // it began anew, in place of d
+  CHECK(*s.events.emit("c", "said") == 1);  // it began again, in place of d
   CHECK(*s.events.emit("d", "said") == 1);  // in place of a
   CHECK(*s.events.emit("b", "said") == 3);
   CHECK(s.manager.metrics().log_projects_crowded_out == 3);
@@ -240,7 +240,7 @@ TEST_CASE("when all projects are in use one more is refused, before the upgrade"
   CHECK(*s.manager.broadcast_to_all({{"type", "note"}}) == 2);
   CHECK(a.events() == std::vector<std::uint64_t>{1});
   CHECK(b.events() == std::vector<std::uint64_t>{1});
-  CHECK(s.enter("b").upgraded());  // who comes to a project that is known is not one more
+  CHECK(s.enter("b").upgraded());  // a client of a known project adds none
 
   a.peer->close();
   s.manager.transport().run();
@@ -260,7 +260,7 @@ TEST_CASE("a message to all opens no project, and none is forgotten for having i
   CHECK(*s.events.emit("q", "said") == 2);
 }
 
-TEST_CASE("who only looks at a project leaves none", "[projects]") {
+TEST_CASE("a client that only looks at a project leaves none", "[projects]") {
   service s({}, no_resume);
   for (int i = 0; i < 100; ++i) {
     memory_client c = s.enter(name(i), i % 2 == 0 ? "?last=10" : "?resume=0123456789abcdef&epoch=e&after=7");

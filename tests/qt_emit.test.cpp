@@ -8,7 +8,7 @@
 #error "including hotline took Qt's macro away"
 #endif
 
-// What Qt advises for libraries that use the word: QT_NO_KEYWORDS, or this.
+// Qt's advice for libraries that use the word: QT_NO_KEYWORDS, or this.
 #undef emit
 
 #include <catch2_any.hpp>

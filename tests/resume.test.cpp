@@ -43,7 +43,7 @@ struct host {
   event_emitter events;
   manager_type manager;
   std::vector<std::string> told;
-  subscription lost;  // how it is told of ends: tests replace it
+  subscription lost;  // the hook for ends: tests replace it
 };
 
 // A client that remembers what it needs to come back.
@@ -66,7 +66,7 @@ struct traveller {
     socket->peer->reset();
     h_.line().run();
   }
-  // What came, noting how far it brought us.
+  // The events that came, noting how far they brought us.
   seqs hear() {
     seqs heard = socket->events();
     if (!heard.empty()) at = heard.back();
@@ -93,7 +93,7 @@ void let_log_overtake(host& h, traveller& t) {
 
 }  // namespace
 
-TEST_CASE("a client that comes back hears what it missed, once and in order", "[resume]") {
+TEST_CASE("a client that comes back receives what it missed, once and in order", "[resume]") {
   host h;
   traveller t(h);
   h.emit(3);
@@ -112,7 +112,7 @@ TEST_CASE("a client that comes back hears what it missed, once and in order", "[
   CHECK(h.told == std::vector<std::string>{"connect " + id, "lost " + id, "resumed " + id});
 }
 
-TEST_CASE("resuming needs no event to have been heard, and works again and again", "[resume]") {
+TEST_CASE("resuming needs no event before it, and works again and again", "[resume]") {
   host h;
   traveller t(h);
   for (int i = 0; i < 5; ++i) {
@@ -152,7 +152,7 @@ TEST_CASE("a token is good once", "[resume]") {
   CHECK_FALSE(t.socket->close_code);
 }
 
-TEST_CASE("who never read its new token comes back with the former one, as often as it takes", "[resume]") {
+TEST_CASE("a client that never read its new token comes back with the former one, as often as it takes", "[resume]") {
   host h;
   traveller t(h);
   const std::string first = t.token, id = t.id;
@@ -242,7 +242,7 @@ TEST_CASE("a refused resume uses up both tokens", "[resume]") {
   CHECK(again.refusal() == "unknown_token");
 }
 
-TEST_CASE("of a session that waited too long the former token has expired as well", "[resume]") {
+TEST_CASE("the former token of a session that was detached too long has expired as well", "[resume]") {
   host h;
   traveller t(h);
   h.emit(1);
@@ -322,7 +322,7 @@ TEST_CASE("the filter comes back with the session", "[resume]") {
   CHECK(t.socket->next()["result"]["events"].text() == R"(["a","b"])");
 }
 
-TEST_CASE("after the window the session has expired, and the client is told so", "[resume]") {
+TEST_CASE("after the window the session has expired, and the client learns so", "[resume]") {
   host h;
   traveller t(h);
   const std::string id = t.id;
@@ -338,7 +338,8 @@ TEST_CASE("after the window the session has expired, and the client is told so",
   CHECK(t.id != id);
 }
 
-TEST_CASE("who missed more than the log keeps is refused, or goes on behind a gap if it asked for that", "[resume]") {
+TEST_CASE("a client that missed more than the log keeps is refused, or goes on after a gap if it asked for that",
+          "[resume]") {
   host h({}, {.events = 5});
   traveller strict(h), lenient(h);
   const std::string id = lenient.id;
@@ -497,7 +498,7 @@ TEST_CASE("a command in flight goes on across a resume, and a repeated one waits
   CHECK(runs == 1);
 }
 
-TEST_CASE("commands of a session that expires are told to stop", "[resume]") {
+TEST_CASE("commands of a session that expires are stopped", "[resume]") {
   host h;
   std::optional<responder> waiting;
   h.manager.on_command("slow", [&](const request&, responder r) { waiting = std::move(r); });
@@ -524,7 +525,7 @@ TEST_CASE("a waiting session keeps a bounded number of answers: one over and it 
   CHECK(t.refusal() == "expired");
 }
 
-TEST_CASE("who says goodbye does not come back", "[resume]") {
+TEST_CASE("a client that says goodbye does not come back", "[resume]") {
   host h;
   traveller t(h);
   const std::string id = t.id;
@@ -537,7 +538,7 @@ TEST_CASE("who says goodbye does not come back", "[resume]") {
   CHECK(t.refusal() == "unknown_token");
 }
 
-TEST_CASE("whom the host forbids does not come back", "[resume]") {
+TEST_CASE("a client that the host forbids does not come back", "[resume]") {
   host h;
   traveller t(h);
   CHECK_FALSE(h.manager.disconnect(t.id, close_code::forbidden));
@@ -546,7 +547,7 @@ TEST_CASE("whom the host forbids does not come back", "[resume]") {
   CHECK(t.refusal() == "unknown_token");
 }
 
-TEST_CASE("whom the host forbids does not come back while its old socket lingers either", "[resume]") {
+TEST_CASE("a client that the host forbids does not come back while its old socket lingers either", "[resume]") {
   host h;
   traveller t(h);
   SECTION("the host") { CHECK_FALSE(h.manager.disconnect(t.id, close_code::forbidden)); }
@@ -609,7 +610,7 @@ TEST_CASE("connections that are counted by the hooks come out even", "[resume]")
   CHECK(codes.back() == "gone 4009 the session goes on over a newer connection");
 }
 
-TEST_CASE("who is told that a socket is taken over may do to the session what it likes", "[resume]") {
+TEST_CASE("a hook that learns of a takeover may do anything to the session", "[resume]") {
   host h;
   traveller t(h);
   const std::string id = t.id;
@@ -659,7 +660,7 @@ TEST_CASE("a host that keeps no sessions gives no tokens", "[resume]") {
   CHECK(h.told.back() == "gone " + id);
 }
 
-TEST_CASE("who comes back is spared what was superseded while it was away", "[resume]") {
+TEST_CASE("a client that comes back does not receive what was superseded while it was away", "[resume]") {
   host h;
   traveller t(h);
   traveller prompt(h);
@@ -696,7 +697,7 @@ TEST_CASE("a laggard that reads nothing at all is closed with 4008 as well, and 
           "[resume]") {
   host h({.laggards = laggard_policy::close, .close_timeout = 2s}, {.events = 10});
   traveller t(h);
-  traveller other(h);  // hears no events, so that the log cannot overtake it
+  traveller other(h);  // subscribes to no events, so that the log cannot overtake it
   other.socket->send(R"({"command":"subscribe","payload":{"events":[]}})");
   let_log_overtake(h, t);
   h.line().advance(1s);
@@ -727,7 +728,7 @@ TEST_CASE("a laggard whose session is taken over is closed, and its heir is not"
   CHECK(heir.events() == seqs{36});
 }
 
-TEST_CASE("who agrees to a gap when it comes back is told of it, also where laggards are closed", "[resume]") {
+TEST_CASE("a client that agrees to a gap when it comes back receives it, also where laggards are closed", "[resume]") {
   host h({.laggards = laggard_policy::close}, {.events = 10});
   traveller t(h);
   t.lose();
@@ -783,7 +784,7 @@ TEST_CASE("a command of a waiting session may stop the manager when its deadline
   CHECK(h.told.back() == "expired " + t.id);
 }
 
-TEST_CASE("a session that may be resumed when its host stops is told to have expired", "[resume]") {
+TEST_CASE("a session that may be resumed when its host stops expires, and the host is notified", "[resume]") {
   host h;
   bool done = false;
   h.lost = h.manager.on_disconnect([&](const connection_info& c, const disconnection& how) {

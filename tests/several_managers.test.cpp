@@ -63,7 +63,7 @@ struct loop {
 
 }  // namespace
 
-TEST_CASE("managers on loops of their own share a log: everybody hears everything, once, in one order",
+TEST_CASE("managers on loops of their own share a log: all clients receive everything, once, in one order",
           "[manager][threads]") {
   constexpr int each = 1500;
   constexpr sequence last = 2 * each + 1;
@@ -94,7 +94,7 @@ TEST_CASE("managers on loops of their own share a log: everybody hears everythin
       for (const sequence seq : seqs) in_order = in_order && seq == ++expected;
       CHECK(in_order);
       CHECK(seqs.size() == 2 * each);
-      // What one thread emits keeps its order.
+      // Events of one thread keep their order.
       CHECK(bytes.find("\"emitter\":1,\"i\":0}") < bytes.find("\"emitter\":1,\"i\":1}"));
     }
   }

@@ -1,5 +1,5 @@
-// Promise 4, for want of memory: whatever allocation fails on the loop, a connection may end for it, with 1011, and
-// nothing else; nothing is lost or run twice, and with memory again everything works.
+// Promise 4, when memory is short: for any allocation that fails on the loop, a connection may end, with 1011, and nothing
+// else. Nothing is lost or run twice, and with memory again everything works.
 
 #include <catch2_any.hpp>
 #include <hotline/event_emitter.hpp>
@@ -110,7 +110,7 @@ class customer {
   int fresh = 0;  ///< how often it was let in as somebody new
 };
 
-// What a host notes of its sessions; without memory of its own to run out of.
+// A host's notes of its sessions; they take no memory that could run out.
 class diary {
  public:
   enum class state { absent, connected, waiting, over };
@@ -405,7 +405,7 @@ TEST_CASE("a session that was said to wait does, however short memory is when it
         CHECK(c->fresh == 1);
         CHECK(c->gaps == 0);
         CHECK(c->heard == up_to(w.emitted));
-        // It does not wait for ever, and the host is told so.
+        // It does not wait for ever, and the host is notified.
         c->lose();
         w.line().advance(70s);
         CHECK(w.told.of(c->id()) == diary::state::over);
@@ -588,7 +588,7 @@ TEST_CASE("memory that is short while a manager stops does not keep it from stop
     w.witness->leave();
     w.line().advance(20s);
     if (!stopped) {
-      // The host's own call met it, and it is told so by an exception: it may call again.
+      // The host's own call ran out of memory and throws: it may call again.
       w.manager.stop([&] { stopped = true; });
       w.line().advance(20s);
     }

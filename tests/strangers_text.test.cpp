@@ -29,7 +29,7 @@ namespace {
 
 // A second line, an escape, DEL, C1 controls, both separators, a turn of direction.
 const std::string hostile = "gone\r\n2026-01-01 root logged in\x1b[2J\x7f\b\u0085\u009b31m\u2028\u2029\u202Ecod\u2066";
-// What a header lets through of that, and C1 as single bytes.
+// The part of it that a header lets through, and C1 as single bytes.
 const std::string hostile_header =
     "gone\u0085\u009b31m\u2028\u2029\u202Ecod\u2066 \x9b"
     "31m\x85";
@@ -84,7 +84,7 @@ struct way {
 
 }  // namespace
 
-TEST_CASE("what a log is told is one clean line, whichever way a stranger's text comes", "[strangers_text]") {
+TEST_CASE("a log receives one clean line, whichever way a stranger's text comes", "[strangers_text]") {
   const std::string in_header = "X-Evil: " + hostile_header + "\r\n";
   const std::vector<way> ways{
       {"the reason of a close", true,

@@ -40,7 +40,7 @@ TEST_CASE("every code point is UTF-8 in its shortest form only, and no surrogate
   CHECK(wrong == 0);
 }
 
-TEST_CASE("what lies beyond U+10FFFF or takes more than four bytes is not UTF-8", "[wire]") {
+TEST_CASE("a sequence beyond U+10FFFF or of more than four bytes is not UTF-8", "[wire]") {
   CHECK_FALSE(is_utf8(encoded(0x110000, 4)));
   CHECK_FALSE(is_utf8(encoded(0x1FFFFF, 4)));
   CHECK_FALSE(is_utf8(encoded(0x200000, 5)));
@@ -88,7 +88,7 @@ TEST_CASE("a character is seen wherever it stands, and missed wherever it is cut
 }
 
 TEST_CASE("the check does not read past the end", "[wire]") {
-  // What stands behind would complete the character.
+  // The next byte would complete the character.
   const std::string_view whole = "aaaaaaa\xE2\x82\xAC";
   CHECK_FALSE(is_utf8(whole.substr(0, 9)));
   CHECK_FALSE(is_utf8(whole.substr(0, 8)));

@@ -35,7 +35,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// What other threads tell, for one to wait for.
+// The names that other threads report, for one thread to wait for.
 class told_names {
  public:
   void add(std::string_view name) {
@@ -88,7 +88,7 @@ struct number {
 
 }  // namespace
 
-TEST_CASE("what belongs to the loop is refused to other threads, and nothing is changed", "[threads]") {
+TEST_CASE("members that belong to the loop are refused on other threads, and change nothing", "[threads]") {
   asio::io_context io(1);
   event_emitter events;
   told_names names;
@@ -192,7 +192,7 @@ TEST_CASE("what belongs to the loop is refused to other threads, and nothing is 
   CHECK(connected == 2);
   CHECK(others == 0);
 
-  // What is for any thread stays so, and the loop may stop itself.
+  // Members for any thread still work, and the loop may stop itself.
   CHECK(m.broadcast_to_project("p", {{"type", "note"}}));
   CHECK(m.broadcast_to_all({{"type", "note"}}));
   CHECK(m.status().connections == 2);

@@ -140,7 +140,7 @@ TEST_CASE("metrics tell of the log, of projects, and of how long events took", "
   CHECK(h.manager->metrics().projects == 1);
 }
 
-TEST_CASE("the host may choose that a new connection hears nothing", "[manager]") {
+TEST_CASE("the host may choose that a new connection receives no events", "[manager]") {
   host h({.hears_all = false});
   memory_client c = h.connect();
   REQUIRE(h.events.emit("p", "a"));
@@ -176,7 +176,8 @@ TEST_CASE("ping is answered with pong, which carries the log's end", "[manager]"
   CHECK(pong["seq"].as_int64() == 1);
 }
 
-TEST_CASE("a message that the host makes keeps its type, is numbered, and is heard by its type", "[manager]") {
+TEST_CASE("a message that the host makes keeps its type, is numbered, and reaches subscribers of its type",
+          "[manager]") {
   host h;
   memory_client c = h.connect();
   REQUIRE(h.manager->broadcast_to_project("p", {{"type", "notice"}, {"text", "hello"}}));
@@ -328,7 +329,7 @@ TEST_CASE("every way to break the rules has its code", "[manager]") {
   CHECK(h.manager->status().connections == 1);
 }
 
-TEST_CASE("what is no command is answered with an error, and the connection goes on", "[manager]") {
+TEST_CASE("a message that is no command gets an error, and the connection goes on", "[manager]") {
   host h;
   memory_client c = h.connect();
   const auto told = [&](std::string_view text) {
@@ -585,7 +586,7 @@ TEST_CASE("a client that says goodbye behind a burst is answered, and its goodby
   CHECK(c.close_code == 1000);
 }
 
-TEST_CASE("a producer is told when its listeners fall behind and when they have caught up", "[manager]") {
+TEST_CASE("a producer is notified when its subscribers fall behind and when they have caught up", "[manager]") {
   host h;
   std::vector<pace> told;
   h.manager->on_pace("p", {.behind = 10'000, .caught_up = 2'000, .patience = 5s},
@@ -637,7 +638,7 @@ TEST_CASE("a producer is told when its listeners fall behind and when they have 
   CHECK(told.back() == pace::behind);
 }
 
-TEST_CASE("who asked no more for a pace is not told one that was on its way", "[manager]") {
+TEST_CASE("a pace function that was removed is not called for a change that was on its way", "[manager]") {
   host h;
   int told = 0;
   h.manager->on_pace("p", {.behind = 1'000, .caught_up = 100}, [&](pace) { ++told; });
@@ -701,7 +702,7 @@ TEST_CASE("stop tells everybody, flushes what was accepted, and then is silent",
   h.line().run();
 }
 
-TEST_CASE("at a stop each client is told a time of its own to come back after", "[manager]") {
+TEST_CASE("at a stop each client receives a time of its own to come back after", "[manager]") {
   host h({.restart_spread = 2s});
   std::vector<memory_client> clients;
   for (int i = 0; i < 50; ++i) clients.push_back(h.connect());
@@ -720,14 +721,14 @@ TEST_CASE("at a stop each client is told a time of its own to come back after", 
   CHECK(*times.rbegin() > 1.5);
 }
 
-TEST_CASE("who is disconnected for another reason is not told when to come back", "[manager]") {
+TEST_CASE("a client that is disconnected for another reason receives no time to come back", "[manager]") {
   host h({.restart_spread = 2s});
   memory_client c = h.connect();
   CHECK_FALSE(h.manager->disconnect(h.id_of_last, close_code::try_again_later));
   CHECK(c.next()["retry_after"].is_missing());
 }
 
-TEST_CASE("who hears little is told how far it has come, now and then", "[manager]") {
+TEST_CASE("a client with few events receives its position now and then", "[manager]") {
   host h({.position_interval = 10s});
   memory_client all = h.connect();
   memory_client some = h.connect();
@@ -858,7 +859,7 @@ TEST_CASE("a hook that decides may replace itself while it runs", "[manager]") {
   CHECK(second == 1);
 }
 
-TEST_CASE("connections are listed with what they hear and when they were heard", "[manager]") {
+TEST_CASE("connections are listed with their subscriptions and the time of their last message", "[manager]") {
   host h;
   memory_client a = h.connect("/ws/a");
   h.line().advance(10s);
@@ -898,7 +899,7 @@ struct doomed : host {
     transport_memory = std::make_shared<memory_client>(line());
     other = std::make_unique<memory_client>(line());
   }
-  // Nothing of the manager is left when this returns, and the host can be sure to hear no more.
+  // Nothing of the manager is left when this returns, and the host can be sure that no more calls come.
   void destroy() {
     manager.reset();
     calls_after = 0;
@@ -914,7 +915,7 @@ TEST_CASE("a handler may destroy its manager, and nothing more is called", "[man
   doomed h;
   h.manager->on_command("destroy", [&, kept = std::make_shared<int>(7)](const request& q) {
     h.destroy();
-    CHECK(*kept == 7);  // what runs is kept until it has returned
+    CHECK(*kept == 7);  // a running handler is kept until it has returned
     return json_object{{"project", q.project()}};
   });
   h.manager->on_command("throws", [&](const request&) {
@@ -1110,10 +1111,10 @@ TEST_CASE("any hook may destroy the manager that calls it", "[manager]") {
   }
   CHECK(h.manager == nullptr);
   CHECK(h.calls_after == 0);
-  REQUIRE(h.events.emit("p", "a"));  // who still emits, emits to nobody
+  REQUIRE(h.events.emit("p", "a"));  // events still reach the log, and no client
 }
 
-TEST_CASE("commands under way are told to stop before the manager's destructor returns, from inside too", "[manager]") {
+TEST_CASE("commands under way are stopped before the manager's destructor returns, from inside too", "[manager]") {
   doomed h;
   std::vector<responder> kept;
   h.manager->on_command("waits", [&](const request&, responder r) { kept.push_back(std::move(r)); });
@@ -1281,7 +1282,7 @@ TEST_CASE("a page that stops the manager is sent, and so is the refusal of an au
   CHECK(stopped == 1);
 }
 
-TEST_CASE("what the completion of stop throws goes to the error hook", "[manager]") {
+TEST_CASE("an exception of the completion of stop goes to the error hook", "[manager]") {
   host h;
   std::string told;
   h.manager->on_error([&](std::string_view where, std::exception_ptr) { told = where; }).release();
@@ -1290,7 +1291,7 @@ TEST_CASE("what the completion of stop throws goes to the error hook", "[manager
   CHECK(told == "stop");
 }
 
-TEST_CASE("a hook may disconnect whom it is told of, before and after", "[manager]") {
+TEST_CASE("a hook may disconnect the client that it is called for, before and after", "[manager]") {
   host h;
   std::vector<std::error_code> told;
   h.manager
@@ -1337,7 +1338,7 @@ TEST_CASE("a listener may disconnect, and destroy the manager whose handler emit
   }
 }
 
-TEST_CASE("a slow client is told what went when its project had to give room to others", "[manager]") {
+TEST_CASE("a slow client receives a gap when its project had to give room to others", "[manager]") {
   host h({}, {.event_bytes = 4096, .total_bytes = 32 * 1024});
   memory_client c = h.connect();
   c.peer->stall(true);
@@ -1367,7 +1368,7 @@ TEST_CASE("a slow client is told what went when its project had to give room to 
   if (missed_to < 60) CHECK(heard.back() == 60);
 }
 
-TEST_CASE("who asks a manager to stop that has stopped is told at once", "[manager]") {
+TEST_CASE("stopping a manager that has stopped completes at once", "[manager]") {
   host h;
   int told = 0;
   h.manager->stop([&] { ++told; });

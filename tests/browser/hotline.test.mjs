@@ -63,7 +63,7 @@ describe('connecting', () => {
     ['/ws/p', 'about:srcdoc'], ['/ws/p', undefined], ['/ws/p', 'file:///srv/page.html'], ['http://', 'https://app.example/'],
     ['localhost:8080/ws/p', 'https://app.example/'], ['ftp://app.example/ws/p', 'https://app.example/'],
   ]) {
-    test(`what is no WebSocket's URL is refused with what is needed: ${url} in ${href}`, async () => {
+    test(`a URL of no WebSocket is refused with what is needed: ${url} in ${href}`, async () => {
       const page = {window: {location: href && {href}}};
       const wanted = (text) => text.includes(`"${url}"`) && text.includes(href ?? 'node') &&
         text.endsWith('an absolute one is needed, such as wss://example.org/ws/demo');
@@ -84,7 +84,7 @@ describe('connecting', () => {
       globalThis.WebSocket ? {} : {name: 'TypeError', message: /WebSocket/});
   });
 
-  test('a URL may be made anew for each attempt, and may fail', async () => {
+  test('a URL may be made for each attempt, and may fail', async () => {
     let tickets = 0;
     const stage = new Stage({}, async () => {
       if (++tickets === 2) throw new Error('no ticket');
@@ -164,7 +164,7 @@ describe('coming back', () => {
     assert.deepEqual(stage.heard, []);
   });
 
-  test('a gap moves the cursor and is told once', async () => {
+  test('a gap moves the cursor and is reported once', async () => {
     const stage = await live();
     stage.socket.say({type: 'gap', timestamp: 1, from: 1, to: 5, reason: 'evicted'});
     stage.socket.say({type: 'gap', timestamp: 1, from: 1, to: 5, reason: 'evicted'});
@@ -187,7 +187,7 @@ describe('coming back', () => {
     });
   }
 
-  test('a new epoch is a gap without numbers, and counts anew', async () => {
+  test('a new epoch is a gap without numbers, and counts from the start', async () => {
     const stage = await live({}, {seq: 300});
     await stage.drop();
     await stage.greet({epoch: 'e2', seq: 2, reason: 'epoch_changed'});
@@ -209,7 +209,7 @@ describe('coming back', () => {
     assert.deepEqual(stage.gaps[1], {type: 'gap', reason: 'new_session'});
   });
 
-  test('what the last socket still says is not heard', async () => {
+  test('later messages of the last socket are ignored', async () => {
     const stage = await live();
     const old = stage.socket;
     await stage.drop();
@@ -221,7 +221,7 @@ describe('coming back', () => {
   });
 });
 
-describe('who is asking', () => {
+describe('authentication', () => {
   test('a token goes into the query, whole, beside what is there', async () => {
     const stage = await live({token: 'a+b/c=&d ?#'});
     assert.equal(stage.socket.query.token, 'a+b/c=&d ?#');
@@ -285,7 +285,7 @@ describe('who is asking', () => {
     assert.equal(stage.client.subscriptions, undefined);
   });
 
-  test('what is not to be heard any more is no longer among the subscriptions', async () => {
+  test('types that are forbidden now are no longer among the subscriptions', async () => {
     const stage = await expiring(() => 't', {events: ['a', 'b']});
     await stage.clock.advance(75000);
     const [{id}] = refreshes(stage.socket);
@@ -307,7 +307,7 @@ describe('who is asking', () => {
     assert.equal(asked, 1);
   });
 
-  test('a refresh that fails is told, and the end of the admission brings a new token', async () => {
+  test('a refresh that fails is reported, and the end of the admission brings a new token', async () => {
     let asked = 0;
     const stage = await expiring(() => {
       if (++asked === 2) throw new Error('no token');
@@ -448,7 +448,7 @@ describe('the local network', () => {
     });
   }
 
-  test('what it allows, does not know, or was not asked about is not the reason', async () => {
+  test('a permission that is granted, unknown, or was not queried is not the reason', async () => {
     const denied = {'loopback-network': 'denied', 'local-network': 'denied', 'local-network-access': 'denied'};
     const pages = [
       [{navigator: {permissions: permissions({})}}],
@@ -606,7 +606,7 @@ describe('the pause before the next attempt', () => {
     assert.deepEqual(await pauses(stage, 2), [100, 200]);
   });
 
-  test('what the server asks for comes on top', async () => {
+  test('the time that the server asks for comes on top', async () => {
     const stage = await live({retryBase: 1000});
     stage.socket.say({type: 'disconnected', timestamp: 1, code: 1001, reason: 'stopping', reconnect: true, retry_after: 2.5});
     stage.socket.end(1001, 'stopping');
@@ -787,7 +787,7 @@ describe('signs of life', () => {
 });
 
 describe('listeners', () => {
-  test('they hear their type, the host\'s own messages by theirs, and * all', async () => {
+  test('they receive their type, the host\'s own messages by theirs, and * all', async () => {
     const stage = await live();
     const heard = [];
     const stop = stage.client.on('tick', (event) => heard.push(['tick', event.n]));
@@ -814,7 +814,7 @@ describe('listeners', () => {
     assert.deepEqual([stage.gaps.length, stage.states.length], [0, before]);
   });
 
-  test('one that throws harms nobody, whatever it hears', async () => {
+  test('one that throws has no effect on others, whatever it receives', async () => {
     const stage = new Stage();
     const bad = () => { throw new Error('oops'); };
     const heard = [];
@@ -861,7 +861,7 @@ describe('listeners', () => {
     assert.deepEqual(stage.errors, []);
   });
 
-  test('one may close the client when it hears that it is live', async () => {
+  test('one may close the client when it learns that it is live', async () => {
     const stage = await live();
     stage.client.call('c').catch(() => {});
     stage.client.onState(({state}) => state === 'live' && stage.client.close());
@@ -871,7 +871,7 @@ describe('listeners', () => {
     assert.deepEqual([stage.errors, stage.gaps], [[], []]);
   });
 
-  test('what is no JSON, and what the server says of messages that were none, is reported', async () => {
+  test('text that is no JSON, and errors of the server about messages, are reported', async () => {
     const stage = await live();
     stage.socket.onmessage({data: '{'});
     stage.socket.onmessage({data: 'null'});
@@ -947,7 +947,7 @@ describe('calls', () => {
     assert.deepEqual(stage.socket.take().map(({command}) => command), ['again', 'unsent']);
   });
 
-  test('it ran and its answer is forgotten: asked anew if that does no harm', async () => {
+  test('it ran and its answer is forgotten: it is sent again if that does no harm', async () => {
     const stage = await live();
     const once = outcome(stage.client.call('a'));
     const list = outcome(stage.client.call('list', {of: 'x'}, {idempotent: true}));
@@ -964,7 +964,7 @@ describe('calls', () => {
     assert.deepEqual(list.value, [1, 2]);
   });
 
-  test('what was too much at once goes again after a rest, and what comes meanwhile waits', async () => {
+  test('a call over the rate goes again after a rest, and later calls wait', async () => {
     const stage = await live();
     const hasty = {code: 'rate_limited', message: 'too many', retryable: true};
     const first = outcome(stage.client.call('a'));
@@ -982,7 +982,7 @@ describe('calls', () => {
     assert.equal(first.value, 'done');
   });
 
-  test('what was refused for its haste has not run: another session may have it', async () => {
+  test('a call that was refused for the rate has not run: another session may send it', async () => {
     const stage = await live();
     const call = outcome(stage.client.call('a'));
     stage.socket.take();
@@ -1133,7 +1133,7 @@ describe('calls', () => {
     assert.deepEqual(stage.socket.take().map(({command, id}) => [command, id]), [['a'.repeat(64), 1], ['A-z_0.9:', 2]]);
   });
 
-  test('what is refused here leaves nothing behind', async () => {
+  test('a call that is refused here leaves nothing behind', async () => {
     const stage = await live(), timers = stage.clock.pending;
     for (let n = 0; n < 100; ++n) await assert.rejects(stage.client.call('a', {half}));
     assert.equal(stage.clock.pending, timers);
@@ -1176,7 +1176,7 @@ describe('calls', () => {
     assert.equal(call.error.code, 'timeout');
   });
 
-  test('what turns out to be too big when the server is known is not sent', async () => {
+  test('a call that turns out to be too big when the server is known is not sent', async () => {
     const stage = new Stage();
     const big = outcome(stage.client.call('a', {text: 'x'.repeat(1000)}));
     const small = outcome(stage.client.call('b'));
@@ -1185,7 +1185,7 @@ describe('calls', () => {
     assert.deepEqual(stage.socket.take().map(({command}) => command), ['b']);
   });
 
-  test('what cannot be sent is refused here', async () => {
+  test('a call that cannot be sent is refused here', async () => {
     const stage = await live();
     await assert.rejects(stage.client.call('a', {text: 'ü'.repeat(500)}), {code: 'too_big', retryable: false});
     const circle = {};
@@ -1272,7 +1272,7 @@ describe('subscriptions', () => {
     assert.deepEqual(stage.socket.take(), []);
   });
 
-  test('in a new session they are made good before anything else, and nothing else is heard meanwhile', async () => {
+  test('in a new session they are repeated before anything else, and no other events come meanwhile', async () => {
     const stage = await live();
     outcome(stage.client.subscribe('a'));
     answer(stage.socket, 1, ['a']);

@@ -54,14 +54,14 @@ class Socket {
   }
   /** The handshake is done. */
   open() { this.onopen?.({}); }
-  /** What was sent since the last look. */
+  /** The messages sent since the last call. */
   take() { return this.sent.splice(0); }
   say(message) { this.onmessage({data: JSON.stringify(message)}); }
   event(seq, event_type = 'tick', more = {}) { this.say({type: 'event', event_type, seq, timestamp: 1, project_id: 'p', ...more}); }
   end(code = 1006, reason = '') { this.onclose({code, reason}); }
 }
 
-/** What the tabs of one browser share: time, and a BroadcastChannel of their own. */
+/** The things that tabs of one browser share: time, and a BroadcastChannel of their own. */
 export class Browser {
   clock = new Clock();
   channels = new Set();
@@ -133,14 +133,14 @@ export class Stage {
     await this.clock.advance(this.state.retryAt - this.clock.now);
   }
 
-  /** What happens to the window, or to its document. */
+  /** An event of the window, or of its document. */
   async happen(type, more = {}, target = this.window) {
     target.dispatchEvent(Object.assign(new globalThis.Event(type), more));
     await settle();
   }
 }
 
-/** What became of a promise: `{value}`, `{error}` or nothing yet. */
+/** The outcome of a promise: `{value}`, `{error}` or nothing yet. */
 export function outcome(promise) {
   const told = {};
   promise.then((value) => { told.value = value; }, (error) => { told.error = error; });

@@ -63,7 +63,7 @@ test('lines that stall, in either direction or both', async (t) => {
     {up: {stallAt: stallAt()}, down: {stallAt: stallAt()}}][chance.below(3)], {rounds: 12});
 });
 
-test('lines that stall for longer than the log is: a gap is told', async (t) => {
+test('lines that stall for longer than the log keeps: the client receives a gap', async (t) => {
   const server = await Server.start(t, ...bounds, '--send-buffer', 32 * 1024, '--log-bytes', 256 * 1024);
   const proxy = await Proxy.start(t, server.port);
   const crowd = await keepsItsPromises(t, server, `ws://127.0.0.1:${proxy.port}/ws/p`, {
@@ -79,7 +79,7 @@ test('lines that stall for longer than the log is: a gap is told', async (t) => 
   }
 });
 
-/** What may be wrong with a line, all at once; none lasts. */
+/** Everything that may be wrong with a line at once; none of it lasts. */
 function anything(chance) {
   const way = (most) => {
     const at = () => chance.below(most);

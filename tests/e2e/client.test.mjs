@@ -24,7 +24,7 @@ async function stage(t, {server = [], ...options} = {}) {
 const live = (change) => change.state === 'live';
 const waiting = (change) => change.state === 'waiting';
 
-/** Until the client has heard the event with this number. */
+/** Until the client has received the event with this number. */
 const hears = (client, seq) => within(new Promise((resolve) => {
   const look = () => client.seq >= seq && resolve(stop());
   const stop = client.on('*', look);
@@ -44,7 +44,7 @@ describe('under node', () => {
   });
 
   test('a call that the server refuses is rejected for good, and the next ones go on', async (t) => {
-    const {client, proxy, states} = await stage(t);  // whose calls wait for ever
+    const {client, proxy, states} = await stage(t);  // a stage with calls that wait for ever
     const deep = JSON.parse('['.repeat(40) + ']'.repeat(40));
     const refused = [
       [{deep}, 'too_deep'],
@@ -108,7 +108,7 @@ describe('under node', () => {
     await server.printed.find((line) => line === 'told to stop', 'the command to be stopped');
   });
 
-  test('a server that is killed: the client is told that its history is another, and hears the new one', async (t) => {
+  test('a server that is killed: the client learns that its history is another, and receives the new one', async (t) => {
     const {server, proxy, client, gaps, heard, states} = await stage(t, {events: ['line']});
     assert.equal((await client.call('emit', {type: 'line', count: 30})).seq, 30);
     await hears(client, 30);
@@ -154,7 +154,7 @@ describe('under node', () => {
     proxy.target = null;
     proxy.cut();
     await states.find(waiting, 'the loss');
-    // Its command is told to stop when the session is over.
+    // Its command is stopped when the session is over.
     await server.printed.find((line) => line.startsWith('closed'), 'the end of the connection');
     await server.advance(1);
     await server.printed.find((line) => line === 'told to stop', 'the end of the session');
@@ -165,7 +165,7 @@ describe('under node', () => {
     assert.notEqual(client.session.connection_id, id);
   });
 
-  test('who is sent away stays away', async (t) => {
+  test('a client that is sent away stays away', async (t) => {
     const {client, states} = await stage(t);
     const call = client.call('slow', {steps: 0, wait: true});
     await client.call('kick', {connection_id: client.session.connection_id, code: 4003, reason: 'not yours'}).catch(() => {});
@@ -197,7 +197,7 @@ describe('in Chromium', async () => {
   const browser = await launchBrowser();
   after(() => browser.close());
 
-  /** A page with a live client, as `window.client`, that keeps what it hears in `window.kept`. */
+  /** A page with a live client, as `window.client`, that keeps its events in `window.kept`. */
   async function opened(t, ...args) {
     const server = await Server.start(t, ...args);
     const proxy = await Proxy.start(t, server.port);

@@ -122,7 +122,7 @@ test('an id runs once: asked again it gets the answer that it had, or the one st
   assert.equal(client.inbox.size, 0);
 });
 
-test('a command that is not answered in time is told so, and its handler too', async t => {
+test('a command without an answer in time gets timeout, and its handler is stopped', async t => {
   const server = await Server.start(t, '--command-timeout-ms', 100);
   const client = await server.connect();
   const refusal = client.refusal('slow', {steps: 0, wait: true});
@@ -149,7 +149,7 @@ test('more commands at once than allowed are refused, those under way go on', as
   await Promise.allSettled(waiting);
 });
 
-test('the handler of a session that has ended is told to stop', async t => {
+test('the handler of a session that has ended is stopped', async t => {
   const server = await Server.start(t, '--resume-window-ms', 0);
   const gone = await server.connect();
   gone.send({command: 'slow', id: 1, payload: {steps: 5, wait: true}});
@@ -158,7 +158,7 @@ test('the handler of a session that has ended is told to stop', async t => {
   await server.printed.find(line => line === 'told to stop', 'the stop of its handler');
 });
 
-test('the handler of a session that waits for its client is told to stop when the server stops', async t => {
+test('the handler of a detached session is stopped when the server stops', async t => {
   const server = await Server.start(t);
   const [gone, other] = await server.connectMany(2);
   gone.send({command: 'slow', id: 1, payload: {steps: 5, wait: true}});
@@ -186,7 +186,7 @@ test('ping answers with pong, which tells where the log ends', async t => {
   assert.deepEqual(pong, {type: 'pong', id: 'p', seq: 3});
 });
 
-test('status lists who is there and what they hear', async t => {
+test('status lists the clients that are there and their subscriptions', async t => {
   const server = await Server.start(t);
   const a = await server.connect('a');
   await server.advance(1);  // the oldest is listed first

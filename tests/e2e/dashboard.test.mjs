@@ -173,7 +173,7 @@ await run([
       await line(page, 'thirty', 30);
       assert.deepEqual(await lines(page, 'thirty'), Array.from({length: 30}, (_, i) => `${i + 1} of 30`));
       assert.deepEqual(await types(page), ['task_started']);
-      // The session hears everything all the time, and the list of connections says so.
+      // The session receives everything all the time, and the list of connections says so.
       const client = await Client.connect(program, 'main');
       const {connections} = (await client.call('list_connections')).result;
       assert.deepEqual(connections.map((each) => each.subscriptions), connections.map(() => ['*']));

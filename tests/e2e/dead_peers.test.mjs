@@ -15,7 +15,7 @@ async function stage(t, ...args) {
   const before = () => isServed(witness);
   return {
     server, witness, isServed: before, alone: () => isAlone(server, witness),
-    /** What the promise comes to while time passes, in which the witness is never silent for long. */
+    /** The outcome of the promise while time passes, in which the witness is never silent for long. */
     withTime: (promise, ms = 500) => server.passingTime(promise, {ms, before}),
   };
 }
@@ -33,7 +33,7 @@ async function isAlone(server, witness) {
 
 const ended = (server) => server.printed.find((line) => line.startsWith('closed'), 'an end');
 
-test('who does not read and may not lag is closed with 4008, and cut off when it does not read even that', async (t) => {
+test('a client that does not read and may not lag is closed with 4008, and cut off when it does not read even that', async (t) => {
   const {server, witness, alone} = await stage(t, '--send-buffer', 32 * KiB, '--log-bytes', 256 * KiB,
     '--close-laggards', 1, '--close-ms', 300);
   const stalled = await server.connectMany(5);
@@ -50,7 +50,7 @@ test('who does not read and may not lag is closed with 4008, and cut off when it
   await alone();
 });
 
-test('who does not answer our close frame is cut off after close_timeout', async (t) => {
+test('a peer that does not answer our close frame is cut off after close_timeout', async (t) => {
   const {server, witness, alone, withTime} = await stage(t, '--close-ms', 300, '--send-buffer', 32 * KiB);
   const deaf = await server.raw(), blind = await server.raw();
   for (const peer of [deaf, blind]) await peer.upgrade();
@@ -74,7 +74,7 @@ const beginnings = {
   'a close frame': frame(0x88, '\x03\xe8').subarray(0, 7),
 };
 
-test('who vanishes in the middle of a frame is let go, and its words are not heard', async (t) => {
+test('a peer that vanishes in the middle of a frame is dropped, and its half message has no effect', async (t) => {
   const {server, alone, withTime} = await stage(t, '--ping-ms', 200, '--timeout-ms', 1_500, '--close-ms', 300);
   const ways = {
     'a FIN': (socket) => socket.end(),
@@ -99,7 +99,7 @@ test('who vanishes in the middle of a frame is let go, and its words are not hea
   await alone();
 });
 
-// Of those who have not asked yet the server keeps 1,024; beyond, whoever is awaited longest makes room.
+// The server keeps 1,024 connections that have not sent a request; beyond, the one that is awaited longest gives way.
 test('two thousand sockets that say nothing, or a byte at a time, are turned away in time', async (t) => {
   const {server, isServed, alone} = await stage(t, '--handshake-ms', 3_000);
   const descriptors = () => readdirSync(`/proc/${server.pid}/fd`).length;

@@ -7,7 +7,7 @@ import {Server, within} from './harness.mjs';
 
 const asks = {perMessageDeflate: true};
 
-test('who asks gets fewer bytes for the same events', async t => {
+test('a client that asks for it receives fewer bytes for the same events', async t => {
   const server = await Server.start(t, '--deflate', 256);
   const small = await server.connect('p', asks);
   const large = await server.connect('p');
@@ -54,7 +54,7 @@ test('a session goes on whether or not the next connection asks', async t => {
   for (let n = 0; n < 10; ++n) assert.equal((await again.next('event')).n, n);
 });
 
-test('a browser asks by itself, and hears every event', async t => {
+test('a browser asks by itself, and receives every event', async t => {
   const server = await Server.start(t, '--deflate', 256);
   const browser = await launchBrowser();
   t.after(() => browser.close());

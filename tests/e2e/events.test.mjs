@@ -1,4 +1,4 @@
-// What clients that we did not write hear, and in which order.
+// The events that clients of other authors receive, and in which order.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -23,7 +23,7 @@ test('a client is greeted with what it needs to know', async t => {
   assert.equal(socket.extensions, '');
 });
 
-test('what ws offers by default, compression and a subprotocol, is not taken up', async t => {
+test('the default offers of ws, compression and a subprotocol, are not taken', async t => {
   const server = await Server.start(t);
   const {socket} = await server.connect('p', {perMessageDeflate: true});
   assert.equal(socket.extensions, '');
@@ -48,7 +48,7 @@ test('10,000 events reach 20 clients, each once and in order', async t => {
   for (const client of clients) assert.equal(client.inbox.size, 0);
 });
 
-test('each of 1,000 clients hears each event', async t => {
+test('each of 1,000 clients receives each event', async t => {
   const server = await Server.start(t);
   const clients = await server.connectMany(1_000);
   assert.equal(new Set(clients.map(c => c.hello.connection_id)).size, 1_000);
@@ -79,7 +79,7 @@ test('events emitted by several threads at once have one order for everybody, an
     assert.deepEqual(heard[0].filter(e => e.thread === thread).map(e => e.n), numbers(0, 2_000));
 });
 
-test('subscribe and unsubscribe decide what is heard, from that moment on', async t => {
+test('subscribe and unsubscribe decide which events come, from that moment on', async t => {
   const server = await Server.start(t);
   const teller = await server.connect();
   const client = await server.connect();
@@ -106,7 +106,7 @@ test('subscribe and unsubscribe decide what is heard, from that moment on', asyn
   await hears([]);
 });
 
-test('clients with 50 different filters each hear exactly their own', async t => {
+test('clients with 50 different filters each receive exactly their own events', async t => {
   const server = await Server.start(t);
   const teller = await server.connect();
   await teller.result('unsubscribe', {events: ['*']});
@@ -121,7 +121,7 @@ test('clients with 50 different filters each hear exactly their own', async t =>
   }));
 });
 
-test('projects do not hear each other, and number for themselves', async t => {
+test('projects receive nothing of each other, and number for themselves', async t => {
   const server = await Server.start(t);
   const [a, b] = [await server.connect('a'), await server.connect('b')];
   await a.result('emit', {type: 'of_a', count: 3});
@@ -132,7 +132,7 @@ test('projects do not hear each other, and number for themselves', async t => {
   assert.equal(a.inbox.size + b.inbox.size, 0);
 });
 
-test('who comes later hears what is emitted from then on', async t => {
+test('a client that comes later receives what is emitted from then on', async t => {
   const server = await Server.start(t);
   const early = await server.connect();
   await early.result('emit', {type: 'tick', count: 5});

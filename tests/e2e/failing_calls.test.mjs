@@ -1,5 +1,6 @@
-// A server's life in which the system refuses one call, for each call of each kind in turn: strace says no in its name. What
-// a transport that fails in this way may do to a manager is tried without a system in tests/failing_operations.test.cpp.
+// A server's life in which the system refuses one call, for each call of each kind in turn: strace says no in its name. The
+// effects of a transport that fails in this way on a manager are tested without a system in
+// tests/failing_operations.test.cpp.
 import assert from 'node:assert/strict';
 import {spawnSync} from 'node:child_process';
 import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
@@ -40,7 +41,8 @@ class TracedServer extends Server {
   }
 }
 
-/** Clients come, command, hear and go; then another is served as if nothing had been, and the server ends in good order. */
+/** Clients come, send commands, receive events and go; then another is served as if nothing had been, and the server ends
+ * in good order. */
 async function live(server) {
   const clients = [];
   const join = async () => {
@@ -78,7 +80,7 @@ async function live(server) {
 const folder = mkdtempSync(join(tmpdir(), 'hotline-calls-'));
 process.on('exit', () => rmSync(folder, {recursive: true, force: true}));
 
-/** What a life without refusals asks of the system once it listens: for each kind of call, the first and the last. */
+/** The system calls of a life without refusals once it listens: for each kind of call, the first and the last. */
 async function rehearse(t) {
   const file = join(folder, 'rehearsal');
   await live(await TracedServer.start(t, file, `trace=listen,${Object.keys(refusals)}`, ...life));
@@ -93,7 +95,7 @@ async function rehearse(t) {
   return ranges;
 }
 
-test('whichever call the system refuses, the server goes on, and keeps its promises', async (t) => {
+test('the server goes on and keeps its promises, whichever call the system refuses', async (t) => {
   const ranges = await rehearse(t);
   const lives = Object.entries(refusals).flatMap(([call, errors]) => errors.flatMap((error) => {
     const [first, last] = ranges[call];

@@ -1,4 +1,4 @@
-// What the end-to-end tests share: a server process, clients over npm `ws`, raw sockets, and waits that only ever fail.
+// Common parts of the end-to-end tests: a server process, clients over npm `ws`, raw sockets, and waits that only ever fail.
 
 import assert from 'node:assert/strict';
 import {spawn} from 'node:child_process';
@@ -26,7 +26,7 @@ export class Inbox {
     else this.#items.push(item);
   }
 
-  /** Whoever still waits, or comes later, is told why there will be no more. */
+  /** Waits that are pending, or come later, fail with the reason why there will be no more. */
   end(why) {
     this.#ended ??= why;
     for (const waiting of this.#waiting.splice(0)) waiting.reject(new Error(why));
@@ -67,8 +67,8 @@ export class Server {
     this.printed = new Inbox();
     const [program, ...words] = [...within, path.join(process.env.HOTLINE_E2E ?? '.', 'e2e_server'), ...args.map(String)];
     this.process = spawn(program, words, {stdio: ['pipe', 'pipe', 'inherit']});
-    this.process.stdin.on('error', () => {});  // it has ended, which `#advancing` is told as well
-    // `close`, and not `exit`: what it printed last has been read then.
+    this.process.stdin.on('error', () => {});  // it has ended, which `#advancing` learns as well
+    // `close`, and not `exit`: its last output has been read then.
     this.exited = new Promise((resolve, reject) => {
       this.process.on('error', reject);
       this.process.on('close', (code, signal) => resolve({code, signal}));
@@ -82,14 +82,15 @@ export class Server {
       });
   }
 
-  /** Moves the server's clock on. What is due then happens at its next tick, so a test waits for that, not for a time. */
+  /** Moves the server's clock on. Things that are due then happen at its next tick, so a test waits for that, not for a
+   * time. */
   async advance(ms) {
     this.process.stdin.write(`${ms}\n`);
     await this.#advancing.next('the time to pass');
   }
 
-  /** What the promise comes to. Until then the server's time passes in steps of `ms`, each after `before` has come: a client
-   * that the server hears in each step is never silent for longer than a step, however slow the machine is. */
+  /** The outcome of the promise. Until then the server's time passes in steps of `ms`, each after `before` has come: a
+   * client that sends something in each step is never silent for longer than a step, however slow the machine is. */
   async passingTime(promise, {ms = 500, before = () => {}} = {}) {
     let settled = false;
     const end = () => { settled = true; };
@@ -117,7 +118,7 @@ export class Server {
 
   url(project = 'p') { return `ws://127.0.0.1:${this.port}/ws/${project}`; }
 
-  /** What the process holds in memory, in bytes. */
+  /** The resident memory of the process, in bytes. */
   rss() {
     return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))[1]) * 1024;
   }
@@ -142,7 +143,7 @@ export class Server {
     return raw;
   }
 
-  /** What comes back for these bytes until the server ends the connection. */
+  /** The bytes that come back for these until the server ends the connection. */
   async answerTo(bytes) {
     const raw = await this.raw();
     raw.socket.write(Buffer.from(bytes, 'latin1'));

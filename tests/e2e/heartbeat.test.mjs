@@ -1,4 +1,4 @@
-// Who is silent is pinged, and given up when nothing comes back.
+// A silent peer is pinged, and dropped when nothing comes back.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -44,7 +44,7 @@ test('ws answers pings by itself, and stays for as long as it does', async t => 
   await client.settled();
 });
 
-test('whatever is heard counts: a client that sends but answers no ping stays', async t => {
+test('any byte counts: a client that sends but answers no ping stays', async t => {
   const server = await Server.start(t, ...brisk);
   const talking = await server.raw();
   await talking.upgrade();
@@ -64,7 +64,7 @@ test('whatever is heard counts: a client that sends but answers no ping stays', 
   await talk();
 });
 
-test('a client that stops answering in mid-life is dropped, and the others hear on', async t => {
+test('a client that stops answering in mid-life is dropped, and the others still receive events', async t => {
   const server = await Server.start(t, ...brisk);
   const witness = await server.connect();
   const failing = await server.connect('p', {autoPong: false});

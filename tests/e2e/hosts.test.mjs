@@ -10,7 +10,7 @@ describe('a page whose name was rebound to 127.0.0.1', async () => {
     '--disable-features=LocalNetworkAccessChecks');
   after(() => browser.close());
 
-  /** What a page of `origin` finds at the server that its own name leads to. */
+  /** The responses that a page of `origin` gets from the server that its own name leads to. */
   async function asked(t, server, name) {
     const page = await browser.newPage();
     t.after(() => page.close());
@@ -30,7 +30,7 @@ describe('a page whose name was rebound to 127.0.0.1', async () => {
     }, `ws://${name}:${server.port}/ws/p`);
   }
 
-  test('is told nothing by the server', async (t) => {
+  test('receives nothing from the server', async (t) => {
     const server = await Server.start(t);
     assert.deepEqual(await asked(t, server, 'evil.example'), {told: 'nothing', statuses: [421, 421, 421]});
     const page = await browser.newPage();

@@ -129,7 +129,7 @@ test('a handshake that breaks a rule is refused, by name, and the connection end
   assert.deepEqual((await (await server.connect()).result('status')).connections, 1);
 });
 
-test('what is unusual but right is taken', async t => {
+test('requests that are unusual but right are taken', async t => {
   const server = await Server.start(t);
   for (const changes of [
     {headers: {Connection: 'keep-alive, upgrade', Upgrade: 'WebSocket'}},
@@ -158,7 +158,7 @@ test('a head may come byte by byte', async t => {
   assert.match(await raw.head(), /^HTTP\/1\.1 101 /);
 });
 
-test('who says nothing is turned away after the time for a head', async t => {
+test('a client that sends nothing is turned away after the time for a head', async t => {
   const server = await Server.start(t, '--handshake-ms', 1_000);
   const raw = await server.raw();
   await server.passingTime(raw.ended());

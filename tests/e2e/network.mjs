@@ -4,12 +4,12 @@
 import {execFileSync, spawnSync} from 'node:child_process';
 import {Server} from './harness.mjs';
 
-/** What ctest takes for "skipped"; see SKIP_RETURN_CODE in tests/CMakeLists.txt. */
+/** The exit code that ctest takes for "skipped"; see SKIP_RETURN_CODE in tests/CMakeLists.txt. */
 const SKIPPED = 77;
 
 process.env.PATH += ':/usr/sbin:/sbin';  // not everybody's
 const apart = ['setpriv', '--pdeathsig', 'KILL', 'unshare', '--net', '--pid', '--mount-proc', '--fork', '--kill-child',
-  // Who is not root may be it in a namespace of users, where the system allows that.
+  // A user who is not root may be it in a namespace of users, where the system allows that.
   ...process.getuid() === 0 ? [] : ['--user', '--map-root-user']];
 
 const trial = `
@@ -18,7 +18,7 @@ const trial = `
   tc qdisc add dev trial root tbf rate 1mbit burst 16kb latency 100ms &&
   iptables -A INPUT -i trial -m statistic --mode random --probability 0.5 -j DROP`;
 
-/** Begins this program anew where it may do to the network what it likes; returns only there. Elsewhere the process ends
+/** Begins this program again where it may do to the network what it likes; returns only there. Elsewhere the process ends
  * with the other's code, or as skipped, saying why, where the machine does not allow it. */
 export function goApart() {
   if (process.env.HOTLINE_APART) return run('ip link set lo up');
@@ -62,7 +62,7 @@ export class FarServer extends Server {
   url(project = 'p') { return `ws://10.99.${2 * this.number}.2:${this.port}/ws/${project}`; }
   badUrl(project = 'p') { return `ws://10.99.${2 * this.number + 1}.2:${this.port}/ws/${project}`; }
 
-  /** Of what is sent over the bad cable, either way, this share is lost from now on, packet by packet. */
+  /** From now on this share of the packets over the bad cable is lost, either way. */
   lose(share) {
     this.heal();
     const rule = share < 1 ? `-m statistic --mode random --probability ${share} -j DROP` : '-j DROP';
@@ -72,6 +72,6 @@ export class FarServer extends Server {
 
   heal() { run('iptables -F'); }
 
-  /** What the server sends over the bad cable is no more than this from now on. */
+  /** From now on the server sends no more than this over the bad cable. */
   limit(rate) { this.there(`tc qdisc replace dev bad${this.number}-far root tbf rate ${rate} burst 16kb latency 200ms`); }
 }

@@ -1,4 +1,4 @@
-// What a server promises over networks that lose packets, that swallow everything for a while, and that are slow. Needs
+// A server's promises over networks that lose packets, that swallow everything for a while, and that are slow. Needs
 // iproute2, iptables and a system that lets us have networks of our own; says so and is skipped where it does not.
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -65,7 +65,7 @@ test('everything is lost for a while: who is owed something is given up after us
   for (const client of crowd) assert.ok(client.connects > 1);
 });
 
-test('a line that is slower than what is emitted: a gap is told', async (t) => {
+test('a line that is slower than the events: the client receives a gap', async (t) => {
   const server = await FarServer.start(t, ...bounds, '--send-buffer', 32 * 1024, '--log-bytes', 256 * 1024);
   // At first it would take days, so that no machine is as slow.
   const crowd = await keepsItsPromises(t, server, server.badUrl(), {

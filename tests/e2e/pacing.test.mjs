@@ -1,4 +1,4 @@
-// What a process prints at full speed reaches everybody who reads, whole, and does not wait for who stalls.
+// The output of a process at full speed reaches all clients that read, whole, and does not wait for those that stall.
 import {strict as assert} from 'node:assert';
 import {execFileSync} from 'node:child_process';
 import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
@@ -11,7 +11,8 @@ import {Program, examples, within} from './programs.mjs';
 const megabytes = Number(process.env.HOTLINE_MEGABYTES ?? 100);
 const width = 999;  // and a newline
 
-// The dashboard waits five seconds for who is behind. Who reads later than this is not prompt, so a gap says nothing then.
+// The dashboard waits five seconds for a client that is behind. One that reads later than this is not prompt, so a gap
+// proves nothing then.
 const promptMs = 4_000;
 
 test(`${megabytes} MB of output reach a prompt client without a gap, beside one that has stalled`, async (t) => {
@@ -19,7 +20,7 @@ test(`${megabytes} MB of output reach a prompt client without a gap, beside one 
   for (let tried = megabytes;; tried /= 2) if (await flood(t, Math.ceil(tried))) return;
 });
 
-/** Whether the prompt client was prompt, and so has heard all. */
+/** Whether the prompt client was prompt, and so has received all. */
 async function flood(t, megabytes) {
   const count = megabytes * 1000;
   const home = mkdtempSync(join(tmpdir(), 'hotline-pacing-'));

@@ -12,7 +12,7 @@ import resolve from 'resolve';
 
 const source = fileURLToPath(new URL('../../include/hotline/browser', import.meta.url));
 
-test('whoever installed it finds its module', async (t) => {
+test('a project that installed it finds its module', async (t) => {
   const project = realpathSync(mkdtempSync(join(tmpdir(), 'hotline-package-')));
   t.after(() => rmSync(project, {recursive: true}));
   writeFileSync(join(project, 'package.json'), '{"name": "site", "private": true, "type": "module"}');

@@ -1,4 +1,4 @@
-// What browsers do with pages, tabs, workers and networks, and what the client makes of it.
+// Browsers' ways with pages, tabs, workers and networks, and the client's reactions.
 import assert from 'node:assert/strict';
 import test, {after, describe} from 'node:test';
 import {launchBrowser, launchCachingBrowser} from './browser.mjs';
@@ -153,7 +153,7 @@ describe('tabs', async () => {
       await source.result('admit');
       const live = await within(Promise.any([...waiting].map((page) => ready(page).then(() => page))), 'the next tab');
       waiting.delete(live);
-      // What this tab said at the end of its handshake has come to the others when they have heard this.
+      // The others have received what this tab said at the end of its handshake when they have received this.
       const times = tabs.length - waiting.size;
       await live.evaluate(() => new BroadcastChannel('passed').postMessage(0));
       for (const page of waiting) await page.waitForFunction((times) => passed === times, times);

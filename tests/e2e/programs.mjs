@@ -57,7 +57,8 @@ export class Program {
     return within(Promise.race([found, this.ended.then(() => found)]), `${this.name} to say ${pattern}`);
   }
 
-  /** Moves the clock of a program with a steered one on (steered_clock.hpp). What is due then happens at its next tick. */
+  /** Moves the clock of a program with a steered one on (steered_clock.hpp). Things that are due then happen at its next
+   * tick. */
   advance(ms) {
     this.process.stdin.write(`${ms}\n`);
   }

@@ -1,4 +1,4 @@
-// What a server promises, asked of one whose clients come through a bad network.
+// A server's promises, checked on one whose clients come through a bad network.
 import assert from 'node:assert/strict';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {within} from './harness.mjs';
@@ -6,7 +6,7 @@ import {ReturningClient} from './returning_client.mjs';
 
 const MiB = 1024 * 1024;
 
-/** What a server needs to find out by itself who has gone without a word, and who does not answer its close frame. */
+/** Options with which a server finds clients that vanished, and clients that do not answer its close frame. */
 export const bounds = ['--ping-ms', 300, '--timeout-ms', 60_000, '--close-ms', 5_000];
 
 /** Lets time pass until all others' connections have ended. */
@@ -19,7 +19,7 @@ export async function hasOnly(server, client) {
   })(), 'the end of the connections');
 }
 
-/** Lets time pass until it is told to stop, a step after each answer to the witness: it alone is never silent for long. */
+/** Lets time pass until it is stopped, a step after each answer to the witness: it alone is never silent for long. */
 function timePasses(server, witness, step) {
   let over = false;
   const passing = (async () => {
@@ -33,10 +33,10 @@ function timePasses(server, witness, step) {
   return () => { over = true; };
 }
 
-/** A crowd at `url` gives commands and hears events, while a witness at `server.url()` does the same and must notice
+/** A crowd at `url` sends commands and receives events, while a witness at `server.url()` does the same and must notice
  * nothing. Each of `rounds` brings `count` events with `pad` bytes, and from each client the commands of `marks`. Then:
- * everybody has heard each event once, in order and unharmed, or was told of the gap; each command ran once; the server
- * holds little memory, and no connections but those that there are. There are more rounds while `enough` says no. `step`: of
+ * each client has received each event once, in order and intact, or the gap; each command ran once; the server holds
+ * little memory, and no connections but those that there are. There are more rounds while `enough` says no. `step`: of
  * the server's time, in milliseconds; zero: it stands still but for the end. Returns the crowd. */
 export async function keepsItsPromises(t, server, url,
   {clients = 6, rounds = 10, count = 20, pad = 200, marks = 2, patience, gaps = false, grows = 48 * MiB,

@@ -53,14 +53,14 @@ int main() {
   clock_input clock(io, env);
   hotline::event_emitter events({.events = 4}, env);
   auto manager = hotline::make_ws_manager(io, events, {}, {.command_timeout = 1s});
-  std::string id;  // of the client of `demo` that came last
+  std::string id;  // the latest client of `demo`
   manager
       .on_connect([&](const hotline::connection_info& c) {
         if (c.project == "demo") id = c.id;
       })
       .release();
 
-  // Of `vault` everybody is ada who has a token, for a minute or for a second.
+  // In `vault` each client with a token is ada, for a minute or for a second.
   const auto ada_by = [env](std::string_view token) {
     const auto now = env->wall_now();
     if (token == "first" || token == "second") return hotline::admission{"ada", 0, now + 60s};

@@ -1,6 +1,6 @@
 // Replays every exchange of docs/protocol.md against a real server. In its blocks of ```text
 //
-//   GET /ws/…      opens a connection; one that is open goes on beside it, and is heard no more
+//   GET /ws/…      opens a connection; one that is open goes on beside it, and its messages are ignored
 //   > {…}          the client sends this
 //   < {…}          the client is sent exactly this, but for ids, tokens, epochs and times
 //   * host code    the host does this (tests/e2e/protocol.cpp)
@@ -61,7 +61,7 @@ async function passingTime(promise) {
   while (!settled) {
     server.advance(500);
     await host.call('ping');  // so that the host is never silent for long
-    await Promise.race([promise, sleep(500)]);  // what is due happens at the server's next tick
+    await Promise.race([promise, sleep(500)]);  // things that are due happen at the server's next tick
   }
   return promise;
 }

@@ -12,7 +12,7 @@ import {Client, Inbox, within} from './harness.mjs';
 
 process.env.PATH += ':/usr/sbin:/sbin';  // not everybody's
 
-/** What ctest takes for "skipped"; see SKIP_RETURN_CODE in tests/CMakeLists.txt. */
+/** The exit code that ctest takes for "skipped"; see SKIP_RETURN_CODE in tests/CMakeLists.txt. */
 const SKIPPED = 77;
 for (const program of ['nginx', 'haproxy']) {
   if (spawnSync(program, ['-v']).status === 0) continue;
@@ -33,7 +33,7 @@ export function block(title, language, n) {
   return found;
 }
 
-/** What tells one line from another that says the same thing: `proxy_set_header Host`, `option forwardfor`, `listen`. */
+/** The words by which two lines set the same thing: `proxy_set_header Host`, `option forwardfor`, `listen`. */
 function directive(line) {
   const [first, second] = line.trim().split(/[\s;]+/);
   return ['proxy_set_header', 'option', 'timeout', 'compression'].includes(first) ? `${first} ${second}` : first;
@@ -115,7 +115,7 @@ class Running {
   }
 
   async end() {
-    // nginx's workers end with their master when that is told to, and not when it is killed.
+    // nginx's workers end with their master when it gets SIGTERM, and not when it is killed.
     this.process.kill('SIGTERM');
     await within(this.exited, 'the end of a proxy');
   }
@@ -203,7 +203,7 @@ ${text}
     }
   }
 
-  /** What haproxy answers to one of its commands. */
+  /** haproxy's answer to one of its commands. */
   ask(command) {
     return within(new Promise((resolve, reject) => {
       let told = '';
@@ -212,7 +212,7 @@ ${text}
     }), `haproxy's answer to ${command}`);
   }
 
-  /** What haproxy's health check makes of its server's answer, once there is one: "L7OK 204", say. */
+  /** The verdict of haproxy's health check on its server's answer, once there is one, such as "L7OK 204". */
   async health() {
     for (;; await sleep(50)) {
       const lines = (await this.ask('show stat')).split('\n');

@@ -13,7 +13,7 @@ import {Host, Proxy, all, block, certificate, folder, replacing, withBlock} from
 
 const languages = ['nginx', 'haproxy'];
 
-/** What a plain request comes to. */
+/** The outcome of a plain request. */
 function request(proxy, target, {method = 'GET', headers = {}} = {}) {
   return within(new Promise((resolve, reject) => {
     http.request({host: '127.0.0.1', port: proxy.port, path: target, method, headers, agent: false}, (response) => {
@@ -61,7 +61,7 @@ async function works(t, proxy, options) {
 }
 
 for (const language of languages) {
-  test(`${language}: a page's client connects, and hears what it says`, async (t) => {
+  test(`${language}: a page's client connects, and receives its own events`, async (t) => {
     const host = await Host.start(t);
     const proxy = await Proxy.start(t, language, host.address);
     const client = await works(t, proxy);
@@ -155,7 +155,7 @@ async function refusedInTheMiddle(t, proxy) {
 }
 
 for (const language of languages) {
-  test(`${language}: a client in the middle of a message that is too big is told so, and its line does not break`, async (t) => {
+  test(`${language}: a client in the middle of a message that is too big receives 1009, and its line does not break`, async (t) => {
     const host = await Host.start(t);
     const proxy = await Proxy.start(t, language, host.address);
     // A machine that stalls for two seconds breaks the line; one that does not break is enough.

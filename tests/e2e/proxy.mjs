@@ -1,4 +1,4 @@
-// What lies between a client and its server: an address that stays while servers come and go, and lines that are slow,
+// A proxy between a client and its server: an address that stays while servers come and go, and lines that are slow,
 // that stall, that end on one side, and that break at a chosen byte.
 import {once} from 'node:events';
 import net from 'node:net';
@@ -24,8 +24,7 @@ export class Chance {
 }
 
 /** One direction of a line, and what is wrong with it, in any combination; positions are counted in bytes:
- *
- *   delay     what comes waits so many milliseconds; a function is asked anew each time
+ *   delay     incoming bytes wait so many milliseconds; a function is called each time
  *   piece     at most so many bytes are passed on at once
  *   stallAt   from here on nothing is read, as if the receiver had fallen asleep; until `go()`
  *   endAt     here the receiver gets a FIN, and no more of what comes; the other direction goes on
@@ -36,7 +35,7 @@ class Way {
 
   constructor(line, from, to, {delay = 0, piece = Infinity, stallAt = Infinity, endAt = Infinity, cutAt = Infinity} = {}) {
     Object.assign(this, {line, from, to, delay, piece, stallAt, endAt, cutAt});
-    // Whoever breaks a line wakes all that wait for it.
+    // Breaking a line wakes all that wait for it.
     this.#run().catch(() => {});
   }
 
@@ -139,7 +138,7 @@ export class Proxy {
   get connections() { return this.lines.size; }
 
   #join(near) {
-    // Nobody is there: as if the port were closed.
+    // No server is there: as if the port were closed.
     if (this.target === null) return near.resetAndDestroy();
     this.lines.add(new Line(this, near, this.weather(this.count++)));
   }
@@ -149,7 +148,7 @@ export class Proxy {
     for (const line of [...this.lines]) line.cut();
   }
 
-  /** What is sent from now on is lost, and nobody is told: a dead network. */
+  /** From now on all bytes are lost silently: a dead network. */
   freeze() { this.frozen = true; }
   thaw() {
     this.frozen = false;

@@ -1,5 +1,5 @@
 // A Qt client that follows docs/protocol.md: Qt calls a lost connection 1000 and 1013 a protocol error, and the client comes
-// back all the same, misses nothing, and stops when it is told to.
+// back all the same, misses nothing, and stops when the server says so.
 import assert from 'node:assert/strict';
 import {spawn, spawnSync} from 'node:child_process';
 import readline from 'node:readline';
@@ -8,7 +8,7 @@ import {fileURLToPath} from 'node:url';
 import {Inbox, Server, within} from './harness.mjs';
 import {Proxy} from './proxy.mjs';
 
-/** What ctest takes for "skipped"; see SKIP_RETURN_CODE in tests/CMakeLists.txt. */
+/** The exit code that ctest takes for "skipped"; see SKIP_RETURN_CODE in tests/CMakeLists.txt. */
 const SKIPPED = 77;
 // Debian's package is for the system's python, which need not be the first in PATH.
 const python = ['/usr/bin/python3', 'python3'].find((program) =>
@@ -21,7 +21,7 @@ if (python === undefined) {
 /** tests/e2e/qt_client.py. `told` has what it says, in order. */
 class QtClient {
   told = new Inbox();
-  /** The numbers of the events that it has heard since it last began with a new session. */
+  /** The numbers of the events that it has received since it last began with a new session. */
   heard = [];
 
   constructor(t, url) {
@@ -50,10 +50,10 @@ class QtClient {
     return message;
   }
 
-  /** What it says of the next end of a connection that nobody announced, or that `told` announced. */
+  /** Its report of the next end of a connection, unannounced or announced by `told`. */
   async loses() {
     let message = await this.told.next('the end of a connection');
-    // Whoever tries while nobody is there loses again.
+    // An attempt without a server loses again.
     while (message.type !== 'lost') message = await this.told.next('the end of a connection');
     return {code: message.code, error: message.error};
   }
@@ -78,7 +78,7 @@ async function emit(other, count) {
   return (await other.result('emit', {type: 'end'})).seq;
 }
 
-/** When it has heard everything up to `last`, and each number once, in order. */
+/** When it has received everything up to `last`, and each number once, in order. */
 async function heardAll(qt, last, first = 1) {
   while ((await qt.next('end')).seq < last) { /* an earlier round's */ }
   assert.deepEqual(qt.heard, Array.from({length: last - first + 1}, (_, i) => first + i));
@@ -137,7 +137,7 @@ for (const [code, says] of [[1000, 1000], [1008, 1008], [1012, 1002], [4003, 400
 test('a restart: it comes back to the new server, and begins there', async (t) => {
   const {server, proxy, qt, hello, other} = await meet(t);
   await heardAll(qt, await emit(other, 20));
-  proxy.target = null;  // nobody is there for a while
+  proxy.target = null;  // no server is there for a while
   server.process.kill('SIGTERM');
   const told = await qt.next('disconnected');
   assert.deepEqual([told.code, told.reconnect, typeof told.retry_after], [1001, true, 'number']);

@@ -2,8 +2,7 @@
 # `"reconnect": false` ends it, and whatever Qt calls the end, else it comes back.
 #
 #   qt_client.py URL
-#
-# Prints a line of JSON for each thing that happens: what it is told, as it came; {"type": "lost", "code", "error"} for the end
+# Prints a line of JSON for each thing that happens: each message, as it came; {"type": "lost", "code", "error"} for the end
 # of a connection, with what Qt says of it; {"type": "closed", "code", "reason"} when it does not come back. Reads
 # messages to send from standard input, a line each; ends with it.
 import json

@@ -1,4 +1,4 @@
-// What README.md and docs/ show is what there is: the program is the first example to the letter, its browser half works
+// README.md and docs/ agree with the code: the program is the first example to the letter, its browser half works
 // with it, and every link leads somewhere.
 import {strict as assert} from 'node:assert';
 import {existsSync, readFileSync, readdirSync} from 'node:fs';

@@ -10,7 +10,7 @@ import {WebSocket} from 'ws';
 import {Program, examples, within} from './programs.mjs';
 import {Server} from './harness.mjs';
 
-/** As little as a client needs to come back: no timers, no retries. Says what it was told in `told`. */
+/** As little as a client needs to come back: no timers, no retries. Keeps the messages that it received in `told`. */
 class Traveller {
   at = 0;
   gaps = [];
@@ -151,7 +151,7 @@ test('a crowd that is dropped at once comes back at once, and has lost nothing',
   for (const client of clients) client.socket.terminate();
 });
 
-test('after a server was killed, every client is told that the epoch has changed', async (t) => {
+test('after a server was killed, every client learns that the epoch has changed', async (t) => {
   const first = await Server.start(t);
   const clients = Array.from({length: 20}, () => new Traveller(first.url('p')));
   for (const client of clients) await client.connect();

@@ -44,7 +44,7 @@ export class ReturningClient {
     }), `${what} (${this.connects} connections, heard up to ${this.at})`);
   }
 
-  /** Until it has heard of everything up to `seq`, be it of a gap. */
+  /** Until it has received everything up to `seq`, gaps included. */
   hears(seq) { return this.until(() => this.at >= seq, `event ${seq}`); }
 
   /** The terminal answer to a command that is sent until it is answered. */
@@ -57,7 +57,7 @@ export class ReturningClient {
     return JSON.parse(asked.answers[0]);
   }
 
-  /** Without a goodbye. Who still waits for it is told. */
+  /** Without a goodbye. Pending waits fail. */
   end() {
     this.#ended = true;
     for (const {reject} of this.#waiting) reject(new Error('the client was ended'));

@@ -6,7 +6,7 @@
 //              [--host NAME]
 //
 // Its clock stands still. A number on standard input moves it on (steered_clock.hpp), so each timeout passes when the test says
-// so. What the test does not name has no bound that it could reach.
+// so. Limits that the test does not name have no bound that it could reach.
 //
 // Prints `listening on http://ADDRESS:PORT` (127.0.0.1), later `opened ID PROJECT`, `resumed ID` and
 // `closed ID CODE REASON` of its clients, `told to stop` of commands, and `threw WHERE WHAT`. The clients of the project that
@@ -69,7 +69,7 @@ struct emit_from_threads_command {
                                                  field{"count", &emit_from_threads_command::count});
 };
 
-/// Answered by another thread, after `steps` reports; with `wait` not before it is told to stop.
+/// Answered by another thread, after `steps` reports; with `wait` not before it is stopped.
 struct slow_command {
   int steps = 0;
   std::optional<bool> wait;
@@ -215,7 +215,7 @@ int main(int argc, char** argv) {
       hotline::make_ws_manager(io, events, s.listen, s.manager, hotline::interval_heartbeat(s.ping, s.timeout));
   if (s.deflate) manager.compress(std::make_unique<hotline::permessage_deflate>(*s.deflate));
   asio::signal_set signals(io, SIGINT, SIGTERM);
-  std::vector<std::jthread> workers;  // of the loop alone; who is left when it ends has been told to stop
+  std::vector<std::jthread> workers;  // used on the loop alone; those left at its end have been stopped
 
   const auto stop = [&] {
     signals.cancel();

@@ -1,4 +1,4 @@
-// Clients that do not read: they cost the server no memory and the others no time, and are told what they missed.
+// Clients that do not read: they cost the server no memory and the others no time, and receive a gap for what they missed.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -18,7 +18,8 @@ async function emitPaced(host, lively, count, pad) {
   }
 }
 
-/** What a client hears behind `heard` and up to `last`: `[from, to]` of events, `{gap: [from, to]}` of what it missed. */
+/** The events that a client receives after `heard` and up to `last`: `[from, to]` of events, `{gap: [from, to]}` of what
+ * it missed. */
 async function hear(client, heard, last) {
   const runs = [];
   while (heard < last) {
@@ -50,7 +51,7 @@ test('a client that stops reading for a while gets everything that the log still
   }
 });
 
-test('clients that stop reading for long hold no memory, and hear of the gap', async t => {
+test('clients that stop reading for long take no memory, and receive the gap', async t => {
   const server = await Server.start(t, '--send-buffer', SEND_BUFFER);
   const lively = await server.connectMany(2);
   const paused = await server.connectMany(16);
@@ -77,7 +78,7 @@ test('clients that stop reading for long hold no memory, and hear of the gap', a
   await emitPaced(lively[0], [...lively, ...paused], 100, 10);
 });
 
-test('a lagging client that subscribes anew misses nothing of what it asked for', async t => {
+test('a lagging client that subscribes again misses nothing of what it asked for', async t => {
   const server = await Server.start(t, '--send-buffer', SEND_BUFFER);
   const host = await server.connect();
   const client = await server.connect();

@@ -44,7 +44,7 @@ class steered_environment final : public hotline::environment {
 };
 
 /// Reads numbers from standard input, a line each. Each moves the clock on by so many milliseconds and is answered with the
-/// line `the time has passed`. What is due then happens at the server's next tick. Keeps the loop alive until
+/// line `the time has passed`. Things that are due then happen at the server's next tick. Keeps the loop alive until
 /// `close`.
 class clock_input {
  public:

@@ -1,4 +1,4 @@
-// How a server ends: everybody is told, what was accepted arrives, and the process ends with 0.
+// How a server ends: each client is notified, what was accepted arrives, and the process ends with 0.
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
@@ -37,7 +37,7 @@ test('a command may stop the server, and its events still arrive', async t => {
   assert.deepEqual(await ended(server), {code: 0, signal: null});
 });
 
-test('commands under way are told to stop, and hold nothing up', async t => {
+test('commands under way are stopped, and hold nothing up', async t => {
   const server = await Server.start(t);
   const client = await server.connect();
   client.send({command: 'slow', id: 1, payload: {steps: 1, wait: true}});
@@ -61,7 +61,7 @@ test('a client that reads late still gets what was accepted for it', async t => 
   assert.deepEqual(await ended(server), {code: 0, signal: null});
 });
 
-test('who never reads, never answers or never asks is not waited for beyond the bound', async t => {
+test('the server waits no longer than the bound for clients that never read, answer or ask', async t => {
   const server = await Server.start(t, '--send-buffer', 65_536, '--drain-ms', 500);
   const host = await server.connect();
   const stuck = await server.connect();

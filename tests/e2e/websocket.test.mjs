@@ -61,7 +61,7 @@ test('frames may come with the request', async t => {
 });
 
 for (const [code, reason] of [[1000, 'done'], [1001, ''], [3000, 'ours'], [4999, 'ö'.repeat(61)]]) {
-  test(`a client that closes with ${code} is answered with it, and the host is told`, async t => {
+  test(`a client that closes with ${code} is answered with it, and the host is notified`, async t => {
     const server = await Server.start(t);
     const client = await server.connect();
     client.socket.close(code, reason);
@@ -78,7 +78,7 @@ test('a close without a code is answered without one', async t => {
   assert.equal((await client.end()).code, 1005);
 });
 
-test('what the server closes with comes with its code and reason, behind `disconnected`', async t => {
+test('a close of the server comes with its code and reason, after `disconnected`', async t => {
   const server = await Server.start(t);
   const [host, guest] = await server.connectMany(2);
   const reason = 'nicht für dich';
@@ -115,7 +115,7 @@ const offences = [
   ['a close reason that is not UTF-8', [frame(0x88, Buffer.from([0x03, 0xe8, 0xff]))], 1007],
 ];
 
-test('every way to break the rules has its close code, and others hear nothing of it', async t => {
+test('every way to break the rules has its close code, and others notice nothing', async t => {
   const server = await Server.start(t);
   const witness = await server.connect();
   await Promise.all(offences.map(async ([name, frames, code]) => {
@@ -130,13 +130,13 @@ test('every way to break the rules has its close code, and others hear nothing o
   await untilAlone(server, witness);
 });
 
-// Who broke the rules is gone when its socket is; ours learns of it in its own time.
+// A client that broke the rules is gone when its socket is; our server learns of it in its own time.
 async function untilAlone(server, witness) {
   for (let gone = 0; gone < offences.length; ++gone) await server.printed.find(line => line.startsWith('closed'), 'an end');
   assert.equal((await witness.result('status')).connections, 1);
 }
 
-test('what comes behind a close frame is not heard', async t => {
+test('bytes after a close frame are ignored', async t => {
   const server = await Server.start(t);
   const witness = await server.connect();
   const raw = await server.raw();

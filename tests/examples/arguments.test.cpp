@@ -40,13 +40,13 @@ TEST_CASE("the dashboard's arguments have defaults and are read by name", "[exam
   }
 }
 
-TEST_CASE("of an argument that is given twice, the last one counts", "[examples]") {
+TEST_CASE("an argument that is given twice counts as the last one", "[examples]") {
   const auto read = parse_arguments({"--repo", "/first", "--port", "1", "--repo", "/last", "--port=2"});
   REQUIRE(read);
   CHECK((read->folder == "/last" && read->port == 2));
 }
 
-TEST_CASE("what is wrong with an argument is a sentence that names it", "[examples]") {
+TEST_CASE("a wrong argument is refused with a sentence that names it", "[examples]") {
   const std::string number = "expected a number from 0 to 65535 (0: any free port)";
   CHECK(error_of({"--port", "70000"}) == "--port 70000: " + number);
   CHECK(error_of({"--port", "65536"}) == "--port 65536: " + number);

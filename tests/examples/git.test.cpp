@@ -36,7 +36,7 @@ class scratch_repository {
   scratch_repository(const scratch_repository&) = delete;
   ~scratch_repository() { std::filesystem::remove_all(directory_); }
 
-  // What it printed, a line each.
+  // The lines that it printed.
   std::vector<std::string> run(std::vector<std::string> arguments) const {
     dashboard::process_request request{.argv = {"git", "-c", "user.name=Test", "-c", "user.email=test@example.org"},
                                        .directory = directory_,

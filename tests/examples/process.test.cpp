@@ -144,7 +144,7 @@ TEST_CASE("a process inherits no signal setting, no descriptor and no stdin", "[
   CHECK(other.out == std::vector<std::string>{"closed"});
 }
 
-TEST_CASE("what cannot be started is an error that names it", "[examples]") {
+TEST_CASE("a program that cannot be started is an error that names it", "[examples]") {
   asio::io_context loop;
   const auto missing = process::start(loop.get_executor(), {.argv = {"no-such-program-here"}}, {});
   REQUIRE_FALSE(missing);
@@ -181,7 +181,7 @@ TEST_CASE("cancelling ends the whole group with SIGTERM", "[examples]") {
   CHECK(subreaper::signal_that_ended(child) == SIGTERM);
 }
 
-TEST_CASE("who does not hear SIGTERM gets SIGKILL when the patience is over", "[examples]") {
+TEST_CASE("a process that ignores SIGTERM gets SIGKILL when the patience is over", "[examples]") {
   watched task;
   task.on_line = [&](std::string_view) { task.running->cancel(); };
   auto request = shell("trap '' TERM; echo ready; while :; do sleep 1000; done");

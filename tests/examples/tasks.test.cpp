@@ -75,7 +75,7 @@ TEST_CASE("a tasks file maps names to argv, with a directory and a gate where wa
   CHECK(find_task(*tasks, "nothing") == nullptr);
 }
 
-TEST_CASE("what is wrong in a tasks file is told with its place", "[examples]") {
+TEST_CASE("a mistake in a tasks file is reported with its place", "[examples]") {
   const std::string expected = R"(expected an object of tasks, as in {"build": ["make", "-j2"]})";
   CHECK(error_of("{") == "tasks file:1:2: not JSON: expected a member's name");
   CHECK(error_of("# tasks") == "tasks file:1:1: not JSON: expected a value; " + expected);

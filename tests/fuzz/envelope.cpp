@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto read = detail::read_envelope(text, limits);
   if (const auto* const failure = std::get_if<detail::protocol_failure>(&read)) {
     fuzz::promise(!failure->code.empty());
-    // What was read of it stands in it.
+    // The id that was read of it is in it.
     if (failure->id && failure->id->text().front() != '"') fuzz::promise(text.find(failure->id->text()) != text.npos);
     if (!failure->command.empty()) fuzz::promise(detail::is_command_name(failure->command));
   } else {

@@ -73,7 +73,7 @@ std::optional<std::vector<extension>> read_list(std::string_view text) {
   return list;
 }
 
-// What section 7.1 lets a server take that has one window of 2^15 for all and keeps no context.
+// The offers that section 7.1 lets a server take that has one window of 2^15 for all and keeps no context.
 bool may_be_taken(const extension& offer) {
   if (offer.name != "permessage-deflate") return false;
   static constexpr std::array<std::string_view, 8> windows{"8", "9", "10", "11", "12", "13", "14", "15"};
@@ -197,7 +197,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto told = read_list(*answer);
   fuzz::promise(told && told->size() == 1 && fits(*first, told->front()));
 
-  // What stands around an offer changes neither whether it is taken nor what is answered.
+  // The neighbours of an offer change neither whether it is taken nor the answer.
   fuzz::promise(answered({"x-before; a=\"b\"; permessage-deflate, permessage-deflate; client_max_window_bits=7",
                           *answer}) == answered({*answer}));
   std::vector<std::string> more = offers;

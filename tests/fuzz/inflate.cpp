@@ -1,5 +1,5 @@
-// What inflates stays within its limit, to the byte, and leaves nothing behind for the next message; and what it was
-// inflated to can be deflated and comes back.
+// Inflating stays within its limit, to the byte, and leaves nothing behind for the next message. The inflated text can be
+// deflated and comes back.
 
 #include "input.hpp"
 

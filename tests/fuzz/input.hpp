@@ -1,6 +1,6 @@
 #pragma once
 
-// What the fuzz targets share. Each target is one file with the function that libFuzzer calls; a broken promise traps.
+// Common parts of the fuzz targets. Each target is one file with the function that libFuzzer calls; a broken promise traps.
 
 #include <cstddef>
 #include <cstdint>

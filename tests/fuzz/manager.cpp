@@ -1,6 +1,6 @@
 // A manager and what happens to it, as a script of bytes has it: clients of two projects come as this one or that one, wait to
 // be let in, speak, show new tokens, stall, break off, come back with tokens that are theirs, used up or somebody else's; the
-// host emits, disconnects, stops; time goes by. A client beside them hears every event, once and in order, whatever they do;
+// host emits, disconnects, stops; time goes by. A client beside them receives every event, once and in order, whatever they do;
 // who is said to have come is said to have gone; a session goes on for its own project and principal alone; and to everybody
 // only what the protocol has is said, each word in its place.
 
@@ -49,7 +49,7 @@ struct ticket {
   std::string token, epoch, session, project, principal;
 };
 
-// What a client was sent, held against the protocol.
+// The messages to a client, checked against the protocol.
 class guest {
  public:
   guest(std::shared_ptr<memory_peer> at, std::string project, std::string principal)
@@ -99,7 +99,7 @@ class guest {
     if (type == "connected") {
       const bool resumed = (*message)["resumed"].is_true();
       fuzz::promise((*message)["project_id"].text == project_);
-      // Whatever the token was: a session goes on where and for whom it began, or not at all.
+      // With any token a session goes on only in the project and for the principal with which it began, or not at all.
       if (resumed)
         fuzz::promise(wanted_ && wanted_->project == project_ && wanted_->principal == principal_ &&
                       wanted_->session == (*message)["connection_id"].text);
@@ -205,7 +205,7 @@ class world {
         break;
       case 19: run(); break;
       case 20: resume(who, in.byte()); break;
-      case 21:  // whoever waits is let in, turned away, or forgotten
+      case 21:  // one that waits is let in, turned away, or forgotten
         if (!waiting_.empty()) {
           admission_responder answer = std::move(waiting_.back());
           waiting_.pop_back();
@@ -301,7 +301,7 @@ class world {
     count_emitted();
   }
 
-  // The witness is prompt, so it hears even what a small log soon lets go of.
+  // The witness is prompt, so it receives even events that a small log soon evicts.
   void count_emitted() {
     ++emitted_;
     if (small_log_) run();

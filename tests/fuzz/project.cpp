@@ -1,4 +1,4 @@
-// What a request asks for, from its first line to the project's id: the target is cut into the same path however it is
+// The target of a request, from its first line to the project's id: the target is cut into the same path however it is
 // written, decoded once, let in by the host's rule alone, and means what its encoding means.
 
 #include "input.hpp"
@@ -62,10 +62,10 @@ std::optional<http_request> read(const std::string& target) {
   return reader.take_request();
 }
 
-// What hosts may choose; the last one lets in whatever there is.
+// Rules that hosts may choose; the last one lets in any id.
 struct world {
   manager_options options;
-  std::optional<std::string> asked;  // what the rule was asked about
+  std::optional<std::string> asked;  // the id that the rule was called with
   int times = 0;
 
   explicit world(std::uint8_t choice) {

@@ -14,7 +14,7 @@ endfunction()
 
 set(prefix "${WORK}/prefix/${PREFIX}")
 set(service "${CMAKE_CURRENT_LIST_DIR}/service.cpp")
-# Hosts with stricter warnings than ours must not hear from hotline's headers, nor from those that it includes.
+# Hosts with stricter warnings than ours must get none from hotline's headers, nor from those that it includes.
 set(warnings -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
 
 if(CASE STREQUAL "install")
@@ -88,7 +88,7 @@ if(CASE STREQUAL "pkg_config")
   return()
 endif()
 
-# A machine without them gets a build all the same, and is told what it lacks.
+# A machine without them still gets a build, and a message about what is missing.
 if(CASE STREQUAL "without_components")
   run("${CMAKE_COMMAND}" -S "${SOURCE}" -B "${build}" -G "${GENERATOR}" "-DCMAKE_CXX_COMPILER=${CXX}"
     -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON

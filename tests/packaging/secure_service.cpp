@@ -1,4 +1,4 @@
-// A host that speaks TLS, and links nothing but hotline::tls for it. It has no certificate, and is told so.
+// A host that speaks TLS, and links nothing but hotline::tls for it. It has no certificate, and gets an error for it.
 
 #include <hotline/tls.hpp>
 

@@ -1,4 +1,4 @@
-// What a host writes at least: it listens, emits and stops in good order. Ends with 0 when all of that went well.
+// The least that a host writes: it listens, emits and stops in good order. Ends with 0 when all of that went well.
 #include <hotline/hotline.hpp>
 
 #include <asio/io_context.hpp>

@@ -70,7 +70,7 @@ TEST_CASE("each message has its fields and no others", "[protocol]") {
         R"("retry_after":2.5})");
 }
 
-TEST_CASE("whatever the texts are, the answer is JSON", "[protocol]") {
+TEST_CASE("the answer is JSON, whatever the texts are", "[protocol]") {
   const std::string bad = "a\"\\\n\x01\xFF\xE2\x82";
   const std::string shown = "a\"\\\n\x01\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD";
   connected_info info;

@@ -33,7 +33,7 @@ TEST_CASE("an id is echoed as what it came as", "[protocol]") {
   CHECK(command_id::from("x y")->text() == "\"x y\"");
 }
 
-TEST_CASE("what is no id is none", "[protocol]") {
+TEST_CASE("values that are no id give none", "[protocol]") {
   for (const std::string_view text : {"null", "true", "1.0", "1e3", "9223372036854775808", "[]", "{}", "\"\""}) {
     CAPTURE(text);
     CHECK(echoed(text) == "none");

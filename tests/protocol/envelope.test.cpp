@@ -40,7 +40,7 @@ TEST_CASE("members that the envelope does not know are ignored", "[protocol]") {
   CHECK(read(R"({"v":2,"command":"ping","trace":{"command":"no","id":1},"type":[]})") == "ping - -");
 }
 
-TEST_CASE("what is not JSON is not_json", "[protocol]") {
+TEST_CASE("a text that is not JSON is not_json", "[protocol]") {
   for (const std::string& text :
        {""s, " "s, "ping"s, "{"s, "{\"command\":\"ping\"}}"s, "{\"command\":\"ping\"} {}"s,
         "\xEF\xBB\xBF{\"command\":\"ping\"}"s, "{\"command\":\"ping\"}\0"s, "{\"command\":\"ping\",}"s,
@@ -50,7 +50,7 @@ TEST_CASE("what is not JSON is not_json", "[protocol]") {
   }
 }
 
-TEST_CASE("what is JSON but no object is not_an_object", "[protocol]") {
+TEST_CASE("JSON that is no object is not_an_object", "[protocol]") {
   for (const std::string_view text : {"null", "1", "\"ping\"", "[]", R"([{"command":"ping"}])", "true"}) {
     CAPTURE(text);
     CHECK(read(text) == "!not_an_object - -");

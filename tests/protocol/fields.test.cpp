@@ -184,7 +184,7 @@ TEST_CASE("members that are not described are ignored", "[protocol]") {
   CHECK(encode(nothing{}).text() == "{}");
 }
 
-TEST_CASE("what JSON cannot say makes the object not valid", "[protocol]") {
+TEST_CASE("a value that JSON cannot express makes the object invalid", "[protocol]") {
   CHECK_FALSE(encode(one<std::string>{"\xFF"}).valid());
   CHECK_FALSE(encode(one<double>{std::numeric_limits<double>::infinity()}).valid());
   CHECK_FALSE(encode(one<item>{{"\xFF", 1}}).valid());

@@ -91,7 +91,7 @@ TEST_CASE("elements and members are walked in the order of the text", "[protocol
   for (const json& element : value["b"].elements()) seen.append(element.text()).append(";");
   CHECK(seen == "1;[2, 3];4;");
 
-  // Of a temporary: the range keeps the document.
+  // On a temporary: the range keeps the document.
   for (const json& element : parsed("[7]").elements()) CHECK(element.as_int64() == 7);
   CHECK(std::distance(value.members().begin(), value.members().begin()) == 0);
   static_assert(std::forward_iterator<hotline::json_elements::iterator>);

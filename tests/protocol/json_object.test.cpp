@@ -109,7 +109,7 @@ TEST_CASE("a name used twice, a string that is not UTF-8 and NaN are left out, a
   CHECK(text_of({{"", 1}, {"", 2}}) == R"(not valid: {"":1})");
 }
 
-TEST_CASE("members are told by the name that they mean", "[protocol]") {
+TEST_CASE("members are found by the meaning of their name", "[protocol]") {
   const json_object object{{"type", 1}, {"type2", 2}, {"a\"b", 3}, {"", 4}};
   CHECK(object.size() == 4);
   CHECK(object.has_member("type"));

@@ -38,7 +38,7 @@ std::string invalid(std::string_view message) { return "invalid JSON @ " + std::
 
 }  // namespace
 
-TEST_CASE("what is not JSON is refused with the place and the reason", "[protocol]") {
+TEST_CASE("a text that is not JSON is refused with the place and the reason", "[protocol]") {
   CHECK(outcome("") == invalid("offset 0: no value"));
   CHECK(outcome(" \n\t ") == invalid("offset 4: no value"));
   CHECK(outcome("{") == invalid("offset 1: expected a member's name"));
@@ -257,14 +257,14 @@ TEST_CASE("texts with any byte changed are refused or read whole", "[protocol]")
 
 namespace {
 
-/// What a random document means, built beside its text.
+/// The meaning of a random document, built beside its text.
 struct meaning {
   json_kind kind = json_kind::null;
   bool boolean = false;
   std::int64_t int64 = 0;
   std::string string;
   std::vector<meaning> elements;
-  std::vector<std::string> names;  ///< of the members, whose values are `elements`
+  std::vector<std::string> names;  ///< the members' names; their values are `elements`
 };
 
 class random_document {

@@ -22,7 +22,7 @@ using namespace std::string_view_literals;
 
 namespace {
 
-/// What one value is written as; "refused" when it is.
+/// The text of one value; "refused" when it is refused.
 template <class Value>
 std::string written(const Value& value) {
   std::string text;

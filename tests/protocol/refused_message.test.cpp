@@ -17,7 +17,7 @@ std::string read(std::string_view text) {
 
 }  // namespace
 
-TEST_CASE("of a broken message the members before and behind the break are read", "[protocol]") {
+TEST_CASE("the members before and after the break of a broken message are read", "[protocol]") {
   CHECK(read(R"({"id":1,"command":"a","payload":{"b":tru)") == "1 a");
   CHECK(read(R"({"payload":{"b":tru},"command":"a","id":"x"})") == R"("x" a)");
   CHECK(read(R"({"command":"a","payload":[[[{"b":"]}"}]]],"id":-5,)") == "-5 a");

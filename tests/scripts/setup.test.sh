@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What tests/run and examples/run share (.ci/setup.sh): what they install, where they build, and how they tell of tests.
+# The common part of tests/run and examples/run (.ci/setup.sh): the packages that they install, the folder in which they
+# build, and their reports of tests.
 set -uo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
@@ -80,7 +81,7 @@ has 'how far apt is' '  apt: 33 %: Unpacking cpp-12 (amd64)' "$said"
 
 # --------------------------------------------------------------------------------------------------- how tests are told
 
-# A failure is told while ctest goes on, into a pipe as well: what comes out is read before the pipe in is closed.
+# A failure is printed while ctest goes on, into a pipe as well: the output is read before the pipe in is closed.
 mkfifo "$scratch/in" "$scratch/out"
 report_tests <"$scratch/in" >"$scratch/out" &
 exec 3>"$scratch/in" 4<"$scratch/out"

@@ -111,7 +111,7 @@ TEST_CASE("TLS without the PROXY header that must come first is refused before a
   CHECK(h.loop.drive([&] { return is_connected(*good); }));
 }
 
-TEST_CASE("what is wrong behind a PROXY header is wrong with TLS, and told by the client's address", "[tls]") {
+TEST_CASE("a bad TLS handshake after a PROXY header is reported with the client's address", "[tls]") {
   proxied_host h;
   h.stranger()->send(line + "GET / HTTP/1.1\r\n\r\n");
   REQUIRE(h.refuses(1));

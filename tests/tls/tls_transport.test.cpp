@@ -221,9 +221,9 @@ TEST_CASE("TLS 1.3 and 1.2 are spoken and older ones refused", "[tls]") {
   CHECK(v.serves());
 }
 
-TEST_CASE("what is not TLS is refused and harms nobody", "[tls]") {
+TEST_CASE("bytes that are not TLS are refused and have no other effect", "[tls]") {
   server v;
-  SECTION("plain HTTP is told what is spoken here") {
+  SECTION("plain HTTP gets an answer") {
     const auto peer = v.stranger();
     peer->send("GET /ws/p HTTP/1.1\r\nHost: localhost\r\n\r\n");
     CHECK(v.refuses(SSL_R_HTTP_REQUEST));
@@ -260,7 +260,7 @@ TEST_CASE("what is not TLS is refused and harms nobody", "[tls]") {
   CHECK(v.transport().handshakes().begun == 2);
 }
 
-TEST_CASE("who does not finish its handshake in time is cut off, however it drips", "[tls]") {
+TEST_CASE("a client that does not finish its handshake in time is cut off, however slowly it sends", "[tls]") {
   // The time is counted in ticks, of which a turn of the loop has one at most. The handshakes that are to succeed, and the
   // fourth client, need fewer turns than the time has ticks, however long a turn takes.
   socket_loop loop;
@@ -343,7 +343,7 @@ TEST_CASE("an address that shakes many hands keeps no other out, however late th
   CHECK(counts.turned_away == 112);
 }
 
-TEST_CASE("who still shakes hands when nobody is let in any more is not let in", "[tls]") {
+TEST_CASE("a client in its handshake when the transport stops accepting is not let in", "[tls]") {
   server v;
   const auto peer = v.stranger();
   peer->send("\x16\x03\x01\x02");
@@ -358,7 +358,7 @@ TEST_CASE("who still shakes hands when nobody is let in any more is not let in",
   CHECK(v.transport().handshakes().under_way() == 0);
 }
 
-TEST_CASE("who is told of a refusal may stop the transport", "[tls]") {
+TEST_CASE("a hook for refusals may stop the transport", "[tls]") {
   server v;
   v.transport().on_refused([&](std::string_view, std::error_code) { v.s.stop(); }).release();
   const auto one = v.stranger();
@@ -367,7 +367,7 @@ TEST_CASE("who is told of a refusal may stop the transport", "[tls]") {
   CHECK(v.s.drive([&] { return one->closed_by_server() && two->closed_by_server(); }));
 }
 
-TEST_CASE("what a client sends right behind its handshake is heard", "[tls]") {
+TEST_CASE("bytes that a client sends right after its handshake arrive", "[tls]") {
   server v;
   const auto peer = v.client();
   peer->send("early");
@@ -478,7 +478,7 @@ TEST_CASE("clients cannot renegotiate although the host allows it", "[tls]") {
 
 // ------------------------------------------------------------------------------------------------------ endings
 
-TEST_CASE("both sides are told that nothing follows", "[tls]") {
+TEST_CASE("both sides learn that nothing follows", "[tls]") {
   server v;
   const auto peer = v.client();
   REQUIRE(v.s.drive([&] { return v.s.seen.size() == 1; }));
