@@ -6,7 +6,7 @@
 #include <string_view>
 
 /// \file
-/// What programs print, as lines that people and JSON can take.
+/// The output of programs, as lines that people and JSON can take.
 
 namespace dashboard {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 /// \file
-/// What the dashboard can run. A tasks file is a JSON object: names, each with what to run.
+/// The tasks of the dashboard. A tasks file is a JSON object: names, each with the program to run.
 /// \code{.json}
 ///   { "lint":  ["make", "lint"],
 ///     "build": { "argv": ["make", "-j2"], "cwd": "src", "gate": "lint",

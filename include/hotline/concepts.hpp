@@ -24,7 +24,7 @@ namespace hotline {
 
 // ---------------------------------------------------------------------------------------------- environment
 
-/// Where time and chance come from. Nothing in hotline asks the system for either, so a run can be replayed.
+/// The source of time and random numbers. hotline takes neither from the system directly, so a run can be replayed.
 /// Models: `system_environment`, `manual_environment`. All members may be called from any thread.
 class environment {
  public:
@@ -52,7 +52,7 @@ namespace detail {
 
 // ------------------------------------------------------------------------------------------------ transport
 
-/// What a transport calls, always on its loop, never from inside one of its own functions.
+/// The callbacks of a transport, always on its loop, never from inside one of its own functions.
 /// `Connection&` is valid from `on_open` until `on_closed` has returned.
 template <class Connection>
 class transport_receiver {
@@ -63,12 +63,12 @@ class transport_receiver {
   virtual void on_data(Connection&, std::span<char> bytes) = 0;
   /// After a `write` that took less than it was given: more can be taken now.
   virtual void on_writable(Connection&) = 0;
-  /// The last call for this connection, once, whoever ended it. `reason` is empty for an orderly end of both sides.
+  /// The last call for this connection, once, whichever side ended it. `reason` is empty for an orderly end of both sides.
   virtual void on_closed(Connection&, std::error_code reason) = 0;
   /// About every `tick_interval`, whether or not anything happened.
   virtual void on_tick() = 0;
-  /// A socket came and ended before it was a connection, so that there is no `on_open`: what must come before the first
-  /// byte (a PROXY header, a TLS handshake) was not right or not there in time.
+  /// A socket came and ended before it was a connection, so that there is no `on_open`: the PROXY header or the TLS
+  /// handshake before the first byte was wrong, or late.
   virtual void on_refused(std::string_view /*address*/, std::error_code /*why*/) {}
 
  protected:
@@ -78,7 +78,7 @@ class transport_receiver {
 /// How often a transport calls `on_tick`: the grain of every timeout.
 inline constexpr std::chrono::milliseconds tick_interval{500};
 
-/// A tick that is less late than this is on time. In a later one nobody is judged whose bytes may be waiting to be read.
+/// A tick that is less late than this is on time. A later one judges no peer whose bytes may be waiting to be read.
 inline constexpr std::chrono::milliseconds late_tick{50};
 
 /// Moves bytes, owns sockets and the clock's ticks, knows nothing of WebSocket.
@@ -133,7 +133,7 @@ concept transport = requires(T& t, typename T::connection_type& c, transport_rec
 
 // ---------------------------------------------------------------------------------------- heartbeat policy
 
-/// What a heartbeat policy is told about a connection.
+/// The argument of a heartbeat policy: the times of one connection.
 struct heartbeat_query {
   steady_time now;
   steady_time last_heard;  ///< when any bytes last came from the peer
@@ -141,20 +141,19 @@ struct heartbeat_query {
   std::uint64_t salt;      ///< random, fixed for the connection's life: spreads what would else happen at once
 };
 
-/// What a heartbeat policy answers.
+/// The result of a heartbeat policy.
 enum class heartbeat_action { nothing, ping, drop };
 
-/// Decides when a silent peer is pinged and when it is given up. A value, shared by all connections of a manager.
+/// Decides when a silent peer is pinged and when it is dropped. A value, shared by all connections of a manager.
 ///
 /// Notation: `p` a const policy, `q` a `heartbeat_query`.
 ///
 /// | expression     | result             | meaning |
 /// |----------------|--------------------|---------|
-/// | `p(q)`         | `heartbeat_action` | asked once per tick and connection; `drop` closes with 4000 |
-/// | `p.interval()` | duration           | told to clients in `connected`; zero: no pings |
-/// | `p.timeout()`  | duration           | told to clients in `connected`; `connection_info::is_healthy` measures with it; zero: never |
-///
-/// None of them may throw: the connection that it was asked about would end, with 1011.
+/// | `p(q)`         | `heartbeat_action` | called once per tick and connection; `drop` closes with 4000 |
+/// | `p.interval()` | duration           | sent to clients in `connected`; zero: no pings |
+/// | `p.timeout()`  | duration           | sent to clients in `connected`; `connection_info::is_healthy` measures with it; zero: never |
+/// None of them may throw: the connection would end, with 1011.
 ///
 /// Example: \code
 ///   struct patient { auto operator()(const hotline::heartbeat_query& q) const {
@@ -189,9 +188,9 @@ class message_compression {
   };
 
   virtual ~message_compression() = default;
-  /// Appends what stands for `message` on the wire (section 7.2.1); false, with `out` as it was, when it is not worth it.
+  /// Appends the compressed form of `message` (section 7.2.1). Returns false, with `out` unchanged, when it is not worth it.
   [[nodiscard]] virtual bool deflate(std::string_view message, std::string& out) = 0;
-  /// The message of at most `most` bytes that `payload` stands for (section 7.2.2).
+  /// Returns the message, of at most `most` bytes, whose compressed form is `payload` (section 7.2.2).
   [[nodiscard]] virtual inflation inflate(std::string_view payload, std::size_t most) = 0;
 };
 

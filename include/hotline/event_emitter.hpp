@@ -40,8 +40,8 @@ concept typed_event = described<E> && requires {
 
 /// How an event is emitted.
 struct emit_options {
-  /// Unless empty, a newer event of the same type, project and key supersedes this one (a progress bar's last value all
-  /// before it): clients that lag behind, or come back, are then not sent it any more. At most 256 bytes.
+  /// Unless empty, a newer event of the same type, project and key supersedes this one (the last value of a progress bar
+  /// supersedes all before it): clients that lag, or come back, no longer receive it. At most 256 bytes.
   std::string_view key{};
 };
 
@@ -51,11 +51,10 @@ concept keyed_event = typed_event<E> && requires(const E& e) {
   { e.conflation_key() } -> std::convertible_to<std::string_view>;
 };
 
-/// Where a service says what happens. Every member may be called from any thread. It can be neither copied nor moved.
-///
-/// What is emitted is appended to the project's log; each manager over the same log sends it to the clients that
-/// subscribe to its type. Listeners in this process are called on the emitting thread, before `emit` returns.
-/// Qt's macro of that name stands in the way: a file that emits needs `QT_NO_KEYWORDS`, or `#undef emit`.
+/// Publishes the events of a service. Every member may be called from any thread. It can be neither copied nor moved. An
+/// emitted event is appended to the project's log; each manager over the same log sends it to the clients that subscribe to
+/// its type. Listeners in this process are called on the emitting thread, before `emit` returns. Qt's macro of that name
+/// stands in the way: a file that emits needs `QT_NO_KEYWORDS`, or `#undef emit`.
 class event_emitter {
  public:
   /// Over a log of its own. Throws `std::invalid_argument` when the limits contradict each other.
@@ -70,11 +69,11 @@ class event_emitter {
 
   [[nodiscard]] const std::shared_ptr<memory_event_log>& log() const noexcept { return log_; }
 
-  /// Emits an event. Answers its number in the project's log, or why it is refused, and then nothing has happened:
-  /// `invalid_event_type`, `invalid_project` (empty, or not UTF-8), `reserved_field`, `invalid_json` (text that is not UTF-8,
-  /// a number that is not finite, a field named twice), `event_too_big`, `key_too_long`, `log_full` (other threads' events
-  /// fill it just now), `too_many_projects`, `out_of_memory`. What `ws_manager::broadcast_to_project` and `broadcast_to_all` send reaches no
-  /// listener; what this sends reaches all.
+  /// Emits an event. Returns its number in the project's log, or the reason for a refusal, after which nothing has happened:
+  /// `invalid_event_type`, `invalid_project` (empty, or not UTF-8), `reserved_field`, `invalid_json` (text that is not
+  /// UTF-8, a number that is not finite, a field named twice), `event_too_big`, `key_too_long`, `log_full` (other threads'
+  /// events fill it just now), `too_many_projects`, `out_of_memory`. Listeners receive events of this function, and no
+  /// messages of `ws_manager::broadcast_to_project` and `broadcast_to_all`.
   [[nodiscard]] result<sequence> emit(std::string_view project, std::string_view type, const json_object& fields = {},
                                       const emit_options& options = {}) {
     try {
@@ -117,7 +116,8 @@ class event_emitter {
     return listeners_.add(std::nullopt, std::move(listener));
   }
 
-  /// Calls `listener(const event&, const E&)` for events of E's type whose fields fit E; others of that type pass it by.
+  /// Calls `listener(const event&, const E&)` for events of E's type whose fields fit E; other events of that type do not
+  /// reach it.
   template <typed_event E, std::invocable<const event&, const E&> F>
   [[nodiscard]] subscription on(F listener) {
     return on(E::event_type, [listener = std::move(listener)](const event& e) mutable {
@@ -128,14 +128,14 @@ class event_emitter {
     });
   }
 
-  /// Told of what listeners throw; without it that is lost, and harms nobody either way. All such hooks are kept and called
-  /// in the order in which they were added. Dropping the subscription ends it.
+  /// Calls `hook` with the exceptions of listeners, which are lost without it and have no other effect. All such hooks are
+  /// kept and called in the order in which they were added. Dropping the subscription ends it.
   [[nodiscard]] subscription on_listener_error(listener_error_hook hook) {
     return listeners_.on_error(std::move(hook));
   }
 
  private:
-  // The default limits are for what strangers send; these are the host's own fields, and the log has bounded them.
+  // The default limits are for strangers' text; these are the host's own fields, and the log has bounded them.
   static constexpr json_limits no_limits{static_cast<std::size_t>(-1), static_cast<std::size_t>(-1),
                                          static_cast<std::size_t>(-1)};
 

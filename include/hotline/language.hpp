@@ -1,8 +1,8 @@
 #pragma once
 
 /// \file
-/// What hotline asks of the compiler. Each header includes this one first and is empty where it is not there, so that a
-/// host reads one error and no others.
+/// The language and library features that hotline needs. Each header includes this one first and is empty where they are
+/// missing, so that a host reads one error and no others.
 
 #if __cplusplus >= 202002L
 #include <version>
