@@ -130,7 +130,7 @@ apt_install() {
     installing_failed "$log" "$@"
   fi
   apt_plan <<<"$plan"
-  # Configuration that is there already stays: nobody could answer dpkg's question.
+  # Configuration that is there already stays: no one could answer dpkg's question.
   install=(apt-get -q install -y --no-install-recommends -o APT::Status-Fd=9 -o Dpkg::Use-Pty=0
     -o Dpkg::Options::=--force-confold)
   # Descriptor 9, because debconf takes 3. It is opened inside, because sudo closes what it is handed.

@@ -112,7 +112,7 @@ inline int open_socket(std::uint16_t port, std::size_t index, const std::string&
   return fd;
 }
 
-/// Reads the answer to the upgrade byte by byte, so that nothing behind it is lost.
+/// Reads the answer to the upgrade byte by byte, so that nothing after it is lost.
 inline void read_head(int fd) {
   std::string head;
   while (!head.ends_with("\r\n\r\n")) {

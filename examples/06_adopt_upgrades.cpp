@@ -59,7 +59,7 @@ class visitor : public std::enable_shared_from_this<visitor> {
 
  private:
   void route() {
-    // Everything read so far goes along: the head, and whatever came behind it. hotline checks the request strictly
+    // Everything read so far goes along: the head, and all bytes after it. hotline checks the request strictly
     // and answers bad ones itself, so the path is all that has to be looked at here.
     if (read_.starts_with("GET /ws/") || read_.starts_with("GET /hotline.js ")) {
       if (const auto failed = hotline_.adopt(std::move(socket_), read_))

@@ -79,7 +79,7 @@ struct real_client {
 
 }  // namespace
 
-TEST_CASE("over sockets too, whoever is called may destroy the manager, and io_context::run returns", "[manager]") {
+TEST_CASE("over sockets too, any hook may destroy the manager, and io_context::run returns", "[manager]") {
   real_host h;
   const auto end = [&] { h.manager.reset(); };
   SECTION("a handler") {
@@ -122,7 +122,7 @@ constexpr std::string_view upgrade =
     "GET /ws/p HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
-// Whether a client of the manager is answered by an io_context that nobody restarts. When it is stopped it runs nothing.
+// Whether a client of the manager is answered by an io_context that is not restarted. When it is stopped it runs nothing.
 template <class Manager>
 bool answers(asio::io_context& io, Manager& manager) {
   socket_peers peers;
@@ -240,7 +240,7 @@ TEST_CASE("a manager that adopts serves on an io_context that had stopped", "[ma
   }
 }
 
-// A host's own, of which nobody can know that an io_context stands behind it: what it begins with is no pointer to one.
+// A host's own executor, which hides its io_context: its first member is no pointer to one.
 struct own_executor {
   [[nodiscard]] own_executor require(asio::execution::blocking_t::never_t) const { return *this; }
   [[nodiscard]] static constexpr asio::execution::blocking_t query(asio::execution::blocking_t) noexcept {

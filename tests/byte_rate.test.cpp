@@ -199,7 +199,8 @@ TEST_CASE("a refusal for too many bytes tells the id, where it can be read", "[b
   CHECK(h.over() == 2);
 }
 
-TEST_CASE("a rate of bytes with which nobody could send anything is refused, and the largest is none", "[byte_rate]") {
+TEST_CASE("a rate of bytes with which no client could send anything is refused, and the largest is none",
+          "[byte_rate]") {
   event_emitter events;
   using manager_type = ws_manager<memory_transport>;
   CHECK_THROWS_AS(manager_type(memory_transport(), events, {.session = {.bytes_per_second = 0}}),

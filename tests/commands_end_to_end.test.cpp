@@ -288,7 +288,7 @@ TEST_CASE("a stop callback at the deadline may disconnect its own client and sto
   CHECK(stopped);
 }
 
-TEST_CASE("a handler may disconnect its own client, whose answer is then nobody's", "[commands]") {
+TEST_CASE("a handler may disconnect its own client, and its answer is dropped then", "[commands]") {
   host h;
   std::string ended;
   h.manager->on_command("leave", [&](const request& q) {
@@ -301,7 +301,7 @@ TEST_CASE("a handler may disconnect its own client, whose answer is then nobody'
   });
   for (const std::string command : {"leave", "leave_later"}) {
     memory_client c = h.connect();
-    // Both commands come in one read: the second is behind the close.
+    // Both commands come in one read: the second is after the close.
     const std::string frame = client_frame(0x81, R"({"command":")" + command + "\"}");
     c.peer->send(frame + frame);
     c.pump();
@@ -508,7 +508,7 @@ TEST_CASE("a rule of the host's that throws is a 500 to its client and told to t
   CHECK(h.errors == list{"a rule of the options: secret"});
 }
 
-TEST_CASE("a progress that is under way when the deadline passes does not come behind the answer", "[commands]") {
+TEST_CASE("a progress that is under way when the deadline passes does not come after the answer", "[commands]") {
   host h({.command_timeout = 3s});
   memory_client c = h.connect();
   c.send(R"({"command":"later","id":1})");

@@ -1,4 +1,4 @@
-// An address that takes all places before the upgrade keeps nobody of another address out. Real sockets, for those have
+// An address that takes all places before the upgrade keeps no client of another address out. Real sockets, for those have
 // addresses; the clock stands still.
 #include <catch2_any.hpp>
 #include <hotline/event_emitter.hpp>

@@ -215,7 +215,7 @@ TEST_CASE("compressed commands are read whole, in fragments and beside plain one
   CHECK(answer() == 5);
 }
 
-TEST_CASE("bad compressed messages close with a named code and harm nobody else", "[deflate]") {
+TEST_CASE("bad compressed messages close with a named code and affect no other client", "[deflate]") {
   world w;
   const auto witness = w.connect();
   const auto closed_with = [&](const std::string& bytes) {

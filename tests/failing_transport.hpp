@@ -38,7 +38,7 @@ struct failing_plan {
   [[nodiscard]] bool fails_now() noexcept { return operations++ == fails_at; }
 };
 
-/// A `transport`. It also checks what every transport promises: one `on_closed` a connection, and nothing behind it.
+/// A `transport`. It also checks what every transport promises: one `on_closed` a connection, and nothing after it.
 class failing_transport {
  public:
   using connection_type = hotline::memory_connection;

@@ -103,7 +103,7 @@ std::string answer_to(memory_client& c, std::string_view text) {
 
 }  // namespace
 
-TEST_CASE("frames that break the protocol end their sender by name and nobody else", "[hostile]") {
+TEST_CASE("frames that break the protocol end their sender by name and no other client", "[hostile]") {
   struct row {
     std::string what, bytes;
     int close;
@@ -347,7 +347,7 @@ TEST_CASE("texts made to hurt a reader of JSON are refused by name and their sen
   h.check_alone();
 }
 
-TEST_CASE("floods are answered and bounded and nobody else waits", "[hostile]") {
+TEST_CASE("floods are answered and bounded and no other client waits", "[hostile]") {
   // Not by the rates: those have tests of their own.
   besieged h({.session = {.subscriptions = 16,
                           .commands_in_flight = 8,
@@ -411,7 +411,7 @@ TEST_CASE("floods are answered and bounded and nobody else waits", "[hostile]") 
   h.check_alone();
 }
 
-TEST_CASE("two thousand sockets that say nothing are turned away in time and hold nobody up", "[hostile]") {
+TEST_CASE("two thousand sockets that send nothing are turned away in time and hold up no other client", "[hostile]") {
   besieged h;
   std::vector<std::shared_ptr<memory_peer>> silent;
   for (int i = 0; i < 2000; ++i) {

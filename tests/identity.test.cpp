@@ -618,7 +618,7 @@ TEST_CASE("a refresh may be answered later, from any thread, and then applies", 
   CHECK(h.names == list{"new"});
 }
 
-TEST_CASE("a refresh that is given up, thrown at, late or nobody's any more changes nothing", "[identity]") {
+TEST_CASE("a refresh that is dropped, throws, is late or has no session any more changes nothing", "[identity]") {
   guarded h;
   bool throws = false;
   h.manager->reauthenticate([&](const connection_info&, std::string_view, admission_responder r) {
@@ -650,7 +650,7 @@ TEST_CASE("a refresh that is given up, thrown at, late or nobody's any more chan
     c.pump();
     CHECK(c.close_code == 4001);
   }
-  SECTION("nobody's") {
+  SECTION("no session any more") {
     ask();
     c.peer->reset();
     h.line().advance(61s);

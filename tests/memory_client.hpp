@@ -140,7 +140,7 @@ class memory_client {
       ++compressed;
     }
     raw_.erase(0, header + size);
-    REQUIRE_FALSE(close_code);  // nothing comes behind a close frame
+    REQUIRE_FALSE(close_code);  // nothing comes after a close frame
     switch (first) {
       case 0x81: {
         const auto parsed = hotline::parse_json(payload);

@@ -345,7 +345,7 @@ using room_type = room_list::room_type;
 
 using hotline_test::silence;
 
-// A loop with rooms that nobody listens in.
+// A loop with rooms without subscribers.
 struct loop {
   loop()
       : log(std::make_shared<memory_event_log>(std::make_shared<manual_environment>())),
@@ -407,7 +407,7 @@ TEST_CASE("an event for which the loop could not be woken is flushed with the ne
   CHECK(unannounced > 0);
 }
 
-TEST_CASE("a flush that finds no memory is made up for at a tick, and so are those behind it", "[memory]") {
+TEST_CASE("a flush that finds no memory is made up for at a tick, and so are those after it", "[memory]") {
   std::size_t broken_off = 0;
   const std::size_t points = fail_each_allocation([&](auto short_of_memory) {
     loop l;

@@ -1,4 +1,4 @@
-// Strangers who stop reading do not stop a producer, and whoever reads is waited for.
+// Strangers who stop reading do not stop a producer, and the producer waits for sessions that read.
 
 #include <catch2_any.hpp>
 #include <hotline/event_emitter.hpp>

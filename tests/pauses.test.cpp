@@ -100,7 +100,7 @@ std::string numbered_up_to(int count) {
 
 }  // namespace
 
-TEST_CASE("a pause is nobody's silence", "[pauses]") {
+TEST_CASE("a pause does not count as silence", "[pauses]") {
   host h;
   h.start();
   crowd all(h);
@@ -144,7 +144,7 @@ TEST_CASE("a pause is nobody's silence", "[pauses]") {
   CHECK(h.ended(close_code::heartbeat_timeout) == 1);
 }
 
-TEST_CASE("a handler that blocks ends nobody", "[pauses]") {
+TEST_CASE("a handler that blocks ends no connection", "[pauses]") {
   host h;
   h.manager.on_command("block", [&](const request&) {
     h.line().pause(5s);
@@ -163,7 +163,7 @@ TEST_CASE("bytes that wait to be read prove that their sender is there, whatever
   host h;
   h.start();
   memory_client talks(h.line()), silent(h.line()), left(h.line());
-  // The tick comes before what was sent, and nobody can say that it is late.
+  // The tick comes before the bytes that were sent, and nothing shows that it is late.
   h.manager.post([&] {
     talks.peer->send(client_frame(0x81, ping));
     left.peer->close();

@@ -143,7 +143,7 @@ TEST_CASE("a tick forgets some of the projects that are due, and the next ticks 
   CHECK(s.manager.metrics().log_bytes == 0);
 }
 
-TEST_CASE("a tick lets go of some of the events that are too old, and nobody is sent the others", "[projects]") {
+TEST_CASE("a tick evicts some of the events that are too old, and no client receives the others", "[projects]") {
   service s({.age = 1min, .idle = 1h}, no_resume);
   for (int i = 0; i < 1000; ++i) REQUIRE(s.events.emit(name(i), "said"));
   s.env->advance(2min);

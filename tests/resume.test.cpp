@@ -449,7 +449,7 @@ TEST_CASE("an old socket that takes nothing does not keep its session", "[resume
   CHECK(h.manager.status().connections == 1);
 }
 
-TEST_CASE("answers that come while nobody listens wait for the client", "[resume]") {
+TEST_CASE("answers to a detached session wait for its client", "[resume]") {
   host h;
   std::optional<responder> waiting;
   int runs = 0;

@@ -119,7 +119,7 @@ class diary {
     for (entry& e : entries_) {
       if (e.id_size != 0 && e.id() != c.id) continue;
       e.id_size = c.id.copy(e.text.data(), e.text.size());
-      // Told in this order, and each once.
+      // The host is notified in this order, and of each once.
       const bool is_right = now == state::connected ? e.what == state::absent || e.what == state::waiting
                             : now == state::over    ? e.what == state::waiting || e.what == state::connected
                                                     : e.what == state::connected;
@@ -268,12 +268,12 @@ void for_each_allocation(Prepare prepare, Act act, Check check) {
 
 }  // namespace
 
-TEST_CASE("memory that is short when a client comes costs nobody else", "[short_of_memory]") {
+TEST_CASE("memory that is short when a client comes affects no other client", "[short_of_memory]") {
   for_each_allocation(
       nothing, [](world& w, int) { memory_client c(w.line()); }, fine);
 }
 
-TEST_CASE("memory that is short when somebody asks for a page costs nobody else", "[short_of_memory]") {
+TEST_CASE("memory that is short when a page is requested affects no other client", "[short_of_memory]") {
   for_each_allocation(
       nothing, [](world& w, int) { memory_client c(w.line(), "/"); }, fine);
 }
@@ -504,7 +504,7 @@ TEST_CASE("memory that is short when waiting sessions end leaves the host inform
       [](world& w, std::unique_ptr<customer>& c) { CHECK(w.told.of(c->id()) == diary::state::over); });
 }
 
-TEST_CASE("memory that is short when the host lets a client in late harms nobody", "[short_of_memory]") {
+TEST_CASE("memory that is short when the host lets a client in late affects no other client", "[short_of_memory]") {
   for_each_allocation(
       [](world& w) {
         auto asked = std::make_unique<std::vector<admission_responder>>();
@@ -566,7 +566,7 @@ TEST_CASE("memory that is short when one that waits for the host makes room ends
       {.connections = {.handshakes = 2}});
 }
 
-TEST_CASE("memory that is short while time passes harms nobody for good", "[short_of_memory]") {
+TEST_CASE("memory that is short while time passes harms no client for good", "[short_of_memory]") {
   for_each_allocation(
       [](world& w) {
         w.manager.on_pace("p", {.behind = 1000, .caught_up = 500}, [](pace) {});

@@ -1,6 +1,6 @@
 #pragma once
 
-// The output of a room that nobody listens in: a flush goes through the log all the same.
+// The output of a room without subscribers: a flush goes through the log all the same.
 
 #include <hotline/room/room_output.hpp>
 

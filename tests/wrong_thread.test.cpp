@@ -222,7 +222,7 @@ TEST_CASE("before the loop runs, and after its thread has ended, any thread may 
     m->post([&] { io.stop(); });
     loop.join();
   }
-  SECTION("it was polled, and nobody polls any more") {
+  SECTION("it was polled, and is not polled any more") {
     std::thread([&] {
       bool polled = false;
       m->post([&] { polled = true; });

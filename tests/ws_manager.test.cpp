@@ -800,7 +800,7 @@ TEST_CASE("the completion of stop may destroy the manager", "[manager]") {
   CHECK(h.manager == nullptr);
 }
 
-TEST_CASE("a posted function may destroy the manager, and those behind it are dropped", "[manager]") {
+TEST_CASE("a posted function may destroy the manager, and those after it are dropped", "[manager]") {
   host h;
   memory_client c = h.connect();
   int called = 0;
@@ -818,7 +818,7 @@ TEST_CASE("a posted function may destroy the manager, and those behind it are dr
   CHECK(line->closed_by_server());
 }
 
-TEST_CASE("hooks that throw harm nobody", "[manager]") {
+TEST_CASE("hooks that throw affect no client", "[manager]") {
   host h;
   std::vector<std::string> told;
   h.manager
@@ -929,7 +929,7 @@ TEST_CASE("a handler may destroy its manager, and nothing more is called", "[man
   const auto peer = h.transport_memory->peer;
   for (const auto* name : {"destroy", "throws", "defers"}) {
     DYNAMIC_SECTION(name) {
-      // Those behind it, in the same read, are not run.
+      // Those after it, in the same read, do not run.
       peer->send(client_frame(0x81, R"({"command":")" + std::string(name) + "\"}") +
                  client_frame(0x81, R"({"command":"after"})"));
       h.line().run();

@@ -54,7 +54,7 @@ hotline::result<dashboard::repository> find_repository(const std::string& folder
   return found;
 }
 
-/// One sentence for whoever started it.
+/// One sentence for the user who started it.
 std::string describe(const std::string& folder, const hotline::result<dashboard::repository>& found, bool own_tasks) {
   if (!found) {
     const std::string lost = own_tasks ? "branches are not there, and tasks that run git fail"

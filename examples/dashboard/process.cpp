@@ -221,7 +221,7 @@ class process::run : public std::enable_shared_from_this<process::run> {
   };
 
   // Output is held back for listeners, but not once the process was cancelled and is gone: what is left in the pipe
-  // is little, and nobody should wait for its end.
+  // is little, and its end is not worth waiting for.
   [[nodiscard]] bool held() const noexcept { return paused_ && !(cancelled_ && exited_); }
 
   void read(output& from) {
@@ -286,7 +286,7 @@ class process::run : public std::enable_shared_from_this<process::run> {
     });
   }
 
-  // Looks, but leaves the zombie: as long as it is there, its id (and so the group's) is nobody else's.
+  // Looks, but leaves the zombie: as long as it is there, no other process has its id (and so the group's).
   bool has_exited() {
     siginfo_t info{};
     int answer = 0;

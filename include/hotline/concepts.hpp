@@ -110,7 +110,7 @@ inline constexpr std::chrono::milliseconds late_tick{50};
 /// | `t.has_input(c)`      | `bool`            | bytes of the peer, or its end, wait to be read. Asked before a peer that is silent or late is given up |
 /// | `t.lateness()`        | `std::chrono::nanoseconds` | how long ago the next tick was due by the clock that times it, zero when it is not due yet; during `on_tick` how late that tick is. Without it a loop that did not run for a while takes that time for its peers' silence |
 /// | `t.turned_away()`     | `std::uint64_t`   | any thread: how many peers found no descriptor; for `manager_metrics` |
-/// | `c.through_loopback()` | `bool`           | it came to a listener at a loopback address, and no PROXY header names whom it stands for; see `manager_options::hosts`. Without it: no |
+/// | `c.through_loopback()` | `bool`           | it came to a listener at a loopback address, without a PROXY header; see `manager_options::hosts`. Without it: no |
 ///
 /// Models: `basic_asio_transport`, `basic_tls_transport`, `memory_transport`. `tests/transport/conformance.hpp` runs over any
 /// model.

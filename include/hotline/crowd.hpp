@@ -1,7 +1,7 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Those who are on their way in, by address: which of them gives way when they are too many. No I/O here.
+// Connections before the upgrade, by address: which of them gives way when they are too many. No I/O here.
 
 #include <cstddef>
 #include <cstdint>
@@ -160,8 +160,8 @@ class crowd {
     sink(*m.of_);
   }
 
-  // A heap, the address that gives way first at its top: who has most, and of those who have as many who has kept us waiting
-  // longest.
+  // A heap with the address that gives way first at its top: the one that has most, and of several that have as many the one
+  // that has kept us waiting longest.
 
   [[nodiscard]] static bool gives_way_before(const address& a, const address& b) noexcept {
     if (a.size != b.size) return a.size > b.size;

@@ -24,12 +24,10 @@ struct deflate_options {
   int level = 1;               ///< zlib's: 1 is fast, 9 small; what is outside counts as the nearest
 };
 
-/// permessage-deflate (RFC 7692) over zlib: `manager.compress(std::make_unique<hotline::permessage_deflate>())`.
-/// About 300 KiB for a manager, from the first message on, however many clients; none for a client.
-///
-/// Compressing a secret together with what a stranger may choose tells those who see the lengths about the secret (BREACH,
-/// CRIME). Each event is compressed by itself, so this concerns events that hold both; hotline's own secrets, the resume
-/// tokens, are never compressed.
+/// permessage-deflate (RFC 7692) over zlib: `manager.compress(std::make_unique<hotline::permessage_deflate>())`. About 300
+/// KiB for a manager, from the first message on, however many clients; none for a client. Compressing a secret together with
+/// text that a stranger may choose reveals the secret to those who see the lengths (BREACH, CRIME). Each event is compressed
+/// by itself, so this concerns events that contain both; hotline's own secrets, the resume tokens, are never compressed.
 class permessage_deflate final : public message_compression {
  public:
   explicit permessage_deflate(deflate_options options = {}) noexcept : options_(options) {
@@ -118,7 +116,7 @@ class permessage_deflate final : public message_compression {
     return true;
   }
 
-  // Inflates all of `input` behind what there is.
+  // Inflates all of `input` after what is there.
   [[nodiscard]] outcome feed(z_stream& z, std::string_view input, std::size_t most) {
     z.next_in = bytes(input);
     z.avail_in = static_cast<uInt>(input.size());

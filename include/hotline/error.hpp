@@ -12,9 +12,10 @@ namespace hotline {
 
 /// The errors of hotline's own functions. Comparable with any `std::error_code`: `if (failed == errc::log_full)`.
 /// `out_of_memory` is also `std::errc::not_enough_memory`.
+///
 /// A program that loads hotline in several shared objects may have a category of `errc` in each. A code of one of them is
-/// equal to an `errc`, and to an `error_condition`, of any other; not to a `std::error_code`, which the standard
-/// compares by its category's address. Compare with the `errc`, or with `other.default_error_condition()`.
+/// equal to an `errc`, and to an `error_condition`, of any other; not to a `std::error_code`, which the standard compares by
+/// its category's address. Compare with the `errc`, or with `other.default_error_condition()`.
 enum class errc {
   invalid_event_type = 1,  ///< an event type must match [A-Za-z0-9._:-]{1,128}
   reserved_field,          ///< an event's field would overwrite an envelope name

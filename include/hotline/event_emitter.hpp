@@ -51,10 +51,11 @@ concept keyed_event = typed_event<E> && requires(const E& e) {
   { e.conflation_key() } -> std::convertible_to<std::string_view>;
 };
 
-/// Publishes the events of a service. Every member may be called from any thread. It can be neither copied nor moved. An
-/// emitted event is appended to the project's log; each manager over the same log sends it to the clients that subscribe to
-/// its type. Listeners in this process are called on the emitting thread, before `emit` returns. Qt's macro of that name
-/// stands in the way: a file that emits needs `QT_NO_KEYWORDS`, or `#undef emit`.
+/// Publishes the events of a service. Every member may be called from any thread. It can be neither copied nor moved.
+///
+/// An emitted event is appended to the project's log; each manager over the same log sends it to the clients that subscribe
+/// to its type. Listeners in this process are called on the emitting thread, before `emit` returns. Qt's macro of that name
+/// hides `emit`: a file that emits needs `QT_NO_KEYWORDS`, or `#undef emit`.
 class event_emitter {
  public:
   /// Over a log of its own. Throws `std::invalid_argument` when the limits contradict each other.

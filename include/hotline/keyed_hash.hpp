@@ -11,7 +11,7 @@
 #include <string_view>
 
 /// \file
-/// The hash of tables whose keys strangers choose. Without its key nobody can tell which texts collide, so nobody can make a
+/// The hash of tables whose keys strangers choose. Without its key no one knows which texts collide, so no one can make a
 /// table slow. docs/decisions/0016 says which tables have it, and why the others need none.
 
 namespace hotline::detail {

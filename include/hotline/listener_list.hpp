@@ -31,7 +31,7 @@ struct event {
   const json_object& fields;
 };
 
-/// Told of what listeners throw.
+/// Receives the exceptions of listeners.
 using listener_error_hook = std::function<void(std::string_view event_type, std::exception_ptr)>;
 
 namespace detail {
@@ -151,7 +151,7 @@ class listener_list {
   }
 
   static void report(const state& s, std::string_view type, const std::exception_ptr& thrown) noexcept {
-    s.errors.call([](const std::exception_ptr&) { /* An error hook that fails has nobody left to tell. */ }, type,
+    s.errors.call([](const std::exception_ptr&) { /* An error hook that fails has no one left to notify. */ }, type,
                   thrown);
   }
 

@@ -96,7 +96,7 @@ class observers {
 
     template <class F>
     void change(F f) {
-      std::shared_ptr<const list> former;  // goes without the lock: what is held there may hold subscriptions
+      std::shared_ptr<const list> former;  // destroyed without the lock: its functions may own subscriptions
       const std::lock_guard lock(mutex);
       auto next = all ? std::make_shared<list>(*all) : std::make_shared<list>();
       f(*next);

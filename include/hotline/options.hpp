@@ -82,10 +82,11 @@ struct handshake_limits {
 
 /// How much a log keeps of each project, and of all together. The log is also the queue of every slow client: evicted events
 /// are a `gap` for it. Bytes are those of the log's memory: frames with their headers, their index, conflation keys. The
-/// cache of compressed frames comes on top, at most as much again. A new session receives no event that is older than `age`.
-/// The memory of such events, and of idle projects, is free within two seconds, or later if much is due at once: a tick
-/// looks at 128 projects, and frees 2 MiB, of either kind at most. A session that lags or is resumed may receive an older
-/// event until then.
+/// cache of compressed frames comes on top, at most as much again.
+///
+/// A new session receives no event that is older than `age`. The memory of such events, and of idle projects, is free within
+/// two seconds, or later if much is due at once: a tick looks at 128 projects, and frees 2 MiB, of either kind at most. A
+/// session that lags or is resumed may receive an older event until then.
 struct log_options {
   std::size_t events = 16 * 1024;           ///< kept per project
   std::size_t bytes = 8 * 1024 * 1024;      ///< kept per project
@@ -124,13 +125,14 @@ enum class laggard_policy {
 enum class pace { caught_up, behind };
 
 /// When subscribers count as behind, in bytes of the log that they were not sent yet. Keep `behind` well below
-/// `log_options::bytes`, or a gap comes before the pause. A `caught_up` over `behind` counts as `behind`. The producer waits
-/// for a session only after that was caught up (no further back than `caught_up`) once since it began, resumes included.
-/// Waits in vain, because the session left or did not catch up, come from one budget of `patience` for each project on one
-/// loop, which refills by half a percent of the time that passes. While the budget is used up, the producer waits only for
-/// sessions that read fast enough to catch up within `patience`. With the defaults, sessions that stop reading, in any
-/// number, keep a producer waiting for at most 6 s of a minute and 1 % of an hour. Patience is checked at ticks, every half
-/// second.
+/// `log_options::bytes`, or a gap comes before the pause. A `caught_up` over `behind` counts as `behind`.
+///
+/// The producer waits for a session only after that was caught up (no further back than `caught_up`) once since it began,
+/// resumes included. Waits in vain, because the session left or did not catch up, come from one budget of `patience` for
+/// each project on one loop, which refills by half a percent of the time that passes. While the budget is used up, the
+/// producer waits only for sessions that read fast enough to catch up within `patience`. With the defaults, sessions that
+/// stop reading, in any number, keep a producer waiting for at most 6 s of a minute and 1 % of an hour. Patience is checked
+/// at ticks, every half second.
 struct pace_marks {
   std::size_t behind = 1024 * 1024;    ///< further back than this: behind
   std::size_t caught_up = 256 * 1024;  ///< no further back than this any more: caught up
@@ -158,6 +160,7 @@ struct manager_options {
   /// rebound DNS name of a stranger (evil.example, which resolves to 127.0.0.1) is such a name. An entry without a port is
   /// for all ports, "app.example:8443" for one alone; "*" is for any name. Names are compared without case and without a dot
   /// at their end. The constructor refuses an entry that no `Host` can equal: one with a scheme, a path, blanks, a pattern.
+  ///
   /// Empty: any name, except for a connection to a listener at a loopback address (127.0.0.0/8, ::1) while the manager has
   /// neither `authenticate` nor `client_address` and the listener no PROXY protocol. Then loopback names alone are served:
   /// "localhost", names that end in ".localhost", 127.0.0.0/8 and ::1. Unix sockets, adopted sockets and listeners at other

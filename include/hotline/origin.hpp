@@ -84,10 +84,11 @@ struct origin {
 }  // namespace detail
 
 /// Whether a page of `origin` was served by the host that it connects to: the default rule for browsers. Any page may open a
-/// WebSocket to any host, and the browser leaves it to the server to refuse. `origin` is the browser's `Origin`, `host` the
-/// value of `Host` ("app.example", "app.example:443"), `scheme` the client's scheme, "http" or "https", or empty if it is
-/// unknown: then the page's own is used. Compares as RFC 6454 section 5 does: a port that is left out is the scheme's (80,
-/// 443). Returns false for "null" and for texts that are no origin. Any thread.
+/// WebSocket to any host, and the browser leaves it to the server to refuse.
+///
+/// `origin` is the browser's `Origin`, `host` the value of `Host` ("app.example", "app.example:443"), `scheme` the client's
+/// scheme, "http" or "https", or empty if it is unknown: then the page's own is used. Compares as RFC 6454 section 5 does: a
+/// port that is left out is the scheme's (80, 443). Returns false for "null" and for texts that are no origin. Any thread.
 [[nodiscard]] constexpr bool is_same_origin(std::string_view origin, std::string_view host,
                                             std::string_view scheme = {}) noexcept {
   const std::optional<detail::origin> page = detail::parse_origin(origin);

@@ -98,7 +98,7 @@ class prometheus_writer {
   gauge("hotline_waiting_sessions", "Sessions without a socket that can be resumed.", m.waiting_sessions);
   gauge("hotline_projects", "Projects with connections.", m.projects);
   gauge("hotline_log_projects", "Projects that the log knows.", m.log_projects);
-  gauge("hotline_log_bytes", "Bytes that the log holds.", m.log_bytes);
+  gauge("hotline_log_bytes", "Bytes of the log's memory.", m.log_bytes);
   count("hotline_log_appended_total", "Events that the log took.", m.log_appended);
   count("hotline_log_evicted_total", "Events that it let go of.", m.log_evicted);
   count("hotline_log_crowded_out_total", "Events that it let go of for the sake of other projects.", m.log_crowded_out);
@@ -113,7 +113,7 @@ class prometheus_writer {
   count("hotline_new_sessions_total", "Connections that resumed no session.", m.new_sessions);
   counts("hotline_resumes_total", "Wishes to resume a session.", "outcome", m.resumes);
   counts("hotline_disconnections_total", "WebSocket connections that ended, by close code.", "code", m.disconnections);
-  count("hotline_expired_sessions_total", "Sessions that nobody came back to.", m.expired_sessions);
+  count("hotline_expired_sessions_total", "Sessions that ended while they were detached.", m.expired_sessions);
   counts("hotline_limits_total", "How often somebody was over a limit.", "limit", m.limits);
   count("hotline_messages_total", "Messages from clients.", m.messages);
   count("hotline_commands_answered_total", "Commands answered with a result.", m.commands_answered);
@@ -122,13 +122,13 @@ class prometheus_writer {
   count("hotline_received_bytes_total", "Bytes from clients.", m.received_bytes);
   count("hotline_sent_bytes_total", "Bytes to clients.", m.sent_bytes);
   count("hotline_writes_total", "Writes to sockets.", m.writes);
-  count("hotline_gaps_total", "Gaps that clients were told of.", m.gaps);
+  count("hotline_gaps_total", "Gaps that were reported to clients.", m.gaps);
   count("hotline_missed_events_total", "Events in those gaps.", m.missed_events);
   count("hotline_host_failures_total", "Exceptions from handlers and hooks.", m.host_failures);
   count("hotline_out_of_memory_total", "Connections that ended for want of memory.", m.out_of_memory);
 
   const auto& latency = m.fan_out_latency;
-  out.family("hotline_fan_out_seconds", "histogram", "From an event to when all who keep up were sent it.");
+  out.family("hotline_fan_out_seconds", "histogram", "From an event to its last send to clients that keep up.");
   std::uint64_t so_far = 0;
   for (std::size_t i = 0; i < latency.bounds.size(); ++i) {
     const std::chrono::duration<double> bound = latency.bounds[i];

@@ -7,9 +7,10 @@
 
 namespace hotline {
 
-/// Owns the registration of a hook or a listener, which is called while this object lives. Move-only. After its destruction
-/// or `reset()` no call begins any more; a call that is under way on another thread may still be finishing. It may be reset
-/// inside the listener, on any thread, and may outlive the emitter or manager.
+/// Owns the registration of a hook or a listener, which is called while this object lives. Move-only.
+///
+/// After its destruction or `reset()` no call begins any more; a call that is under way on another thread may still be
+/// finishing. It may be reset inside the listener, on any thread, and may outlive the emitter or manager.
 class [[nodiscard]] subscription {
  public:
   subscription() = default;

@@ -138,7 +138,7 @@ describe('connecting', () => {
 });
 
 describe('coming back', () => {
-  test('it resumes behind the last event that it knows of, and events come once', async () => {
+  test('it resumes after the last event that it knows of, and events come once', async () => {
     const stage = await live({}, {seq: 3});
     stage.socket.event(4);
     stage.socket.event(7);
@@ -834,7 +834,7 @@ describe('listeners', () => {
     assert.deepEqual(stage.errors.map(({message}) => message), Array(5).fill('oops'));
   });
 
-  test('an onError that throws harms nobody either, and the default is the console', async (t) => {
+  test('an onError that throws has no effect on others either, and the default is the console', async (t) => {
     const stage = await live({onError: () => { throw new Error('twice'); }});
     stage.client.on('tick', () => { throw new Error('once'); });
     stage.socket.event(1);

@@ -28,7 +28,7 @@ test('a thousand commands at once are each answered, in order', async t => {
   assert.deepEqual(results.map(r => r.n), Array.from({length: 1_000}, (_, n) => n));
 });
 
-test('a handler that throws harms nobody, and its secret stays with the host', async t => {
+test('a handler that throws affects no other client, and its secret stays with the host', async t => {
   const server = await Server.start(t);
   const [client, other] = await server.connectMany(2);
   const {error} = await client.refusal('fail');

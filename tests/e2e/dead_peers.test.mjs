@@ -92,7 +92,7 @@ test('a peer that vanishes in the middle of a frame is dropped, and its half mes
       await peer.ended();
       return line;
     }));
-    // Time passes only for those who go without a word: nobody else is given up by the heartbeat.
+    // Time passes only for peers that vanish: the heartbeat drops no other.
     const lines = await (how === 'no word' ? withTime(gone, 200) : gone);
     for (const line of lines) assert.match(line, how === 'no word' ? / 4000 / : / 1006 /, how);
   }

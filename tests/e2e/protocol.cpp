@@ -104,7 +104,7 @@ int main() {
     std::move(answer).answer(hotline::json_object{{"files", 12}});
   });
 
-  // Those that wait for a cancel. Their answers come behind the one to `cancel`.
+  // Those that wait for a cancel. Their answers come after the one to `cancel`.
   using stop_callback = std::stop_callback<std::function<void()>>;
   std::vector<std::unique_ptr<stop_callback>> waiting;
   manager.on_command("build", [&](const hotline::request&, hotline::responder answer) {

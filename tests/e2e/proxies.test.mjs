@@ -145,7 +145,7 @@ async function refusedInTheMiddle(t, proxy) {
   await write(message.subarray(0, 300_000));
   const code = await raw.closeCode();
   for (let at = 300_000; at < message.length && !raw.hasEnded; at += 100_000) {
-    await sleep(10);  // so that whoever ends the line has the time to
+    await sleep(10);  // so that the other side has the time to end the line
     if (!raw.hasEnded) await write(message.subarray(at, at + 100_000));
   }
   const broken = raw.hasEnded;

@@ -64,7 +64,7 @@ class Way {
     this.to.end();
   }
 
-  /** Does what is due at this byte; whether nothing comes behind it. */
+  /** Does what is due at this byte; whether nothing comes after it. */
   async #ends() {
     if (this.#passed >= this.cutAt) {
       this.line.cut();

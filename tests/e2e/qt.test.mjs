@@ -142,7 +142,7 @@ test('a restart: it comes back to the new server, and begins there', async (t) =
   const told = await qt.next('disconnected');
   assert.deepEqual([told.code, told.reconnect, typeof told.retry_after], [1001, true, 'number']);
   assert.equal((await qt.loses()).code, 1001);
-  await qt.loses();  // an attempt that nobody answers
+  await qt.loses();  // an attempt without an answer
   const next = await Server.start(t);
   proxy.target = next.port;
   const back = await qt.comesBack();

@@ -12,7 +12,7 @@ test('the server answers pings, with their payload and in order', async t => {
   for (const payload of payloads) assert.equal(await client.pongs.next('a pong'), payload);
 });
 
-test('a pong that nobody asked for is nothing', async t => {
+test('an unsolicited pong has no effect', async t => {
   const server = await Server.start(t);
   const client = await server.connect();
   client.socket.pong('unasked');

@@ -271,7 +271,7 @@ TEST_CASE("variables of the host's that name another repository are not followed
   CHECK(other.run({"branch", "--list", "x"}).empty());
 }
 
-TEST_CASE("a repository object that goes answers nobody", "[examples]") {
+TEST_CASE("a repository object that is destroyed calls no one", "[examples]") {
   const scratch_repository repository;
   asio::io_context loop;
   int answers = 0;

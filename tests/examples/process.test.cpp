@@ -138,7 +138,7 @@ TEST_CASE("a process inherits no signal setting, no descriptor and no stdin", "[
   ::close(inheritable);
   REQUIRE(task.out.size() == 2);
   const auto mask_of = [](const std::string& line) { return std::stoull(line.substr(line.find('\t')), nullptr, 16); };
-  constexpr unsigned long long own_of_libc = 3ULL << 31;  // signals 32 and 33: nobody else can set them
+  constexpr unsigned long long own_of_libc = 3ULL << 31;  // signals 32 and 33: only the C library can set them
   CHECK(mask_of(task.out[0]) == 0);
   CHECK((mask_of(task.out[1]) & ~own_of_libc) == 0);
   CHECK(other.out == std::vector<std::string>{"closed"});

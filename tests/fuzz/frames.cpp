@@ -1,4 +1,4 @@
-// A client's bytes behind the upgrade come to the same messages however they are cut, and none is over the limit.
+// A client's bytes after the upgrade give the same messages however they are cut, and none is over the limit.
 
 #include "input.hpp"
 

@@ -281,7 +281,7 @@ class world {
     return peer;
   }
 
-  // The token is a name; "soon" behind it: for two seconds only.
+  // The token is a name; "soon" after it: for two seconds only.
   void decide(std::string_view token, admission_responder answer) {
     if (token == "later") return waiting_.push_back(std::move(answer));
     const std::string_view name = token.substr(0, token.find(' '));

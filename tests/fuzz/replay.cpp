@@ -1,6 +1,6 @@
 // Runs a target over files, and all files of folders: what a fuzzer has found is held by the compiler of the day. With a
 // number in front, over so many damaged copies of each as well, always the same: where libFuzzer cannot be, as with
-// MemorySanitizer. Reads without the C++ library's streams, which nobody has compiled with that.
+// MemorySanitizer. Reads without the C++ library's streams, which are not compiled with that.
 
 #include "input.hpp"
 

@@ -85,7 +85,7 @@ has 'how far apt is' '  apt: 33 %: Unpacking cpp-12 (amd64)' "$said"
 mkfifo "$scratch/in" "$scratch/out"
 report_tests <"$scratch/in" >"$scratch/out" &
 exec 3>"$scratch/in" 4<"$scratch/out"
-told() {    # told WHAT WORDS: a line that has them comes
+told() {    # arguments WHAT WORDS: a line that has them comes
   local line
   while IFS= read -r line <&4; do
     [[ $line != *"$2"* ]] || return 0

@@ -1,4 +1,4 @@
-// A loop that did not run for a while, over real sockets, with and without TLS: nobody whose bytes wait is taken for silent.
+// A loop that did not run for a while, over real sockets, with and without TLS: no peer whose bytes wait is taken for silent.
 
 #include <hotline/event_emitter.hpp>
 #include <hotline/tls.hpp>
@@ -151,7 +151,7 @@ TEST_CASE("over sockets bytes that wait to be read are no silence", "[tls]") {
   SECTION("TLS") { bytes_that_wait_are_no_silence<encrypted>(); }
 }
 
-TEST_CASE("over sockets a handler that blocks is nobody's silence", "[tls]") {
+TEST_CASE("over sockets a handler that blocks does not count as silence", "[tls]") {
   SECTION("TCP") { nobody_is_given_up_for_a_handler_that_blocks<plain>(); }
   SECTION("TLS") { nobody_is_given_up_for_a_handler_that_blocks<encrypted>(); }
 }

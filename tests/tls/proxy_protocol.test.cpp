@@ -120,7 +120,7 @@ TEST_CASE("a bad TLS handshake after a PROXY header is reported with the client'
   CHECK(h.manager.transport().handshakes().failed == 1);
 }
 
-TEST_CASE("a PROXY header has its own time, and TLS has its own behind it", "[tls]") {
+TEST_CASE("a PROXY header has its own time, and TLS has its own after it", "[tls]") {
   SECTION("the header's") {
     proxied_host h({.proxy_protocol = true, .proxy_header_timeout = 0s});
     const auto silent = h.stranger();
