@@ -1,7 +1,7 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Outbound 4/6 and inbound 2/6, opt-in: messages become smaller, and whole again. Needs zlib: link hotline::deflate.
+// Messages become smaller, and whole again. Needs zlib: link hotline::deflate.
 
 #include <hotline/concepts.hpp>
 

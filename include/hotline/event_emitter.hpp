@@ -1,7 +1,7 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Outbound 1/6: an event enters. Serialised here once, framed once by the log; no I/O.
+// An event enters. Serialised here once, framed once by the log; no I/O.
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>

@@ -88,7 +88,7 @@ class tree_reader {
   std::size_t at_ = 0;
 };
 
-/// What a server sends: unmasked frames, never fragmented.
+/// A frame of a server: unmasked, never fragmented.
 struct frame {
   unsigned char first = 0;  ///< FIN and the opcode: 0x81 text, 0x88 close, 0x89 ping, 0x8a pong
   std::string payload{};

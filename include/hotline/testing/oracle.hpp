@@ -1,7 +1,7 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Judges what one client was told against what was emitted. Shares no code with the library that it judges.
+// Compares the messages that one client received with those that were emitted. Shares no code with the library.
 
 #include <hotline/testing/message.hpp>
 
@@ -19,7 +19,7 @@
 
 namespace hotline::testing {
 
-/// What was emitted in one project, and of that what a log of so many events still has.
+/// The events that were emitted in one project, and those that a log of so many events still has.
 class history {
  public:
   struct entry {
@@ -69,7 +69,7 @@ struct entry_attempt {
   std::uint64_t last = 0;     ///< `last=N`
 };
 
-/// One client and its session, over as many sockets as it takes. What breaks a promise goes to `complain`.
+/// One client and its session, over as many sockets as it takes. A broken promise goes to `complain`.
 class oracle {
  public:
   oracle(const history& truth, std::string project, std::function<void(std::string)> complain)
@@ -89,7 +89,7 @@ class oracle {
   void connecting(entry_attempt how) {
     attempt_ = how;
     greeted_ = false;
-    // What was asked and not answered may have been done or not.
+    // A change without an answer may have been made or not.
     uncertain_ = uncertain_ || wanted_.has_value();
   }
 
@@ -150,7 +150,7 @@ class oracle {
     return known_.in(e.type) || (uncertain_ && wanted_->in(e.type)) || (seq <= blurred_until_ && before_.in(e.type));
   }
 
-  // Nothing that had to be heard lies between the cursor and here, this included; the cursor moves on.
+  // Nothing that the client had to receive is between the cursor and here, this included; the cursor moves on.
   void pass(std::uint64_t seq, const char* what) {
     if (seq > truth_.end()) return wrong(std::string(what) + " beyond the log's end");
     for (std::uint64_t s = cursor_ + 1; s <= seq; ++s)
@@ -248,7 +248,7 @@ class oracle {
   std::optional<interest> wanted_;
   std::uint64_t filter_id_ = 0;
   bool uncertain_ = false;
-  interest before_;  // what was known before, for events up to this number
+  interest before_;  // the subscription before, for events up to this number
   std::uint64_t blurred_until_ = 0;
   std::map<std::uint64_t, command> commands_;
 };

@@ -37,7 +37,7 @@ class simulated_client {
 
   oracle judge;
   std::uint64_t cuts = 0, takeovers = 0, sent = 0, repeats = 0;
-  std::uint64_t digest = 14695981039346656037U;  ///< of every byte that came
+  std::uint64_t digest = 14695981039346656037U;  ///< over every byte that came
 
   [[nodiscard]] bool connected() const noexcept { return peer_ != nullptr; }
   [[nodiscard]] bool live() const noexcept { return peer_ != nullptr && judge.greeted(); }
@@ -53,7 +53,7 @@ class simulated_client {
       how.must_succeed = !used_up_ && !said_goodbye_ && line_.clock().now() - seen_ < window_ - margin;
       query = "?resume=" + judge.token() + "&epoch=" + judge.epoch() + "&after=" + std::to_string(judge.cursor()) +
               (how.takes_gaps ? "&on_gap=continue" : "");
-      if (!how.takes_gaps) used_up_ = true;  // else it stays good until we are heard with the next one
+      if (!how.takes_gaps) used_up_ = true;  // else it stays good until the server gets input after the next one
     } else if (luck_.one_in(3)) {
       how.last = luck_.below(50);
       query = "?last=" + std::to_string(how.last);

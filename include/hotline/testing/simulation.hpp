@@ -34,17 +34,17 @@ namespace hotline::testing {
 /// The manager of a simulated world.
 using simulated_manager = ws_manager<memory_transport, interval_heartbeat>;
 
-/// How much happens in a simulated world. What is left at 0 the seed chooses.
+/// How much happens in a simulated world. The seed chooses every member that is 0.
 struct simulation_options {
-  std::chrono::seconds duration{60};  ///< of virtual time
+  std::chrono::seconds duration{60};  ///< virtual time
   std::size_t clients = 0;
   std::size_t projects = 0;
   std::size_t managers = 0;      ///< over one log, each on a loop of its own; a client stays with one
-  std::uint64_t log_events = 0;  ///< what a project's log keeps
-  std::function<void(const std::string&)> trace{};  ///< told what happens, a line each
+  std::uint64_t log_events = 0;  ///< how many a project's log keeps
+  std::function<void(const std::string&)> trace{};  ///< receives all that happens, a line each
 };
 
-/// What came of a run. `violations` is empty when every promise held; `digest` is the same for the same seed.
+/// The outcome of a run. `violations` is empty when every promise held; `digest` is the same for the same seed.
 struct simulation_report {
   std::uint64_t seed = 0;
   std::vector<std::string> violations;
@@ -54,7 +54,7 @@ struct simulation_report {
 };
 
 /// A world of clients who are cut off, stall, come back and repeat themselves, in virtual time, as a seed decides; and an
-/// oracle for each that knows what was emitted and judges what it was told (promises 1, 2 and 3 of hotline).
+/// oracle for each that knows what was emitted and judges the messages that came (promises 1, 2 and 3 of hotline).
 ///
 ///     hotline::testing::simulation world(seed);
 ///     world.on_start([](hotline::testing::simulated_manager& m) { my_service::add_commands(m); });

@@ -1,4 +1,4 @@
-// Inbound 1/6: sockets that owe something before they are told of, how many there may be and for how long. No I/O here.
+// Sockets that owe a PROXY header or a TLS handshake before `on_open`: how many there may be and for how long. No I/O here.
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE

@@ -95,7 +95,7 @@ struct in_room {
 template <class Function>
 in_room(operation_room*, Function) -> in_room<Function>;
 
-/// What was read from a socket before its time, by a host before we adopted it say, and how much of it was taken in.
+/// Bytes that were read from a socket too early, for example by a host before `adopt`, and how many of them were taken.
 class early_input {
  public:
   [[nodiscard]] explicit operator bool() const noexcept { return kept_ != nullptr; }
@@ -175,7 +175,7 @@ class asio_connection {
     }
   }
 
-  /// The receiver hears no more of it than its end.
+  /// The receiver learns no more of it than its end.
   void close() noexcept {
     closing_ = true;
     std::error_code ignored;
@@ -196,7 +196,7 @@ class asio_connection {
   asio_connection* previous_ = nullptr;  // in a list of the loop's
   asio_connection* next_ = nullptr;
   detail::early_input early_;
-  std::unique_ptr<detail::arrival<asio_connection>> arrival_;  // until what it owes before it is told of is here
+  std::unique_ptr<detail::arrival<asio_connection>> arrival_;  // until the header or handshake that it owes is done
   [[no_unique_address]] Layer layer_;
   detail::peer_address peer_;
   std::atomic<std::uint32_t> references_{0};  // atomic: under a strand, Asio destroys handlers on any of its threads
@@ -205,8 +205,8 @@ class asio_connection {
   bool owes_writable_ = false;  // a write came short
   bool paused_ = false;
   bool ended_ = false;             // no more writes, what comes in is discarded
-  bool closing_ = false;           // the receiver hears no more than on_closed
-  bool untold_ = false;            // and that at the next tick: there was no memory to do it before
+  bool closing_ = false;           // the receiver gets no more calls than on_closed
+  bool untold_ = false;            // and that one at the next tick: there was no memory to do it before
   bool awaits_error_ : 1 = false;  // bits, for with one more byte the connection would take 16
   bool error_told_ : 1 = false;    // that wait has ended without an error, and would again
   bool opened_ : 1 = false;        // the receiver knows of it

@@ -1,4 +1,4 @@
-// Inbound 1/6: connections become sockets. Nothing is read here.
+// Connections become sockets. Nothing is read here.
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
@@ -254,7 +254,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
 template <class Executor>
 class asio_listeners {
  public:
-  /// All, or none. A listener is told by the number of its options.
+  /// Opens all, or none. The number of its options identifies a listener.
   std::error_code open(const Executor& executor, const std::vector<listen_options>& options) {
     port_ = 0;
     for (std::size_t which = 0; which < options.size(); ++which) {

@@ -1,4 +1,4 @@
-// Inbound 1/6: what a transport listens at, its ticks, and the context that it lives in.
+// The inside of a transport: its listeners, its ticks, and the context that it lives in.
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
@@ -82,7 +82,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     traffic_->finish_stop();
   }
 
-  /// A socket of another executor is registered anew with ours. Without `peer` its address is the socket's.
+  /// A socket of another executor is registered again with ours. Without `peer` its address is the socket's.
   template <class Protocol, class Other>
   [[nodiscard]] std::error_code adopt(asio::basic_stream_socket<Protocol, Other> theirs, std::string_view already_read,
                                       const std::optional<asio::ip::tcp::endpoint>& peer) {
@@ -131,7 +131,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
                               }});
   }
 
-  // What came while a tick was late is read behind it. Not twice in a row, or a loop that is always late would end nobody.
+  // Bytes that came while a tick was late are read after it. Not twice in a row, or a loop that is always late would end no one.
   [[nodiscard]] bool judges() {
     spares_ = !spares_ && lateness() >= late_tick;
     return !spares_;

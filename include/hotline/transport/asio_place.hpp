@@ -20,7 +20,7 @@ enum class executor_place {
   inside,   ///< it runs a function of the executor's
   beside,   ///< it runs the executor's context, but not in its strand
   outside,  ///< it runs nothing of it now
-  ended,    ///< nobody runs it: its context has stopped
+  ended,    ///< no thread runs it: its context has stopped
   unknown,
 };
 

@@ -17,15 +17,15 @@
 
 namespace hotline::detail {
 
-/// What a layer did with bytes that were to go out.
+/// The result of sending bytes through a layer.
 struct layer_output {
   std::size_t taken = 0;
-  bool all = true;    ///< of what was offered
+  bool all = true;    ///< all bytes were taken
   bool busy = false;  ///< the socket has no room: `flush` when it has
   std::error_code failed{};
 };
 
-/// What a layer made of bytes that came in.
+/// The result of receiving bytes through a layer.
 struct layer_input {
   std::span<char> bytes{};  ///< for the receiver; in a buffer of the loop's
   std::string_view rest{};  ///< raw bytes that were not looked at yet: read these first the next time
@@ -33,14 +33,14 @@ struct layer_input {
   std::error_code failed{};
 };
 
-/// What stands between a connection and its socket: here nothing. A layer is a member of each connection and does all
-/// that sends and reads; the other one is `tls_layer`, and this is what the loop asks of both.
+/// The layer between a connection and its socket that does nothing. A layer is a member of each connection and does all
+/// sending and reading. The other one is `tls_layer`; both have the members below.
 class plain_layer {
  public:
-  /// Whether a connection is told of only once both sides have agreed on how to talk.
+  /// Whether `on_open` comes only after a handshake.
   static constexpr bool shakes_hands = false;
 
-  /// What the connections of one loop have in common.
+  /// State that the connections of one loop share.
   class shared {
    public:
     std::error_code prepare(std::size_t read_buffer_bytes) {

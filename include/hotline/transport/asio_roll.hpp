@@ -1,4 +1,4 @@
-// Inbound 1/6: a transport's connections, by how far they have come. No I/O here.
+// A transport's connections, by how far they have come. No I/O here.
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
@@ -53,7 +53,7 @@ class asio_roll {
   }
 
   std::deque<door<Connection>> doors;    ///< one for each of the listen_options
-  arrival_queue<Connection> handshakes;  ///< of all doors, and of adopted sockets
+  arrival_queue<Connection> handshakes;  ///< all doors' and adopted sockets'
   connection_list<Connection> arriving;  ///< not known to the receiver yet, and in no queue
   connection_list<Connection> opened;
 

@@ -20,7 +20,7 @@
 
 namespace hotline::detail {
 
-/// What the peer is owed for longer than `timeout` is given up, and the peer with it; zero: when the system thinks so.
+/// The system drops a peer that has not acknowledged bytes for longer than `timeout`; zero: after its own time.
 template <class Socket>
 void give_up_after(Socket& socket, std::chrono::milliseconds timeout) noexcept {
 #if defined(TCP_USER_TIMEOUT)
@@ -47,7 +47,7 @@ std::error_code prepare_socket(Socket& socket, const asio::generic::stream_proto
   return {};
 }
 
-/// A socket of another executor is registered anew, with `socket`'s. On failure it is closed.
+/// A socket of another executor is registered again, with `socket`'s. On failure it is closed.
 template <class Socket, class Protocol, class Other>
 std::error_code move_socket(asio::basic_stream_socket<Protocol, Other>& theirs, Socket& socket) {
   std::error_code failed;
@@ -67,7 +67,7 @@ template <class Socket>
   return ::poll(&asked, 1, 0) > 0;
 }
 
-/// What went wrong with a socket since it was last asked.
+/// The error of a socket since the last call.
 template <class Socket>
 std::error_code pending_error(Socket& socket) noexcept {
   int value = 0;

@@ -1,4 +1,4 @@
-// Inbound 1/6, outbound 6/6: sockets become bytes, bytes go to sockets. No WebSocket here.
+// Sockets become bytes, bytes go to sockets. No WebSocket here.
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
@@ -108,8 +108,8 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
     return {};
   }
 
-  /// Ends those whose header is still not there, or whose hands are not shaken, at the deadline. The receiver that is told of one may
-  /// do anything. Without `judges` nobody's time passes.
+  /// Ends connections whose header or handshake is late. The receiver may do anything in the call for one. Without `judges`
+  /// no time counts.
   void tick(bool judges) {
     executor_.note_thread();
     tell_untold();
@@ -172,7 +172,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
 
   // ------------------------------------------------------------------------ PROXY headers and TLS handshakes
 
-  /// What `queue` is for is awaited of it from here on. Another one may have to go for it, or itself.
+  /// The connection owes the queue's header or handshake from here on. Another one may have to go for it, or itself.
   void enter(arrival_queue<connection>& queue, connection& c) {
     if (connection* const surplus = queue.add(c, roll_.arriving))
       finish(*surplus, std::make_error_code(std::errc::connection_refused));
@@ -236,7 +236,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
     await_input(c);
   }
 
-  /// From one of our functions: the receiver hears of it later.
+  /// From one of our functions: the receiver is notified later.
   void end(connection& c, std::error_code why) {
     c.close();
     try {
@@ -265,7 +265,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
     }
   }
 
-  /// From an operation's end: the receiver hears of it now.
+  /// From an operation's end: the receiver is notified now.
   void finish(connection& c, std::error_code why) {
     c.close();
     report(c, why);
@@ -279,7 +279,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
     if constexpr (Layer::shakes_hands)
       if (c.layer_.is_shaking_hands()) layers.refused(why);
     const std::string address = c.address_or_nothing();
-    on_refused.call([](const std::exception_ptr&) { /* nobody is left to tell */ }, address, why);
+    on_refused.call([](const std::exception_ptr&) { /* no one is left to notify */ }, address, why);
     if (!is_stopped()) receiver_->on_refused(address, why);
   }
 
@@ -294,7 +294,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
     }
   };
 
-  /// Waits for what the connection may hear next: bytes, or, when it is paused, the peer's reset.
+  /// Waits for the next input of the connection: bytes, or, when it is paused, the peer's reset.
   void await_input(connection& c) {
     if (c.closing_) return;
     if (c.paused_ && !c.ended_) {
@@ -365,7 +365,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
   loop_executor<Executor> executor_;
   receiver* receiver_ = nullptr;
   asio_roll<connection, Layer> roll_;
-  bool untold_ = false;  // somebody's end is still to be told
+  bool untold_ = false;  // the receiver is still to be notified of an end
 };
 
 }  // namespace hotline::detail

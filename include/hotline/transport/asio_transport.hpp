@@ -41,14 +41,14 @@ namespace hotline {
 /// calls, nothing of the transport keeps `io_context::run` from returning.
 ///
 /// *A stopped io_context.* `run` and `poll` leave an io_context stopped when they find no work, and it runs nothing until it
-/// is restarted. So a successful `start` restarts one, whoever stopped it, unless it is called from inside of its `run`. No
+/// is restarted. So a successful `start` restarts one that was stopped, unless it is called from inside of its `run`. No
 /// other thread may be inside of `run` then, as for `io_context::restart`.
 /// The io_context is found through an executor that tells it as `asio::io_context&` (those of an io_context, strands over
 /// them) and through an `any_io_executor` that holds one of those; with an executor of the host's own behind
 /// `any_io_executor` it cannot be known, and the host calls `restart` itself. So it does after an `io_context::stop` that
 /// comes later than `start`.
 ///
-/// *What it survives.* The transport may be destroyed in its own callbacks, and before or after its io_context. When the
+/// *Lifetime.* The transport may be destroyed in its own callbacks, and before or after its io_context. When the
 /// process has no descriptors left, new clients are turned away until it has.
 ///
 /// `Layer` is what stands between connections and sockets; `basic_tls_transport` brings one.
@@ -85,9 +85,9 @@ class basic_asio_transport {
   /// `errc::not_running` once stopped. A file at `unix_path` is replaced only if it is a socket that nobody listens on.
   [[nodiscard]] std::error_code start(transport_receiver<connection_type>& receiver);
 
-  /// Any thread: whether another one runs the executor's loop, so that this one may call nothing but what is for any
-  /// thread. Never true before the loop has run, in the executor, between two polls of the thread in whose poll it had a turn last, when
-  /// the io_context has stopped or the thread that ran it has ended, or for an executor that cannot tell.
+  /// Any thread: whether another one runs the executor's loop, so that this one may call nothing but what is for any thread.
+  /// Never true before the loop has run, in the executor, between two polls of the thread in whose poll it had a turn last,
+  /// when the io_context has stopped or the thread that ran it has ended, or for an executor that cannot tell.
   [[nodiscard]] bool runs_elsewhere() const noexcept;
 
   /// Closes the listening sockets and removes the files of the Unix ones.
@@ -136,11 +136,12 @@ class basic_asio_transport {
     return loop_->adopt(std::move(socket), already_read, peer);
   }
 
-  /// Told of sockets that did not become connections, because of their PROXY header or their TLS handshake: their address,
-  /// (in the transport's own writing) and why. A header that is none is `std::errc::protocol_error`; a socket that took too long is `timed_out`, one for
-  /// which too many others were on their way `connection_refused`; one that ended is `asio::error::eof` (before TLS), and
-  /// the rest is the system's or TLS's. On the loop; it may do anything, but what it throws is lost. All such hooks are kept
-  /// and called in the order in which they were added. Dropping the subscription ends it.
+  /// Calls the function for sockets that did not become connections, because of their PROXY header or their TLS handshake:
+  /// with their address (in the transport's own writing) and why. A header that is none is `std::errc::protocol_error`; a
+  /// socket that took too long is `timed_out`, one for which too many others were on their way `connection_refused`; one
+  /// that ended is `asio::error::eof` (before TLS), and the rest is the system's or TLS's. On the loop; it may do anything,
+  /// but what it throws is lost. All such hooks are kept and called in the order in which they were added. Dropping the
+  /// subscription ends it.
   [[nodiscard]] subscription on_refused(std::function<void(std::string_view address, std::error_code why)> f);
 
  protected:

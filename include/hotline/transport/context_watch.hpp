@@ -12,7 +12,7 @@
 
 namespace hotline::detail {
 
-/// Told when the execution context that it was added to is about to go.
+/// Notified when the execution context that it was added to is about to be destroyed.
 class context_watcher {
  public:
   virtual void context_ends() noexcept = 0;

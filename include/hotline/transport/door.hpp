@@ -1,4 +1,4 @@
-// Inbound 1/6: what holds for all connections of one listener. No I/O here.
+// The rules for all connections of one listener. No I/O here.
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
@@ -33,7 +33,7 @@ struct door {
         headers(options.proxy_header_timeout, options.proxy_headers_at_once) {}
 
   const bool is_proxied;   ///< each connection begins with a PROXY header
-  const bool is_loopback;  ///< nobody comes in from another machine
+  const bool is_loopback;  ///< no connection comes from another machine
   arrival_queue<Connection> headers;
 };
 

@@ -33,11 +33,11 @@ struct listen_options {
   /// the process may not give files to.
   std::optional<unsigned> unix_mode = {};
   std::string unix_group{};  ///< the file's group, a name or a number; empty: the process's
-  /// Whether every connection that is accepted begins with a PROXY protocol header, version 1 or 2 (haproxy `send-proxy`
-  /// and `send-proxy-v2`, AWS NLB), before TLS as well. `remote_address` then tells the client that the header names, and
-  /// the socket's own peer where it names none (`LOCAL`, `UNKNOWN`: a proxy's health checks). A connection without a
-  /// proper header ends unseen; `on_refused` is told. Only for listeners that nobody but the proxy can reach, because the
-  /// header can name anybody. Adopted sockets have none: `adopt` takes the address.
+  /// Whether every connection that is accepted begins with a PROXY protocol header, version 1 or 2 (haproxy `send-proxy` and
+  /// `send-proxy-v2`, AWS NLB), before TLS as well. `remote_address` then tells the client that the header names, and the
+  /// socket's own peer where it names none (`LOCAL`, `UNKNOWN`: a proxy's health checks). A connection without a proper
+  /// header ends unseen; `on_refused` is called. Only for listeners that the proxy alone can reach, because the header can
+  /// name any address. Adopted sockets have none: `adopt` takes the address.
   bool proxy_protocol = false;
   std::chrono::milliseconds proxy_header_timeout{10'000};  ///< for the whole header; over it: closed at the next tick
   /// Connections whose header is awaited; over it, of the address that has most of them, the one that has waited longest is

@@ -10,7 +10,7 @@
 
 namespace hotline::detail {
 
-/// The thread that ran a loop last, so that calls from other threads can be told from those of the loop's own.
+/// The thread that ran a loop last, so that calls from other threads can be distinguished from those of the loop's own.
 /// Threads are told apart by the system's id: a `thread_local` object would be another one in each shared object.
 class loop_thread {
  public:

@@ -1,4 +1,4 @@
-// Inbound 1/6, outbound 6/6: what happens between the two ends of memory_transport's connections, one step at a time.
+// The steps between the two ends of memory_transport's connections, one at a time.
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
@@ -55,13 +55,13 @@ class memory_connection {
   bool paused_ = false;
 
   // Server to client.
-  std::string received_;                   // what reached the peer and was not taken out yet
+  std::string received_;                   // bytes that reached the peer and were not taken out yet
   std::size_t window_ = unlimited;         // how much writes may still take
   std::size_t outbound_left_ = unlimited;  // so many bytes on, the line is cut
   bool awaits_window_ = false;             // a write came short: on_writable is owed
   bool ended_ = false;                     // our FIN is out: no more writes, what comes in is discarded
 
-  bool closing_ = false;  // the receiver hears no more than on_closed
+  bool closing_ = false;  // the receiver gets no more calls than on_closed
   bool reset_ = false;    // it ended by a reset, not by a FIN
 };
 

@@ -13,8 +13,8 @@
 namespace hotline {
 
 /// A client's end of a connection of `memory_transport`, and the weather on the line between. It does what real peers
-/// do: reads slowly, stops reading, vanishes. Whatever it does reaches the server with the transport's next `run()`.
-/// Goes on working, with nobody at the other end, when the transport is gone.
+/// do: reads slowly, stops reading, vanishes. All that it does reaches the server with the transport's next `run()`.
+/// Goes on working, with no one at the other end, when the transport is gone.
 class memory_peer {
  public:
   memory_peer(std::shared_ptr<detail::memory_loop> loop, std::shared_ptr<memory_connection> connection)
@@ -25,10 +25,10 @@ class memory_peer {
   /// Each send arrives as an `on_data` of its own (several if it is long, or chopped). Lost when the line is dead.
   void send(std::string_view bytes) { loop_->send(connection_, bytes); }
 
-  /// What has arrived and was not taken.
+  /// Returns the bytes that have arrived and were not taken.
   [[nodiscard]] const std::string& received() const noexcept { return connection_->received_; }
 
-  /// What has arrived since the last call.
+  /// Returns the bytes that have arrived since the last call.
   std::string take() { return std::exchange(connection_->received_, {}); }
 
   /// FIN: nothing more will be sent. Receiving goes on.
@@ -65,7 +65,7 @@ class memory_peer {
     if (bytes == 0) loop_->cut(connection_);
   }
 
-  /// What is sent arrives in pieces of at most `bytes`, which is 1 or more.
+  /// From here on, bytes that are sent arrive in pieces of at most `bytes`, which is 1 or more.
   void chop(std::size_t bytes) noexcept { connection_->chunk_ = bytes; }
 
  private:

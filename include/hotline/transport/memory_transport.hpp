@@ -1,4 +1,4 @@
-// Inbound 1/6, outbound 6/6: bytes come and go, here between two ends in one process. No sockets, no real time.
+// Bytes come and go, here between two ends in one process. No sockets, no real time.
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
@@ -24,9 +24,9 @@
 namespace hotline {
 
 /// A transport within the process, for tests of hotline and of its hosts: no sockets, no threads, a clock that moves
-/// when it is told to, and clients (`memory_peer`) that stall, vanish and cut lines at a chosen byte.
+/// when the test moves it, and clients (`memory_peer`) that stall, vanish and cut lines at a chosen byte.
 ///
-/// What happens, happens in the order in which it was asked for, and only inside `run()`, `run_one()` and `advance()`.
+/// All happens in the order in which it was requested, and only inside `run()`, `run_one()` and `advance()`.
 /// One thread drives it; `post` alone may be called from others.
 class memory_transport {
  public:

@@ -18,10 +18,11 @@
 
 namespace hotline::detail {
 
-/// Whom a peer counts for: an IPv4 address (4), the first 64 bits of an IPv6 address (6), or all that have none (0).
+/// The network that a peer counts for: an IPv4 address (4), the first 64 bits of an IPv6 address (6), or all peers without
+/// an address (0).
 using peer_network = std::pair<int, std::uint64_t>;
 
-/// A peer's address in 20 bytes, so that it can be told after the socket is gone. By default that of a Unix socket.
+/// A peer's address in 20 bytes, which is known after the socket is gone. By default that of a Unix socket.
 class peer_address {
  public:
   peer_address() = default;

@@ -1,4 +1,4 @@
-// Inbound 1/6: whom a proxy has sent here, as haproxy's PROXY protocol says it. No I/O here.
+// The address of the client that a proxy has sent here, by haproxy's PROXY protocol. No I/O here.
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
@@ -36,7 +36,7 @@ class proxy_header_reader {
   enum class state : std::uint8_t { need_more, ready, refused };
   struct step {
     proxy_header_reader::state state;
-    std::size_t consumed;  ///< of the bytes given; what follows a header that is ready is not the header's
+    std::size_t consumed;  ///< how many bytes belong to the header; those after a complete header do not
   };
 
   /// Takes the next bytes, in pieces of any size. Nothing more once it was ready or has refused.
@@ -108,7 +108,7 @@ class proxy_header_reader {
     return true;
   }
 
-  /// What stands before the first space of `rest`, which then begins after it.
+  /// Returns the text before the first space of `rest`, which then begins after it.
   static std::string_view word(std::string_view& rest) noexcept {
     const std::string_view first = rest.substr(0, rest.find(' '));
     rest.remove_prefix(std::min(rest.size(), first.size() + 1));

@@ -23,8 +23,9 @@ namespace hotline {
 /// The versions of TLS that are spoken.
 enum class tls_version { v1_2, v1_3 };
 
-/// What a server shows and accepts. An aggregate: `{.certificate_chain_file = "site.pem", .private_key_file = "key.pem"}`.
-/// Certificate and key are given as files or as the text in them, PEM in both cases; a text counts before a file.
+/// The certificate of a server and the rules of its connections. An aggregate: `{.certificate_chain_file = "site.pem",
+/// .private_key_file = "key.pem"}`. Certificate and key are given as files or as the text in them, PEM in both cases; a text
+/// counts before a file.
 struct tls_options {
   std::string certificate_chain_file{};  ///< the server's certificate, then those of its issuers
   std::string private_key_file{};

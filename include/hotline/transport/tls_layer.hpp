@@ -1,4 +1,4 @@
-// Inbound 1/6, outbound 6/6, opt-in: what goes through the socket is encrypted. No WebSocket here.
+// The bytes of a socket are encrypted. Opt-in. No WebSocket here.
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
@@ -30,14 +30,14 @@
 
 namespace hotline {
 
-/// What clients may ask of a server before it knows that they speak TLS.
+/// Limits for TLS handshakes.
 struct tls_handshake_limits {
   std::chrono::milliseconds timeout{10'000};  ///< for a whole handshake, not per byte; over it: closed
   /// Handshakes under way; over it the address that has most of them gives way, with the one that has taken longest.
   std::size_t at_once = 1024;
 };
 
-/// What became of handshakes; counted since the transport was made.
+/// The outcomes of handshakes, counted since the transport was made.
 struct tls_handshake_counts {
   std::uint64_t begun = 0;
   std::uint64_t done = 0;         ///< became connections
@@ -87,11 +87,11 @@ class tls_layer {
     tls_context context;
     tls_handshake_limits limits;
     tls_handshake_counts counts;
-    std::vector<char> raw;       // what was read from a socket
-    std::vector<char> clear;     // what that meant
-    std::vector<char> gathered;  // what is sent as one record
-    std::string_view incoming;   // of `raw`, what OpenSSL has not read
-    std::string outgoing;        // what OpenSSL has written
+    std::vector<char> raw;       // bytes read from a socket
+    std::vector<char> clear;     // the same, decrypted
+    std::vector<char> gathered;  // bytes sent as one record
+    std::string_view incoming;   // the part of `raw` that OpenSSL has not read
+    std::string outgoing;        // bytes that OpenSSL has written
   };
 
   /// From here on it shakes hands.
@@ -115,7 +115,7 @@ class tls_layer {
   [[nodiscard]] bool is_established() const noexcept { return established_; }
   [[nodiscard]] bool has_input() const noexcept { return static_cast<bool>(input_ended_); }
 
-  /// Its connection ends before it is one, and nobody is told.
+  /// Its connection ends before it is one, and no hook is called.
   void drop(shared& s) const noexcept {
     if (is_shaking_hands()) ++s.counts.dropped;
   }
@@ -168,7 +168,7 @@ class tls_layer {
     return out;
   }
 
-  /// Tells the peer that nothing follows, and forgets about TLS: what still comes in is not heard anyway.
+  /// Sends the peer `close_notify`, and drops the TLS state: later input is discarded anyway.
   template <class Socket>
   layer_output end(shared& s, Socket& socket) {
     say_goodbye();
@@ -315,7 +315,7 @@ class tls_layer {
 
   std::unique_ptr<::SSL, free_ssl> ssl_;  // until our direction has ended
   std::string unsent_;                    // written by OpenSSL, not taken by the socket
-  std::error_code input_ended_;           // nothing more is heard, and why
+  std::error_code input_ended_;           // the reason why no more input comes
   bool begun_ = false;
   bool established_ = false;
 };

@@ -21,12 +21,12 @@ namespace hotline {
 
 /// TLS over the TCP and Unix sockets of `basic_asio_transport`, with all that is said there. Link `hotline::tls`.
 ///
-/// *Handshakes.* `on_open` comes once one is done, so nobody above hears of clients that do not speak TLS: they are cut off
-/// within `tls_handshake_limits`, and told to `on_refused`. `stop_accepting` ends handshakes that are under way, without
-/// telling of them.
+/// *Handshakes.* `on_open` comes once one is done, so the manager never sees clients that do not speak TLS: they are cut off
+/// within `tls_handshake_limits`, and `on_refused` is called for them. `stop_accepting` ends handshakes that are under way,
+/// without telling of them.
 ///
-/// *How it ends.* `shutdown` sends `close_notify` before the FIN. A peer that sends it, or answers ours, has ended in
-/// good order; one whose socket ends without it has `tls_truncated()`. What breaks TLS's rules is an error of
+/// *How it ends.* `shutdown` sends `close_notify` before the FIN. A peer that sends it, or answers ours, has ended in good
+/// order; one whose socket ends without it has `tls_truncated()`. A peer that breaks TLS's rules ends with an error of
 /// `tls_category()`. Clients cannot renegotiate.
 ///
 /// *Memory.* Buffers belong to the loop. A peer that does not read keeps one record, 16 KiB, here.

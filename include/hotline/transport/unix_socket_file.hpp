@@ -22,7 +22,7 @@
 
 namespace hotline::detail {
 
-/// Who may connect to a Unix socket: the permissions of its file.
+/// The permissions of a Unix socket's file, which decide who may connect.
 class unix_permissions {
  public:
   /// Understands what the options say, before there is a file. `group` is a name, or a number where no group has that name.
