@@ -291,7 +291,7 @@ def compile_time():
                             "-o", made], check=True)
             return {"seconds": resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before,
                     "kib": os.path.getsize(made) / 1024}
-        # what is included, with hotline::compiled or without -> the most it may take, in times of <asio.hpp> at -O0
+        # a header, with hotline::compiled or without -> the most that it may take, in times of <asio.hpp> at -O0
         asked = {("hotline/hotline.hpp", ""): 1.6, ("hotline/hotline.hpp", "compiled"): None,
                  ("hotline/ws_manager.hpp", ""): None, ("hotline/ws_manager.hpp", "compiled"): 1.2,
                  ("hotline/event_emitter.hpp", ""): 1.0, ("hotline/event_emitter.hpp", "compiled"): None,

@@ -1,5 +1,6 @@
 #include <catch2_any.hpp>
 #include <hotline/event_emitter.hpp>
+#include <hotline/log/memory_stream.hpp>
 #include <hotline/protocol/json_reader.hpp>
 #include <hotline/transport/manual_environment.hpp>
 

@@ -16,7 +16,7 @@ use File::Temp qw(tempdir);
 
 # L0: files, not a folder. They include each other only.
 my %is_word = map { $_ => 1 } qw(version.hpp language.hpp compiled.hpp authority.hpp origin.hpp keyed_hash.hpp types.hpp error.hpp options.hpp concepts.hpp fwd.hpp
-                                 utf8.hpp metrics.hpp subscription.hpp observers.hpp crowd.hpp);
+                                 utf8.hpp metrics.hpp subscription.hpp observers.hpp crowd.hpp intrusive_list.hpp log_level.hpp);
 
 # Folders, each with the folders it may include beside L0 and itself. L2's stand in the order of decision 0001: each may
 # include those before it. The transport moves bytes and knows nothing of what they mean, so it stands on L0 alone.
@@ -28,10 +28,9 @@ my %may_include    = (
   transport => [],
   browser   => [],                                                       # a text, for the manager to serve
   (map { $meaning[$_] => [@bytes_and_text, @meaning[0 .. $_ - 1]] } 0 .. $#meaning),
-  manager => [@bytes_and_text, @meaning, 'transport', 'browser', 'manager', ''],    # '' is L4: the other headers at the top
   server  => [@bytes_and_text, @meaning, 'browser', ''],              # without a transport, which is an interface to it
-  ''      => [@bytes_and_text, @meaning, 'transport', 'manager', 'server'],
-  testing => [@bytes_and_text, @meaning, 'transport', 'manager', 'server', ''],         # worlds for hosts' tests, and who judges them
+  ''      => [@bytes_and_text, @meaning, 'transport', 'server'],    # '' is L4: the other headers at the top
+  testing => [@bytes_and_text, @meaning, 'transport', 'server', ''],         # worlds for hosts' tests, and who judges them
 );
 
 # Foreign headers that only some folders may include.
@@ -84,7 +83,8 @@ sub bare {
 sub folder_of {    # 'wire' of 'wire/decoder.hpp'; 'L0' for a word; '' for the other headers at the top
   my ($path) = @_;
   return $1 if $path =~ m{^([^/]+)/};
-  return $is_word{$path} ? 'L0' : '';
+  (my $word = $path) =~ s/\.ipp$/.hpp/;
+  return $is_word{$word} ? 'L0' : '';
 }
 
 sub offences {

@@ -2,12 +2,13 @@
 #include <failing_allocator.hpp>
 #include <hotline/event_emitter.hpp>
 #include <hotline/log/memory_event_log.hpp>
-#include <hotline/manager/mailbox.hpp>
-#include <hotline/manager/project_room.hpp>
-#include <hotline/manager/room_list.hpp>
+#include <hotline/server/mailbox.hpp>
+#include <hotline/server/project_room.hpp>
+#include <hotline/server/room_list.hpp>
 #include <hotline/transport/memory_transport.hpp>
 #include <hotline/ws_manager.hpp>
 #include <memory_client.hpp>
+#include <server/fake_carrier.hpp>
 #include <silence.hpp>
 
 #include <algorithm>
@@ -340,42 +341,27 @@ TEST_CASE("an event for which listeners have no memory is in the log, and their 
 
 namespace {
 
-using room_list = detail::room_list<memory_transport>;
-using room_type = room_list::room_type;
-
+using detail::project_room;
 using hotline_test::silence;
 
-// A loop with rooms without subscribers.
-struct loop {
-  loop()
-      : log(std::make_shared<memory_event_log>(std::make_shared<manual_environment>())),
-        mail(std::make_shared<room_type::mailbox_type>(line, [this] { open(); })),
-        rooms(log, output, 1000, mail, counted) {}
-  ~loop() { mail->close(); }
-
-  void open() {
-    detail::mail found = mail->take();
-    while (room_type* const room = mail->next_room()) {
-      ++flushes;
-      room->flush();
-    }
-    for (auto& m : found.messages) texts.push_back(std::move(m.text));
-    for (const auto& task : found.tasks) task();
-  }
+// A loop with rooms that send nothing.
+struct silent_rooms {
   // A turn, and a tick.
   void go_on() {
     line.run();
     mail->open_unannounced();
   }
 
-  memory_transport line;
-  std::shared_ptr<memory_event_log> log;
+  hotline_test::fake_carrier line;
+  std::shared_ptr<memory_event_log> log = std::make_shared<memory_event_log>(line.shared_clock());
   silence output;
-  std::shared_ptr<room_type::mailbox_type> mail;
   int flushes = 0;
-  std::vector<std::string> texts;
+  hotline_test::open_mailbox mail{line, [this](detail::mailbox_room& room) {
+                                    ++flushes;
+                                    static_cast<project_room&>(room).flush();
+                                  }};
   detail::live_metrics counted;
-  room_list rooms;
+  detail::room_list rooms{log, output, 1000, mail.shared(), counted};
 };
 
 }  // namespace
@@ -385,22 +371,22 @@ TEST_CASE("an event for which the loop could not be woken is flushed with the ne
   const message m;
   std::size_t unannounced = 0;
   const std::size_t points = fail_each_allocation([&](auto short_of_memory) {
-    loop l;
-    room_type& p = l.rooms.open("p", l.log->open("p"));
+    silent_rooms l;
+    project_room& p = l.rooms.open("p", l.log->open("p"));
     const auto stream = l.log->open("p");
     REQUIRE(stream->append(m.record()));
     l.line.run();
-    REQUIRE(p.listeners.flushed() == 1);
+    REQUIRE(p.subscribers().flushed() == 1);
     REQUIRE(*short_of_memory([&] { return stream->append(m.record()); }) == 2);  // the slab has room
     l.line.run();
-    if (p.listeners.flushed() == 1) ++unannounced;
+    if (p.subscribers().flushed() == 1) ++unannounced;
     if (next) {
       REQUIRE(stream->append(m.record()));
       l.line.run();
     } else {
       l.mail->open_unannounced();
     }
-    REQUIRE(p.listeners.flushed() == stream->bounds().end);
+    REQUIRE(p.subscribers().flushed() == stream->bounds().end);
     REQUIRE(stream->bounds().end == (next ? 3u : 2u));
   });
   CHECK(points > 0);
@@ -410,15 +396,15 @@ TEST_CASE("an event for which the loop could not be woken is flushed with the ne
 TEST_CASE("a flush that finds no memory is made up for at a tick, and so are those after it", "[memory]") {
   std::size_t broken_off = 0;
   const std::size_t points = fail_each_allocation([&](auto short_of_memory) {
-    loop l;
-    std::vector<room_type*> rooms;
+    silent_rooms l;
+    std::vector<project_room*> rooms;
     for (const std::string name : {"p", "q", "r"}) {
       rooms.push_back(&l.rooms.open(name, l.log->open(name)));
       REQUIRE(l.log->open(name)->append(message().record()));
     }
-    if (!had_memory([&] { short_of_memory([&] { l.open(); }); })) ++broken_off;
+    if (!had_memory([&] { short_of_memory([&] { l.mail->open_now(); }); })) ++broken_off;
     l.go_on();
-    for (room_type* const room : rooms) REQUIRE(room->listeners.flushed() == 1);
+    for (project_room* const room : rooms) REQUIRE(room->subscribers().flushed() == 1);
   });
   CHECK(points > 0);
   CHECK(broken_off > 0);
@@ -426,22 +412,25 @@ TEST_CASE("a flush that finds no memory is made up for at a tick, and so are tho
 
 TEST_CASE("mail is in the mailbox, or was refused", "[memory]") {
   const std::size_t points = fail_each_allocation([&](auto short_of_memory) {
-    loop l;
+    silent_rooms l;
     int ran = 0;
-    std::string text(100, 'x');
+    const std::string text(100, 'x');
+    std::vector<std::string> texts;
+    texts.reserve(2);
+    std::function<void()> first = [&] { texts.emplace_back("first"); };
+    std::function<void()> second = [&texts, &text] { texts.push_back(text); };
     std::function<void()> task = [&ran] { ++ran; };
-    detail::command_message first{.text = "first"}, second{.text = text};
     const bool delivered = had_memory([&] {
       short_of_memory([&] {
-        l.mail->deliver(std::move(first));
-        l.mail->deliver(std::move(second));
+        l.mail->post(std::move(first));
+        l.mail->post(std::move(second));
       });
     });
     l.go_on();
     if (delivered) {
-      REQUIRE(l.texts == std::vector<std::string>{"first", text});
+      REQUIRE(texts == std::vector<std::string>{"first", text});
     } else {
-      REQUIRE(l.texts.size() < 2);
+      REQUIRE(texts.size() < 2);
     }
     const bool posted = had_memory([&] { short_of_memory([&] { l.mail->post(std::move(task)); }); });
     l.go_on();
@@ -453,17 +442,17 @@ TEST_CASE("mail is in the mailbox, or was refused", "[memory]") {
 TEST_CASE("a room that could not be opened is not there, and can be opened later", "[memory]") {
   const std::string name(100, 'p');
   const std::size_t points = fail_each_allocation([&](auto short_of_memory) {
-    loop l;
+    silent_rooms l;
     const bool done = had_memory([&] { short_of_memory([&] { (void)l.rooms.open(name, l.log->open(name)); }); });
     REQUIRE((l.rooms.find(name) != nullptr) == done);
     l.rooms.flush();
     REQUIRE(l.log->open(name)->append(message().record()));
     l.go_on();
     REQUIRE(l.flushes == (done ? 1 : 0));
-    room_type& room = l.rooms.open(name, l.log->open(name));
+    project_room& room = l.rooms.open(name, l.log->open(name));
     REQUIRE(l.log->open(name)->append(message().record()));
     l.go_on();
-    REQUIRE(room.listeners.flushed() == 2);
+    REQUIRE(room.subscribers().flushed() == 2);
   });
   CHECK(points > 4);
 }

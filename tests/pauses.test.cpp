@@ -188,7 +188,7 @@ TEST_CASE("a policy of the host's own is asked again with the pauses left out", 
   };
   const auto env = std::make_shared<manual_environment>();
   event_emitter events(log_options{}, env);
-  ws_manager<memory_transport, strict> manager(memory_transport(env), events);
+  ws_manager<memory_transport> manager(memory_transport(env), events, {}, strict());
   REQUIRE_FALSE(manager.start());
   memory_client c(manager.transport());
   manager.transport().advance(2s);

@@ -12,10 +12,10 @@
 namespace hotline_test {
 
 struct silence : hotline::detail::room_output {
-  std::size_t write(hotline::detail::session&, std::span<const std::string_view>) noexcept override { return 0; }
-  bool allows_gap(hotline::detail::session&) override { return true; }
+  std::size_t write(hotline::detail::subscriber&, std::span<const std::string_view>) noexcept override { return 0; }
+  bool allows_gap(hotline::detail::subscriber&) override { return true; }
   std::string gap_message(hotline::sequence, hotline::sequence) override { return {}; }
-  void give_up(hotline::detail::session&) noexcept override {}
+  void give_up(hotline::detail::subscriber&) noexcept override {}
   hotline::message_compression* compression() noexcept override { return nullptr; }
 };
 

@@ -5,6 +5,7 @@
 #include <hotline/error.hpp>
 #include <hotline/types.hpp>
 
+#include <array>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -31,21 +32,35 @@ class environment {
   virtual ~environment() = default;
   [[nodiscard]] virtual steady_time now() const = 0;
   [[nodiscard]] virtual wall_time wall_now() const = 0;
-  /// 64 unpredictable bits: connection ids, epochs and resume tokens are made of them.
+  /// Returns 64 unpredictable bits: connection ids, epochs and resume tokens are made of them.
   [[nodiscard]] virtual std::uint64_t random() = 0;
+  /// Fills `words` with unpredictable bits. An environment that can draw them all at once does better than this, which calls
+  /// `random()` for each.
+  virtual void random_words(std::span<std::uint64_t> words) {
+    for (std::uint64_t& word : words) word = random();
+  }
 };
 
 namespace detail {
 
-/// `count` random words as lower-case hexadecimal, 16 digits each.
+/// Returns `word` as 16 lower-case hexadecimal digits.
+[[nodiscard]] inline std::string hexadecimal(std::uint64_t word) {
+  std::string text(16, '0');
+  for (std::size_t i = text.size(); i-- > 0; word >>= 4) text[i] = "0123456789abcdef"[word & 15];
+  return text;
+}
+
+/// Returns `count` random words, at most four, as lower-case hexadecimal, 16 digits each.
 [[nodiscard]] inline std::string random_hex(environment& env, int count) {
   static constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (int i = 0; i < count; ++i) {
-    const std::uint64_t word = env.random();
-    for (int shift = 60; shift >= 0; shift -= 4) text.push_back(digits[(word >> shift) & 15]);
-  }
-  return text;
+  std::array<std::uint64_t, 4> words;
+  const auto drawn = std::span(words).first(static_cast<std::size_t>(count));
+  env.random_words(drawn);
+  std::array<char, 16 * words.size()> text;
+  char* end = text.data();
+  for (const std::uint64_t word : drawn)
+    for (int shift = 60; shift >= 0; shift -= 4) *end++ = digits[(word >> shift) & 15];
+  return {text.data(), end};
 }
 
 }  // namespace detail

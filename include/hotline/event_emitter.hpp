@@ -1,15 +1,13 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// An event enters. Serialised here once, framed once by the log; no I/O.
 
+#include <hotline/compiled.hpp>
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
-#include <hotline/fwd.hpp>
 #include <hotline/listener_list.hpp>
 #include <hotline/log/memory_event_log.hpp>
 #include <hotline/options.hpp>
-#include <hotline/protocol/event_message.hpp>
 #include <hotline/protocol/fields.hpp>
 #include <hotline/protocol/json_object.hpp>
 #include <hotline/protocol/json_reader.hpp>
@@ -17,13 +15,10 @@
 #include <hotline/transport/system_environment.hpp>
 
 #include <concepts>
-#include <cstddef>
 #include <memory>
 #include <new>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 // Qt defines `emit` as nothing.
@@ -56,18 +51,22 @@ concept keyed_event = typed_event<E> && requires(const E& e) {
 /// An emitted event is appended to the project's log; each manager over the same log sends it to the clients that subscribe
 /// to its type. Listeners in this process are called on the emitting thread, before `emit` returns. Qt's macro of that name
 /// hides `emit`: a file that emits needs `QT_NO_KEYWORDS`, or `#undef emit`.
+///
+///     hotline::event_emitter events;
+///     const hotline::subscription all = events.on_all([](const hotline::event& e) { print(e.type); });
+///     if (const auto emitted = events.emit("p1", "task_started", {{"task_id", "t7"}}); !emitted) print(emitted.error());
 class event_emitter {
  public:
-  /// Over a log of its own. Throws `std::invalid_argument` when the limits contradict each other.
-  explicit event_emitter(log_options limits = {}, std::shared_ptr<environment> env = default_environment())
-      : log_(std::make_shared<memory_event_log>(std::move(env), limits)) {}
+  /// An emitter with a log of its own. Throws `std::invalid_argument` when the limits contradict each other.
+  explicit event_emitter(log_options limits = {}, std::shared_ptr<environment> env = default_environment());
 
-  /// Over a log that others write to as well.
+  /// An emitter for a log that others write to as well.
   explicit event_emitter(std::shared_ptr<memory_event_log> log) : log_(std::move(log)) {}
 
   event_emitter(const event_emitter&) = delete;
   event_emitter& operator=(const event_emitter&) = delete;
 
+  /// The log that it appends to; for further emitters, and for managers.
   [[nodiscard]] const std::shared_ptr<memory_event_log>& log() const noexcept { return log_; }
 
   /// Emits an event. Returns its number in the project's log, or the reason for a refusal, after which nothing has happened:
@@ -76,25 +75,15 @@ class event_emitter {
   /// events fill it just now), `too_many_projects`, `out_of_memory`. Listeners receive events of this function, and no
   /// messages of `ws_manager::broadcast_to_project` and `broadcast_to_all`.
   [[nodiscard]] result<sequence> emit(std::string_view project, std::string_view type, const json_object& fields = {},
-                                      const emit_options& options = {}) {
-    try {
-      if (project.empty()) return errc::invalid_project;
-      detail::split_text& text = scratch();
-      if (const std::error_code refused = detail::split_event(text, type, project, fields, log_->env().wall_now()))
-        return failure{refused, refused.message()};
-      return append(project, type, text, fields, options.key);
-    } catch (const std::bad_alloc&) {
-      return errc::out_of_memory;
-    }
-  }
+                                      const emit_options& options = {});
 
-  /// Emits a typed event; with the key that it names, unless the options name another.
+  /// Emits a typed event, with the key that the event names unless the options name another. Returns what the other `emit` returns.
   template <typed_event E>
   [[nodiscard]] result<sequence> emit(std::string_view project, const E& typed, emit_options options = {}) {
     try {
       if constexpr (keyed_event<E>) {
         if (options.key.empty()) {
-          // Held here: it may be a string made for the purpose.
+          // Kept here: it may be a string made for the purpose.
           const auto& key = typed.conflation_key();
           return emit(project, E::event_type, encode(typed), emit_options{key});
         }
@@ -108,13 +97,15 @@ class event_emitter {
   /// Calls `listener(const event&)` for events of one type. Dropping the subscription ends it.
   template <std::invocable<const event&> F>
   [[nodiscard]] subscription on(std::string_view type, F listener) {
-    return listeners_.add(std::string(type), std::move(listener));
+    return listeners_.add([type = std::string(type), listener = std::move(listener)](const event& e) mutable {
+      if (e.type == type) listener(e);
+    });
   }
 
   /// Calls `listener(const event&)` for every event.
   template <std::invocable<const event&> F>
   [[nodiscard]] subscription on_all(F listener) {
-    return listeners_.add(std::nullopt, std::move(listener));
+    return listeners_.add(std::move(listener));
   }
 
   /// Calls `listener(const event&, const E&)` for events of E's type whose fields fit E; other events of that type do not
@@ -140,20 +131,6 @@ class event_emitter {
   static constexpr json_limits no_limits{static_cast<std::size_t>(-1), static_cast<std::size_t>(-1),
                                          static_cast<std::size_t>(-1)};
 
-  // One per thread: an event costs no allocation beyond the log's own.
-  static detail::split_text& scratch() noexcept {
-    thread_local detail::split_text text;
-    return text;
-  }
-
-  // Listeners throw nothing back: once it is in the log there is no failure.
-  result<sequence> append(std::string_view project, std::string_view type, const detail::split_text& text,
-                          const json_object& fields, std::string_view key) {
-    result<sequence> seq = log_->append(project, {text.head, text.tail, detail::type_in(text), key});
-    if (seq && !listeners_.empty()) listeners_.call({project, type, *seq, fields});
-    return seq;
-  }
-
   std::shared_ptr<memory_event_log> log_;
   detail::listener_list listeners_;
 };
@@ -161,4 +138,8 @@ class event_emitter {
 }  // namespace hotline
 
 #pragma pop_macro("emit")
+
+#if !HOTLINE_DETAIL_COMPILED
+#include <hotline/event_emitter.ipp>
+#endif
 #endif

@@ -3,8 +3,7 @@
 #if HOTLINE_DETAIL_LANGUAGE
 
 /// \file
-/// The names of the library, for headers that only mention them, and the default arguments of its templates, which stand
-/// nowhere else. The head of each class says what its parameters must model.
+/// The names of the library, for headers that only mention them.
 ///
 ///     #include <hotline/fwd.hpp>
 ///     struct screens {
@@ -75,7 +74,8 @@ struct no_heartbeat;
 struct project_status;
 struct resume_options;
 struct session_limits;
-template <class Transport, class Heartbeat = interval_heartbeat>
+class manager;
+template <class Transport>
 class ws_manager;
 
 // Metrics.

@@ -2,6 +2,7 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/compiled.hpp>
 #include <hotline/subscription.hpp>
 
 #include <atomic>
@@ -15,6 +16,43 @@
 
 namespace hotline::detail {
 
+/// One observer, as its `observer_list` knows it.
+struct observer {
+  observer() = default;
+  observer(const observer&) = delete;
+  observer& operator=(const observer&) = delete;
+  virtual ~observer() = default;
+
+  std::atomic<bool> live{true};  ///< false: it is not called any more, in whichever list it still stands
+};
+
+/// The one list of observers: who is on it, in the order in which they were added. It is replaced and never changed, so a
+/// caller walks over the list of the moment without a lock, while others add and remove. Any thread.
+class observer_list {
+ public:
+  using observers = std::vector<std::shared_ptr<observer>>;
+
+  /// Returns the subscription that keeps `added` on the list that `to` holds. Throws `std::bad_alloc`.
+  [[nodiscard]] static subscription add(const std::shared_ptr<observer_list>& to, std::shared_ptr<observer> added);
+
+  [[nodiscard]] bool empty() const noexcept { return count_.load(std::memory_order_acquire) == 0; }
+
+  /// The observers of the moment; null when there are none.
+  [[nodiscard]] std::shared_ptr<const observers> get() const noexcept;
+
+  /// Ends all of them.
+  void clear() noexcept;
+
+ private:
+  void insert(const std::shared_ptr<observer>& added);
+  void remove(observer& gone) noexcept;
+  void replace(std::shared_ptr<const observers>& by) noexcept;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const observers> all_;
+  std::atomic<std::size_t> count_{0};
+};
+
 /// Functions of the host's that observe one thing: each is called, in the order in which they were added. One that throws
 /// keeps no other from being called. Any thread may add and end one, also from inside a call.
 template <class... Args>
@@ -27,43 +65,30 @@ class observers {
   observers& operator=(observers&&) = delete;
   ~observers() { clear(); }
 
-  /// `f` is called from the next call on. A null one is not added.
+  /// `f` is called from the next call on. A null one is not added. Throws `std::bad_alloc`.
   [[nodiscard]] subscription add(function f) {
     if (!f) return subscription();
-    auto added = std::make_shared<observer>(std::move(f));
-    shared_->change([&](list& all) { all.push_back(added); });
-    return subscription([shared = std::weak_ptr(shared_), gone = std::weak_ptr(added)] {
-      const auto target = gone.lock();
-      if (!target) return;
-      target->live.store(false, std::memory_order_release);
-      try {
-        if (const auto left = shared.lock()) left->change([&](list& all) { std::erase(all, target); });
-      } catch (...) {
-        // Out of memory for a shorter list: it stays in the longer one, and is called no more.
-      }
-    });
+    return observer_list::add(list_, std::make_shared<callee>(std::move(f)));
   }
 
   /// Whether there are any.
-  [[nodiscard]] explicit operator bool() const noexcept { return shared_->count.load(std::memory_order_acquire) != 0; }
+  [[nodiscard]] explicit operator bool() const noexcept { return !list_->empty(); }
 
   /// None is called any more, those of a call under way included.
   void clear() noexcept {
-    const std::shared_ptr<const list> gone = shared_ ? shared_->take() : nullptr;
-    if (!gone) return;
-    for (const auto& o : *gone) o->live.store(false, std::memory_order_release);
+    if (list_) list_->clear();
   }
 
   /// `failed(std::exception_ptr)` receives what they throw; it may not throw itself. They may destroy this object.
   template <class Failed>
   void call(const Failed& failed, Args... args) const noexcept {
-    if (!*this) return;
-    const std::shared_ptr<const list> all = shared_->get();
+    if (list_->empty()) return;
+    const std::shared_ptr<const observer_list::observers> all = list_->get();
     if (!all) return;
-    for (const auto& o : *all) {
+    for (const std::shared_ptr<observer>& o : *all) {
       if (!o->live.load(std::memory_order_acquire)) continue;
       try {
-        o->call(args...);
+        static_cast<const callee&>(*o).call(args...);
       } catch (...) {
         failed(std::current_exception());
       }
@@ -71,42 +96,17 @@ class observers {
   }
 
  private:
-  struct observer {
-    explicit observer(function f) : call(std::move(f)) {}
+  struct callee final : observer {
+    explicit callee(function f) : call(std::move(f)) {}
     const function call;
-    std::atomic<bool> live{true};
-  };
-  using list = std::vector<std::shared_ptr<observer>>;
-
-  struct state {
-    std::mutex mutex;
-    std::shared_ptr<const list> all;  // replaced, never changed; null while there is none
-    std::atomic<std::size_t> count{0};
-
-    std::shared_ptr<const list> get() noexcept {
-      const std::lock_guard lock(mutex);
-      return all;
-    }
-
-    std::shared_ptr<const list> take() noexcept {
-      const std::lock_guard lock(mutex);
-      count.store(0, std::memory_order_release);
-      return std::exchange(all, nullptr);
-    }
-
-    template <class F>
-    void change(F f) {
-      std::shared_ptr<const list> former;  // destroyed without the lock: its functions may own subscriptions
-      const std::lock_guard lock(mutex);
-      auto next = all ? std::make_shared<list>(*all) : std::make_shared<list>();
-      f(*next);
-      count.store(next->size(), std::memory_order_release);
-      former = std::exchange(all, std::move(next));
-    }
   };
 
-  std::shared_ptr<state> shared_ = std::make_shared<state>();
+  std::shared_ptr<observer_list> list_ = std::make_shared<observer_list>();
 };
 
 }  // namespace hotline::detail
+
+#if !HOTLINE_DETAIL_COMPILED
+#include <hotline/observers.ipp>
+#endif
 #endif

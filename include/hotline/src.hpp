@@ -19,7 +19,23 @@
 #error "<hotline/src.hpp> stands before all other headers of hotline: those were compiled without HOTLINE_COMPILED"
 #endif
 
+#include <hotline/command/responder.ipp>
+#include <hotline/connection/connection.ipp>
+#include <hotline/event_emitter.ipp>
+#include <hotline/listener_list.ipp>
+#include <hotline/log/memory_event_log.ipp>
+#include <hotline/log/memory_stream.ipp>
+#include <hotline/log/project_table.ipp>
+#include <hotline/manager.ipp>
+#include <hotline/observers.ipp>
 #include <hotline/protocol/json_reader.ipp>
 #include <hotline/protocol/json_writer.ipp>
+#include <hotline/room/room.ipp>
+#include <hotline/server/hub.ipp>
 #include <hotline/transport/asio_transport.ipp>
+#include <hotline/wire/decoder.ipp>
+#include <hotline/wire/frame_reader.ipp>
+#include <hotline/wire/handshake.ipp>
+#include <hotline/wire/head_reader.ipp>
+#include <hotline/wire/http.ipp>
 #endif

@@ -5,9 +5,9 @@
 /// \file
 /// Opt-in: `wss` without a proxy. Needs OpenSSL 3: link `hotline::tls`.
 
+#include <hotline/connection/heartbeat.hpp>
 #include <hotline/event_emitter.hpp>
 #include <hotline/options.hpp>
-#include <hotline/session/heartbeat.hpp>
 #include <hotline/transport/tls_context.hpp>
 #include <hotline/transport/tls_transport.hpp>
 #include <hotline/ws_manager.hpp>
@@ -19,15 +19,13 @@ namespace hotline {
 
 /// As `make_ws_manager`, for clients that come over TLS.
 template <heartbeat_policy Heartbeat = interval_heartbeat>
-[[nodiscard]] ws_manager<tls_transport, Heartbeat> make_wss_manager(asio::io_context& io, event_emitter& emitter,
-                                                                    tls_context tls, listen_options listen = {},
-                                                                    manager_options options = {},
-                                                                    Heartbeat heartbeat = Heartbeat{},
-                                                                    tls_handshake_limits handshakes = {}) {
+[[nodiscard]] ws_manager<tls_transport> make_wss_manager(asio::io_context& io, event_emitter& emitter, tls_context tls,
+                                                         listen_options listen = {}, manager_options options = {},
+                                                         Heartbeat heartbeat = Heartbeat{},
+                                                         tls_handshake_limits handshakes = {}) {
   auto env = std::shared_ptr<environment>(emitter.log(), &emitter.log()->env());
-  return ws_manager<tls_transport, Heartbeat>(
-      tls_transport(io, std::move(tls), std::move(listen), handshakes, std::move(env)), emitter, std::move(options),
-      std::move(heartbeat));
+  return ws_manager<tls_transport>(tls_transport(io, std::move(tls), std::move(listen), handshakes, std::move(env)),
+                                   emitter, std::move(options), std::move(heartbeat));
 }
 
 }  // namespace hotline

@@ -1,12 +1,17 @@
-#include "stage.hpp"
+#include <catch2_any.hpp>
+#include <command/fake_output.hpp>
+#include <hotline/command/registry.hpp>
 
 #include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
-using namespace command_tests;
+using namespace hotline;
+using hotline_test::one_client;
+using list = std::vector<std::string>;
 
 namespace {
 
@@ -26,7 +31,7 @@ struct measured {
   static constexpr auto fields = hotline::fields(field{"value", &measured::value});
 };
 
-// What may be a handler, and what may not.
+// Types that may be handlers, and types that may not.
 struct takes_nothing {
   void operator()() const {}
 };
@@ -55,7 +60,7 @@ static_assert(!typed_command_handler<takes_an_int, int>);
 }  // namespace
 
 TEST_CASE("a handler answers an object, any JSON value, a described struct, or nothing, which is {}", "[command]") {
-  stage s;
+  one_client s;
   s.on("object", [](const request& q) { return json_object{{"project", q.project()}}; });
   s.on("value", [](const request& q) { return q.payload()["it"]; });
   s.on("struct", [](const request&) { return greeting{"ada", 2}; });
@@ -76,8 +81,8 @@ TEST_CASE("a handler answers an object, any JSON value, a described struct, or n
   CHECK(answer("void") == "{}");
 }
 
-TEST_CASE("a handler's command_error is told with its code, message and whether to try again", "[command]") {
-  stage s;
+TEST_CASE("a handler's command_error reaches the client with its code, message and whether to try again", "[command]") {
+  one_client s;
   s.on("busy", [](const request&) { return command_error{"busy", "come back later", true}; });
   s.on("maybe", [](const request& q) -> command_result {
     if (q.payload()["ok"].as_bool() == true) return json_object{{"ok", true}};
@@ -96,7 +101,7 @@ TEST_CASE("a handler's command_error is told with its code, message and whether 
 }
 
 TEST_CASE("an answer that JSON cannot say is internal_error", "[command]") {
-  stage s;
+  one_client s;
   s.on("nan", [](const request&) { return measured{std::numeric_limits<double>::quiet_NaN()}; });
   s.on("bytes", [](const request&) { return json_object{{"text", "\xff"}}; });
   s.send(R"({"command":"nan"})");
@@ -106,7 +111,7 @@ TEST_CASE("an answer that JSON cannot say is internal_error", "[command]") {
 }
 
 TEST_CASE("a handler sees who asks, what, and with which id", "[command]") {
-  stage s;
+  one_client s;
   std::string seen;
   s.on("look", [&](const request& q) {
     seen = q.connection_id() + " " + q.project() + " " + q.command() + " " + (q.id() ? q.id()->text() : "-") + " " +
@@ -114,13 +119,13 @@ TEST_CASE("a handler sees who asks, what, and with which id", "[command]") {
     CHECK(q.payload().is_missing() == (seen.back() == ' '));
   });
   s.send(R"({"command":"look","id":"a","payload":{"x":1}})");
-  CHECK(seen == R"(c1 p look "a" {"x":1})");
+  CHECK(seen == R"(0000000000000007 p look "a" {"x":1})");
   s.send(R"({"command":"look"})");
-  CHECK(seen == "c1 p look - ");
+  CHECK(seen == "0000000000000007 p look - ");
 }
 
 TEST_CASE("a typed payload arrives decoded, and one that does not fit is refused by the field's name", "[command]") {
-  stage s;
+  one_client s;
   list heard;
   s.on<greeting>("greet", [&](const request& q, const greeting& g) {
     heard.push_back(g.name + std::to_string(g.times.value_or(1)));
@@ -140,12 +145,12 @@ TEST_CASE("a typed payload arrives decoded, and one that does not fit is refused
   CHECK(refusal("") == "name: missing");
   CHECK(heard.empty());
   s.send(R"({"command":"greet","payload":{"name":"ada","times":3,"more":[]}})");
-  CHECK(s.next()["result"].text() == R"({"to":"c1"})");
+  CHECK(s.next()["result"].text() == R"({"to":"0000000000000007"})");
   CHECK(heard == list{"ada3"});
 }
 
 TEST_CASE("a missing payload is as good as an empty object", "[command]") {
-  stage s;
+  one_client s;
   int ran = 0;
   s.on<only_optional>("note", [&](const request&, const only_optional& o) {
     CHECK_FALSE(o.note);
@@ -159,7 +164,7 @@ TEST_CASE("a missing payload is as good as an empty object", "[command]") {
 }
 
 TEST_CASE("a typed handler may answer later", "[command]") {
-  stage s;
+  one_client s;
   std::optional<responder> kept;
   s.on<greeting>("greet", [&](const request&, const greeting& g, responder r) {
     CHECK(g.name == "ada");
@@ -177,21 +182,21 @@ TEST_CASE("a typed handler may answer later", "[command]") {
 }
 
 TEST_CASE("the last handler set for a name counts, and a removed one leaves an unknown command", "[command]") {
-  stage s;
+  one_client s;
   s.on("a", [](const request&) { return json_object{{"n", 1}}; });
   s.on("a", [](const request&) { return json_object{{"n", 2}}; });
   s.send(R"({"command":"a"})");
   CHECK(s.next()["result"]["n"].as_int64() == 2);
-  s.desk.handlers.erase("a");
-  s.desk.handlers.erase("never there");
+  s.commands.handlers().erase("a");
+  s.commands.handlers().erase("never there");
   s.send(R"({"command":"a"})");
   CHECK(s.next_code() == "unknown_command");
 }
 
 TEST_CASE("a handler may remove or replace itself while it runs", "[command]") {
-  stage s;
+  one_client s;
   s.on("once", [&s, long_enough_for_the_heap = std::string(100, 'x')](const request&) {
-    s.desk.handlers.erase("once");
+    s.commands.handlers().erase("once");
     return json_object{{"still", long_enough_for_the_heap}};
   });
   s.on("turn", [&s, first = std::string(100, 'a')](const request&) {
@@ -209,7 +214,7 @@ TEST_CASE("a handler may remove or replace itself while it runs", "[command]") {
 }
 
 TEST_CASE("a handler keeps what it holds from one command to the next", "[command]") {
-  stage s;
+  one_client s;
   s.on("count", [n = 0](const request&) mutable { return json_object{{"n", ++n}}; });
   s.send(R"({"command":"count"})");
   s.send(R"({"command":"count"})");
@@ -217,20 +222,19 @@ TEST_CASE("a handler keeps what it holds from one command to the next", "[comman
   CHECK(s.next()["result"]["n"].as_int64() == 2);
 }
 
-TEST_CASE("what a handler throws is internal_error without its text, and goes to the error hook", "[command]") {
-  stage s;
+TEST_CASE("an exception of a handler is internal_error without its text, and goes to the error hook", "[command]") {
+  one_client s;
   s.on("throws", [](const request&) -> json_object { throw std::runtime_error("secret"); });
   s.on("odd", [](const request&) { throw 42; });
   s.send(R"({"command":"throws","id":1})");
-  CHECK(s.c.answers.front().find("secret") == std::string::npos);
+  CHECK(s.output.answers.front().find("secret") == std::string::npos);
   const json told = s.next();
   CHECK(told["error"]["code"].as_string() == "internal_error");
   CHECK(told["id"].as_int64() == 1);
   s.send(R"({"command":"odd"})");
   CHECK(s.next_code() == "internal_error");
-  CHECK(s.errors == list{"throws: secret", "odd: ?"});
+  CHECK(s.output.errors == list{"throws: secret", "odd: ?"});
   CHECK(s.silent());
-  s.desk.on_error = nullptr;
   s.send(R"({"command":"odd"})");
   CHECK(s.next_code() == "internal_error");
 }

@@ -1,5 +1,8 @@
-#include "stage.hpp"
+#include <catch2_any.hpp>
+#include <command/fake_output.hpp>
+#include <hotline/command/responder.hpp>
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <stdexcept>
@@ -8,8 +11,13 @@
 #include <thread>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
-using namespace command_tests;
+using namespace hotline;
+using namespace std::chrono_literals;
+using hotline_test::fake_loop;
+using hotline_test::one_client;
+using list = std::vector<std::string>;
 
 namespace {
 
@@ -27,8 +35,8 @@ concept fails_as = requires(R r) {
 static_assert(answers_as<responder&&> && !answers_as<responder&> && !answers_as<const responder&>);
 static_assert(fails_as<responder&&> && !fails_as<responder&> && !fails_as<const responder&>);
 
-struct later : stage {
-  explicit later(manager_options o = {}) : stage(std::move(o)) {
+struct later : one_client {
+  explicit later(manager_options o = {}) : one_client(std::move(o)) {
     on("later", [this](const request&, responder r) { kept.emplace(std::move(r)); });
   }
   std::optional<responder> kept;
@@ -94,7 +102,7 @@ TEST_CASE("a responder that was used up or moved from does nothing more", "[comm
   CHECK(s.silent());
 }
 
-TEST_CASE("progress is told in order, with the id, and never behind the answer", "[command]") {
+TEST_CASE("progress comes in order, with the id, and never after the answer", "[command]") {
   later s;
   s.send(R"({"command":"later","id":"x"})");
   s.kept->progress({{"percent", 10}});
@@ -147,7 +155,7 @@ TEST_CASE("a responder that is dropped answers no_reply", "[command]") {
 }
 
 TEST_CASE("a responder that an exception drops answers internal_error, once", "[command]") {
-  stage s;
+  one_client s;
   s.on("throws", [](const request&, responder) { throw std::runtime_error("secret"); });
   s.on("moves", [](const request&, responder r) {
     const responder mine = std::move(r);
@@ -157,17 +165,17 @@ TEST_CASE("a responder that an exception drops answers internal_error, once", "[
   s.send(R"({"command":"moves","id":2})");
   s.run();
   for (const int id : {1, 2}) {
-    CHECK(s.c.answers.front().find("secret") == std::string::npos);
+    CHECK(s.output.answers.front().find("secret") == std::string::npos);
     const json told = s.next();
     CHECK(told["id"].as_int64() == id);
     CHECK(told["error"]["code"].as_string() == "internal_error");
   }
   CHECK(s.silent());
-  CHECK(s.errors == list{"throws: secret", "moves: secret"});
+  CHECK(s.output.errors == list{"throws: secret", "moves: secret"});
 }
 
 TEST_CASE("a responder that was put aside before the handler threw still answers", "[command]") {
-  stage s;
+  one_client s;
   std::optional<responder> kept;
   s.on("odd", [&](const request&, responder r) {
     kept.emplace(std::move(r));
@@ -176,7 +184,7 @@ TEST_CASE("a responder that was put aside before the handler threw still answers
   s.send(R"({"command":"odd","id":1})");
   s.run();
   CHECK(s.silent());
-  CHECK(s.errors == list{"odd: secret"});
+  CHECK(s.output.errors == list{"odd: secret"});
   std::move(*kept).answer(json_object{});
   s.run();
   CHECK(s.next()["type"].as_string() == "command_response");
@@ -203,7 +211,7 @@ TEST_CASE("dropping a responder while an older exception is handled is no_reply"
   CHECK(s.next_code() == "no_reply");
 }
 
-TEST_CASE("a command past its deadline gets timeout, and a late answer is not heard", "[command]") {
+TEST_CASE("a command past its deadline gets timeout, and a late answer is dropped", "[command]") {
   later s({.command_timeout = 1000ms});
   s.send(R"({"command":"later","id":"x"})");
   s.pass(999ms);
@@ -211,7 +219,7 @@ TEST_CASE("a command past its deadline gets timeout, and a late answer is not he
   CHECK(s.kept->is_pending());
   CHECK_FALSE(s.kept->stop_token().stop_requested());
   s.pass(1ms);
-  const std::string sent = s.c.answers.front();
+  const std::string sent = s.output.answers.front();
   const json told = s.next();
   CHECK(told["error"]["code"].as_string() == "timeout");
   CHECK(told["error"]["retryable"].as_bool() == true);
@@ -228,7 +236,7 @@ TEST_CASE("a command past its deadline gets timeout, and a late answer is not he
   CHECK(s.text() == sent);
 }
 
-TEST_CASE("progress that is on its way when the deadline passes is not told behind the timeout", "[command]") {
+TEST_CASE("progress that is on its way when the deadline passes is not sent after the timeout", "[command]") {
   later s({.command_timeout = 1000ms});
   s.send(R"({"command":"later","id":1})");
   s.kept->progress({{"n", 1}});
@@ -238,7 +246,7 @@ TEST_CASE("progress that is on its way when the deadline passes is not told behi
   CHECK(s.silent());
 }
 
-TEST_CASE("an answer that is on its way when the deadline passes is the one that is heard", "[command]") {
+TEST_CASE("an answer that is on its way when the deadline passes is the one that the client receives", "[command]") {
   later s({.command_timeout = 1000ms});
   s.send(R"({"command":"later","id":1})");
   s.kept->progress({{"n", 1}});
@@ -254,11 +262,11 @@ TEST_CASE("an answer that is on its way when the deadline passes is the one that
 TEST_CASE("an answer that memory does not suffice for is left to the deadline", "[command]") {
   later s({.command_timeout = 1000ms});
   s.send(R"({"command":"later","id":1})");
-  s.mail->broken = true;
+  s.loop->be_out_of_memory(true);
   CHECK_THROWS_AS(std::move(*s.kept).answer(json_object{}), std::bad_alloc);
   s.send(R"({"command":"later","id":2})");
   s.kept.reset();  // its no_reply is lost as well
-  s.mail->broken = false;
+  s.loop->be_out_of_memory(false);
   s.run();
   CHECK(s.silent());
   s.pass(1s);
@@ -287,16 +295,16 @@ TEST_CASE("when the session ends, stop is requested and nothing waits for an ans
   const std::stop_token stop = s.kept->stop_token();
   bool told = false;
   const std::stop_callback note(stop, [&] { told = true; });
-  s.desk.abandon(s.c);
+  detail::dispatcher::abandon(s.client);
   CHECK(told);
   CHECK_FALSE(s.kept->is_pending());
   s.kept->progress({{"n", 1}});
   std::move(*s.kept).answer(json_object{});
-  CHECK(s.mail->take().empty());
+  CHECK(s.loop->take().empty());
 }
 
 TEST_CASE("a stop callback may answer, behind the answer to cancel", "[command]") {
-  stage s;
+  one_client s;
   std::optional<responder> kept;
   std::optional<std::stop_callback<std::function<void()>>> on_stop;
   s.on("task", [&](const request&, responder r) {
@@ -314,7 +322,7 @@ TEST_CASE("a stop callback may answer, behind the answer to cancel", "[command]"
   CHECK(told["id"].as_int64() == 1);
   CHECK(told["error"]["code"].as_string() == "cancelled");
   on_stop.reset();
-  // At the deadline the client was told already.
+  // At the deadline the client has its answer already.
   s.send(R"({"command":"task","id":3})");
   s.pass(s.options.command_timeout);
   s.run();
@@ -322,18 +330,18 @@ TEST_CASE("a stop callback may answer, behind the answer to cancel", "[command]"
   CHECK(s.silent());
 }
 
-TEST_CASE("a responder outlives desk, client and manager, and the last one there is cleans up", "[command]") {
+TEST_CASE("a responder outlives dispatcher, session and manager, and the last one there is cleans up", "[command]") {
   std::optional<responder> kept;
-  std::shared_ptr<sink> mail;
+  std::shared_ptr<fake_loop> loop;
   {
-    stage s;
+    one_client s;
     s.on("later", [&](const request&, responder r) { kept.emplace(std::move(r)); });
     s.send(R"({"command":"later","id":1})");
-    mail = s.mail;
+    loop = s.loop;
   }
   kept->progress({{"n", 1}});
   std::move(*kept).answer(json_object{});
-  CHECK(mail->take().size() == 2);
+  CHECK(loop->take().size() == 2);
   kept.reset();
-  CHECK(mail.use_count() == 1);
+  CHECK(loop.use_count() == 1);
 }

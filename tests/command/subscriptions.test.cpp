@@ -1,8 +1,13 @@
-#include "stage.hpp"
+#include <catch2_any.hpp>
+#include <command/fake_output.hpp>
+#include <hotline/command/subscriptions.hpp>
 
 #include <string>
+#include <vector>
 
-using namespace command_tests;
+using namespace hotline;
+using hotline_test::one_client;
+using list = std::vector<std::string>;
 
 namespace {
 
@@ -18,35 +23,35 @@ std::string subscribe(const std::string& events) {
 
 }  // namespace
 
-TEST_CASE("subscribing answers with what is heard now and from which event on", "[command]") {
-  stage s;
+TEST_CASE("subscribing answers with the event types of the session and from which event on they hold", "[command]") {
+  one_client s;
   s.send(subscribe(R"("b","a","b")"));
   CHECK(s.next()["result"].text() == R"({"events":["a","b"],"seq":3})");
-  CHECK(s.c.wanted.names() == list{"a", "b"});
+  CHECK(s.client.wanted().names() == list{"a", "b"});
 }
 
 TEST_CASE("exactly as many event types as allowed may be subscribed to", "[command]") {
-  stage s({.session = {.subscriptions = 2}});
+  one_client s({.session = {.subscriptions = 2}});
   s.send(subscribe(R"("a","b")"));
   CHECK(s.next_code() == "command_response");
   s.send(subscribe(R"("b")"));
   CHECK(s.next_code() == "command_response");
   s.send(subscribe(R"("c")"));
   CHECK(s.next()["error"]["message"].as_string() == "at most 2 event types");
-  CHECK(s.c.wanted.names() == list{"a", "b"});
+  CHECK(s.client.wanted().names() == list{"a", "b"});
 }
 
 TEST_CASE("the asterisk among too many names is all of them", "[command]") {
-  stage s({.session = {.subscriptions = 2}});
+  one_client s({.session = {.subscriptions = 2}});
   s.send(subscribe(R"("a","b","c","*")"));
   CHECK(s.next()["result"]["events"].text() == R"(["*"])");
-  CHECK(s.c.wanted.hears_all());
+  CHECK(s.client.wanted().hears_all());
 }
 
 TEST_CASE("a message full of names is refused and changes nothing", "[command]") {
-  stage s;
+  one_client s;
   s.send(subscribe(names(5000)));
   CHECK(s.next_code() == "too_many_subscriptions");
-  CHECK(s.c.wanted.hears_all());
-  CHECK_FALSE(s.c.subscribed);
+  CHECK(s.client.wanted().hears_all());
+  CHECK_FALSE(s.client.has_subscribed());
 }

@@ -23,6 +23,13 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   } else {
     fuzz::promise(!std::get<detail::client_command>(read).command.empty());
   }
+  // A message that is read without the JSON reader is the one that the JSON reader reads.
+  if (detail::client_command plain; detail::plain_envelope_reader(text, limits).read(plain)) {
+    const auto any = detail::read_any_envelope(text, limits);
+    const auto* const command = std::get_if<detail::client_command>(&any);
+    fuzz::promise(command != nullptr && command->command == plain.command && command->id == plain.id &&
+                  command->payload.text() == plain.payload.text());
+  }
   const auto parsed = parse_json(text, {.depth = 8, .nodes = 100, .bytes = 100'000});
   fuzz::promise(parsed || std::holds_alternative<detail::protocol_failure>(read));
   if (!parsed) return 0;

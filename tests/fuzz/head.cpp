@@ -2,7 +2,7 @@
 
 #include "input.hpp"
 
-#include <hotline/manager/route.hpp>
+#include <hotline/server/route.hpp>
 #include <hotline/wire/head_reader.hpp>
 
 #include <algorithm>

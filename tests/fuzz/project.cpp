@@ -3,7 +3,7 @@
 
 #include "input.hpp"
 
-#include <hotline/manager/route.hpp>
+#include <hotline/server/route.hpp>
 #include <hotline/utf8.hpp>
 #include <hotline/wire/head_reader.hpp>
 

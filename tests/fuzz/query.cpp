@@ -2,7 +2,7 @@
 
 #include "input.hpp"
 
-#include <hotline/manager/route.hpp>
+#include <hotline/server/route.hpp>
 #include <hotline/session/resume.hpp>
 #include <hotline/wire/percent.hpp>
 

@@ -61,7 +61,7 @@ TEST_CASE("a ledger gives out no more than there is", "[log]") {
   CHECK(ledger.status().bytes == 100);
 }
 
-TEST_CASE("what a share does not keep is given back", "[log]") {
+TEST_CASE("bytes that a share does not keep are given back", "[log]") {
   log_ledger ledger(100);
   {
     log_ledger::share room(ledger);
@@ -73,7 +73,7 @@ TEST_CASE("what a share does not keep is given back", "[log]") {
   CHECK(ledger.status().bytes == 0);
 }
 
-TEST_CASE("who holds the most gives its oldest, of equals the one that changed least lately", "[log]") {
+TEST_CASE("the largest holder gives its oldest, and among equals the one that has not changed for longest", "[log]") {
   log_ledger ledger(100);
   const auto a = std::make_shared<holder>(ledger);
   const auto b = std::make_shared<holder>(ledger);
@@ -92,7 +92,7 @@ TEST_CASE("who holds the most gives its oldest, of equals the one that changed l
   CHECK(ledger.status().bytes == 70);
 }
 
-TEST_CASE("who holds the most gives to itself too, as often as it must", "[log]") {
+TEST_CASE("the largest holder gives to itself too, as often as it must", "[log]") {
   log_ledger ledger(100);
   const auto a = std::make_shared<holder>(ledger);
   for (int i = 0; i < 5; ++i) REQUIRE(a->take(20));
@@ -101,7 +101,7 @@ TEST_CASE("who holds the most gives to itself too, as often as it must", "[log]"
   CHECK(ledger.status().bytes == 90);
 }
 
-TEST_CASE("what others have reserved and do not hold yet cannot be collected", "[log]") {
+TEST_CASE("bytes that others have reserved and do not hold yet cannot be collected", "[log]") {
   log_ledger ledger(100);
   const auto a = std::make_shared<holder>(ledger);
   REQUIRE(a->take(30));
@@ -116,7 +116,7 @@ TEST_CASE("what others have reserved and do not hold yet cannot be collected", "
   CHECK(a->take(70));
 }
 
-TEST_CASE("who goes gives back what it held, and is not asked any more", "[log]") {
+TEST_CASE("a holder that goes gives back its bytes, and is not asked any more", "[log]") {
   log_ledger ledger(100);
   auto a = std::make_shared<holder>(ledger);
   const auto b = std::make_shared<holder>(ledger);
@@ -126,7 +126,7 @@ TEST_CASE("who goes gives back what it held, and is not asked any more", "[log]"
   CHECK(b->take(100));
 }
 
-TEST_CASE("who is about to go is passed by", "[log]") {
+TEST_CASE("a holder that is about to go is passed by", "[log]") {
   log_ledger ledger(100);
   holder going(ledger);  // owned by nobody, as one whose destructor waits for the ledger
   const auto b = std::make_shared<holder>(ledger);

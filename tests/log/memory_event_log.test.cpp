@@ -118,7 +118,7 @@ TEST_CASE("an event over the limit is refused and leaves the log as it was", "[l
   CHECK(stream->bounds().end == 2);
 }
 
-TEST_CASE("what is older than the age goes, by append and by sweep", "[log]") {
+TEST_CASE("entries older than the age go, by append and by sweep", "[log]") {
   auto env = std::make_shared<manual_environment>();
   memory_event_log log(env, {.age = 10s});
   const auto stream = log.open("p");
@@ -192,7 +192,7 @@ TEST_CASE("idle projects that nobody holds are forgotten, and begin a new epoch"
   CHECK(log.open("held") == held);
 }
 
-TEST_CASE("watchers are told of each append until they are detached", "[log]") {
+TEST_CASE("watchers are notified of each append until they are detached", "[log]") {
   memory_event_log log(std::make_shared<manual_environment>());
   const auto stream = log.open("p");
   counting_watcher watcher;
@@ -244,7 +244,7 @@ TEST_CASE("threads append while others read: every number once, every frame whol
   CHECK(stream->bounds().end == 2 * each);
 }
 
-TEST_CASE("what a newer entry of its type and key supersedes is marked, and stays in its place", "[log]") {
+TEST_CASE("an entry that a newer one of its type and key supersedes is marked, and stays in its place", "[log]") {
   auto env = std::make_shared<manual_environment>();
   memory_event_log log(env);
   const auto stream = log.open("p");
@@ -285,7 +285,7 @@ TEST_CASE("the tail of so many bytes begins where no more follow", "[log]") {
   const auto stream = log.open("p");
   CHECK(stream->tail(0) == 0);
   CHECK(stream->tail(1000) == 0);
-  std::vector<std::size_t> sizes{0};  // of each entry's frame
+  std::vector<std::size_t> sizes{0};  // the size of each entry's frame
   log_batch batch;
   for (int i = 1; i <= 500; ++i) {
     const sequence seq = *stream->append(sample("a", static_cast<std::size_t>(i * 37 % 900)).record());
@@ -384,7 +384,7 @@ TEST_CASE("however little a log may hold, an event that may be in it finds room"
   }
 }
 
-TEST_CASE("what is evicted for its age, or with its project, is free for others", "[log]") {
+TEST_CASE("memory of entries evicted for their age, or with their project, is free for others", "[log]") {
   auto env = std::make_shared<manual_environment>();
   memory_event_log log(env, {.events = 100, .age = 10s, .idle = 60s});
   for (int i = 0; i < 1000; ++i) REQUIRE(log.open("p")->append(sample("a", 500).record(std::to_string(i))));

@@ -23,7 +23,7 @@ TEST_CASE("a log of no projects is refused at once", "[log]") {
   CHECK_THROWS_AS(memory_event_log(std::make_shared<manual_environment>(), {.projects = 0}), std::invalid_argument);
 }
 
-TEST_CASE("who holds a project keeps it known, and nobody else's count is wrong for it", "[log]") {
+TEST_CASE("a holder of a project keeps it known, and leaves the counts of others right", "[log]") {
   memory_event_log log(std::make_shared<manual_environment>(), {.projects = 1});
   auto first = log.open("p"), second = log.open("p");
   CHECK(first == second);
@@ -77,8 +77,8 @@ TEST_CASE("an event is as old as its age allows and no older, wherever the time 
     log.sweep();
     const auto [oldest, end] = stream->bounds();
     evicted = log.status().evicted;
-    REQUIRE(oldest >= evicted + 1);      // what may still be in memory is not shown
-    REQUIRE(oldest - evicted - 1 <= 1);  // and is not there for longer than two seconds
+    REQUIRE(oldest >= evicted + 1);      // entries that may still be in memory are not shown
+    REQUIRE(oldest - evicted - 1 <= 1);  // and they are not there for longer than two seconds
   }
   CHECK(log.status().bytes == 0);
 }

@@ -10,7 +10,7 @@
 
 using namespace hotline;
 using namespace std::chrono_literals;
-using detail::session;
+using detail::subscriber;
 
 namespace {
 
@@ -18,7 +18,7 @@ namespace {
 struct stage {
   explicit stage(std::size_t sessions, pace_marks marks) : meter(marks) {
     for (std::size_t i = 0; i < sessions; ++i) {
-      all.push_back(std::make_unique<session>(options, steady_time(), 0));
+      all.push_back(std::make_unique<subscriber>());
       lagging.push_back(all.back().get());
       lagging.back()->place.kept_up = true;
     }
@@ -32,11 +32,10 @@ struct stage {
     return meter.measure(lagging, *stream, steady_time() + at);
   }
 
-  manager_options options;
   memory_event_log log{std::make_shared<manual_environment>()};
   std::shared_ptr<memory_stream> stream = log.open("p");
-  std::vector<std::unique_ptr<session>> all;
-  std::vector<session*> lagging;
+  std::vector<std::unique_ptr<subscriber>> all;
+  std::vector<subscriber*> lagging;
   detail::pace_meter meter;
 };
 
@@ -44,7 +43,7 @@ constexpr std::size_t entry = 28;  // bytes of one with a single digit
 
 }  // namespace
 
-TEST_CASE("a producer is told once when a listener falls behind, and once when it has caught up", "[room]") {
+TEST_CASE("a producer is notified once when a listener falls behind, and once when it has caught up", "[room]") {
   stage s(1, {.behind = 5 * entry, .caught_up = 2 * entry});
   CHECK_FALSE(s.measure());
   s.emit(5);
@@ -70,7 +69,8 @@ TEST_CASE("the slowest listener counts, until it does not lag any more", "[room]
   CHECK(s.measure() == pace::caught_up);
 }
 
-TEST_CASE("who stays behind for longer than patience is not waited for until it has caught up", "[room]") {
+TEST_CASE("a subscriber that stays behind for longer than patience is not waited for until it has caught up",
+          "[room]") {
   stage s(1, {.behind = 5 * entry, .caught_up = 2 * entry, .patience = 5s});
   s.emit(9);
   CHECK(s.measure(0s) == pace::behind);
@@ -96,7 +96,7 @@ TEST_CASE("patience may have no end, and there may be none", "[room]") {
   CHECK_FALSE(none.measure(0s));
 }
 
-TEST_CASE("who has caught up is not behind, whatever the marks say", "[room]") {
+TEST_CASE("a subscriber that has caught up is not behind, whatever the marks say", "[room]") {
   stage s(1, {.behind = 5 * entry, .caught_up = 50 * entry});
   s.emit(9);
   CHECK(s.measure() == pace::behind);

@@ -10,20 +10,20 @@
 #include <vector>
 
 using namespace hotline;
-using detail::session;
+using detail::subscriber;
 
 namespace {
 
-// Sockets that take as much as they are told to.
+// Sockets that take as many bytes as a test allows.
 struct sockets final : detail::room_output {
   struct socket {
     std::size_t room = 1 << 30;
     std::string got;
     int writes = 0;
   };
-  std::map<session*, socket> of;
+  std::map<subscriber*, socket> of;
 
-  std::size_t write(session& s, std::span<const std::string_view> bytes) noexcept override {
+  std::size_t write(subscriber& s, std::span<const std::string_view> bytes) noexcept override {
     socket& to = of[&s];
     ++to.writes;
     std::size_t taken = 0;
@@ -36,8 +36,8 @@ struct sockets final : detail::room_output {
     }
     return taken;
   }
-  bool allows_gap(session&) override { return true; }
-  void give_up(session&) noexcept override { ++given_up; }
+  bool allows_gap(subscriber&) override { return true; }
+  void give_up(subscriber&) noexcept override { ++given_up; }
   int given_up = 0;
   message_compression* compression() noexcept override { return &halves; }
 
@@ -86,31 +86,29 @@ struct stage {
     return *stream->append({head, tail, std::string_view(head).substr(30, type.size()), key});
   }
 
-  session& arrive(const filter& wanted = filter::everything(), bool takes_deflate = false) {
-    all.push_back(std::make_unique<session>(options, steady_time(), 0));
-    session& s = *all.back();
+  subscriber& arrive(const filter& wanted = filter::everything(), bool takes_deflate = false) {
+    all.push_back(std::make_unique<subscriber>());
+    subscriber& s = *all.back();
     s.takes_deflate = takes_deflate;
-    s.upgrade("", steady_time());
     room.join(s, wanted);
     room.resume(s);
     return s;
   }
 
   // The socket can take `bytes` more, and says so.
-  void drain(session& s, std::size_t bytes = 1 << 30) {
+  void drain(subscriber& s, std::size_t bytes = 1 << 30) {
     out.of[&s].room = bytes;
     s.blocked = false;
     room.resume(s);
   }
 
-  std::vector<std::string> heard(session& s) { return frames(out.of[&s].got); }
+  std::vector<std::string> heard(subscriber& s) { return frames(out.of[&s].got); }
 
-  manager_options options;
   memory_event_log log;
   std::shared_ptr<memory_stream> stream;
   sockets out;
   detail::room room;
-  std::vector<std::unique_ptr<session>> all;
+  std::vector<std::unique_ptr<subscriber>> all;
 };
 
 filter only(std::initializer_list<std::string_view> names) {
@@ -123,10 +121,10 @@ using list = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("who joins hears what comes after, in order, with one write a flush", "[room]") {
+TEST_CASE("a new member receives the events that come after, in order, with one write a flush", "[room]") {
   stage s;
   s.emit("before");
-  session& a = s.arrive();
+  subscriber& a = s.arrive();
   s.emit("a");
   s.emit("b");
   s.emit("c");
@@ -135,12 +133,12 @@ TEST_CASE("who joins hears what comes after, in order, with one write a flush", 
   CHECK(s.out.of[&a].writes == 1);
 }
 
-TEST_CASE("equal filters share a group and each hears its types alone", "[room]") {
+TEST_CASE("equal filters share a group and each receives its types alone", "[room]") {
   stage s;
-  session& all = s.arrive();
-  session& a1 = s.arrive(only({"a"}));
-  session& a2 = s.arrive(only({"a"}));
-  session& none = s.arrive(filter());
+  subscriber& all = s.arrive();
+  subscriber& a1 = s.arrive(only({"a"}));
+  subscriber& a2 = s.arrive(only({"a"}));
+  subscriber& none = s.arrive(filter());
   CHECK(s.room.groups() == 3);
   s.emit("a");
   s.emit("b");
@@ -150,14 +148,14 @@ TEST_CASE("equal filters share a group and each hears its types alone", "[room]"
   CHECK(s.heard(a1) == list{"1", "3"});
   CHECK(s.heard(a2) == list{"1", "3"});
   CHECK(s.heard(none).empty());
-  for (session* const gone : {&all, &a1, &a2, &none}) s.room.leave(*gone);
+  for (subscriber* const gone : {&all, &a1, &a2, &none}) s.room.leave(*gone);
   CHECK(s.room.groups() == 0);
   CHECK(s.room.size() == 0);
 }
 
 TEST_CASE("a sparse filter gets every frame once, however many spans that would be", "[room]") {
   stage s;
-  session& a = s.arrive(only({"a"}));
+  subscriber& a = s.arrive(only({"a"}));
   list expected;
   for (int i = 1; i <= 100; ++i) {
     s.emit(i % 3 == 0 ? "a" : "b");
@@ -169,20 +167,20 @@ TEST_CASE("a sparse filter gets every frame once, however many spans that would 
 
 TEST_CASE("a short write at any byte goes on at that byte", "[room]") {
   stage whole;
-  session& w = whole.arrive();
+  subscriber& w = whole.arrive();
   for (int i = 0; i < 4; ++i) whole.emit("a", static_cast<std::size_t>(i) * 60);
   whole.room.flush();
   const std::string expected = whole.out.of[&w].got;
   for (std::size_t cut = 0; cut <= expected.size(); ++cut) {
     stage s;
-    session& a = s.arrive();
+    subscriber& a = s.arrive();
     s.out.of[&a].room = cut;
     for (int i = 0; i < 4; ++i) s.emit("a", static_cast<std::size_t>(i) * 60);
     s.room.flush();
     REQUIRE(s.out.of[&a].got == expected.substr(0, cut));
     s.drain(a);
     REQUIRE(s.out.of[&a].got == expected);
-    REQUIRE(a.lane.empty());
+    REQUIRE(a.out.empty());
     s.emit("z");
     s.room.flush();
     REQUIRE(s.heard(a).back() == "5");
@@ -191,22 +189,22 @@ TEST_CASE("a short write at any byte goes on at that byte", "[room]") {
 
 TEST_CASE("a session that lags holds nothing but the rest of one frame", "[room]") {
   stage s;
-  session& slow = s.arrive();
-  session& prompt = s.arrive();
+  subscriber& slow = s.arrive();
+  subscriber& prompt = s.arrive();
   s.out.of[&slow].room = 10;
   for (int i = 0; i < 500; ++i) {
     s.emit("a", 100);
     s.room.flush();
-    REQUIRE(slow.lane.size() < 200);
+    REQUIRE(slow.out.size() < 200);
   }
   CHECK(s.heard(prompt).size() == 500);
   s.drain(slow);
   CHECK(s.out.of[&slow].got == s.out.of[&prompt].got);
 }
 
-TEST_CASE("who fell off the log's old end is told which numbers are missing, and goes on", "[room]") {
+TEST_CASE("a subscriber behind the log's oldest event receives which numbers are missing, and goes on", "[room]") {
   stage s({.events = 10});
-  session& a = s.arrive();
+  subscriber& a = s.arrive();
   s.out.of[&a].room = 0;
   for (int i = 0; i < 30; ++i) {
     s.emit("a");
@@ -216,9 +214,9 @@ TEST_CASE("who fell off the log's old end is told which numbers are missing, and
   CHECK(s.heard(a) == list{"gap 1-20", "21", "22", "23", "24", "25", "26", "27", "28", "29", "30"});
 }
 
-TEST_CASE("a torn frame is finished before the gap behind it is told", "[room]") {
+TEST_CASE("a torn frame is finished before the gap after it is sent", "[room]") {
   stage s({.events = 3});
-  session& a = s.arrive();
+  subscriber& a = s.arrive();
   s.out.of[&a].room = 20;
   for (int i = 0; i < 9; ++i) {
     s.emit("a");
@@ -230,8 +228,8 @@ TEST_CASE("a torn frame is finished before the gap behind it is told", "[room]")
 
 TEST_CASE("more events in one turn than the log holds are a gap for everybody", "[room]") {
   stage s({.events = 10});
-  session& a = s.arrive();
-  session& b = s.arrive(only({"a"}));
+  subscriber& a = s.arrive();
+  subscriber& b = s.arrive(only({"a"}));
   for (int i = 0; i < 25; ++i) s.emit("a");
   s.room.flush();
   CHECK_FALSE(s.room.resume_busy());
@@ -242,11 +240,11 @@ TEST_CASE("more events in one turn than the log holds are a gap for everybody", 
 
 TEST_CASE("the lane goes first, at a frame's end", "[room]") {
   stage s;
-  session& a = s.arrive();
+  subscriber& a = s.arrive();
   s.out.of[&a].room = 15;
   s.emit("a");
   s.room.flush();
-  REQUIRE(a.queue("answer"));
+  a.out.append_unbounded(detail::opcode::text, "answer");
   s.room.resume(a);
   CHECK(s.out.of[&a].got.size() == 15);  // it waits for its socket
   s.emit("b");
@@ -257,14 +255,14 @@ TEST_CASE("the lane goes first, at a frame's end", "[room]") {
 
 TEST_CASE("a flush that finds an unsent answer sends it before the events", "[room]") {
   stage s;
-  session& a = s.arrive();
-  REQUIRE(a.queue("answer"));
+  subscriber& a = s.arrive();
+  a.out.append_unbounded(detail::opcode::text, "answer");
   s.emit("a");
   s.room.flush();
   CHECK(s.heard(a) == list{"answer", "1"});
 
   s.out.of[&a].room = 3;
-  REQUIRE(a.queue("another"));
+  a.out.append_unbounded(detail::opcode::text, "another");
   s.emit("a");
   s.room.flush();
   s.drain(a);
@@ -273,7 +271,7 @@ TEST_CASE("a flush that finds an unsent answer sends it before the events", "[ro
 
 TEST_CASE("a new filter holds for what was not sent yet: nothing twice, nothing missed", "[room]") {
   stage s;
-  session& a = s.arrive(only({"a"}));
+  subscriber& a = s.arrive(only({"a"}));
   s.emit("a");
   s.emit("b");
   s.room.flush();
@@ -285,11 +283,12 @@ TEST_CASE("a new filter holds for what was not sent yet: nothing twice, nothing 
   CHECK(s.heard(a) == list{"1", "4"});
 }
 
-TEST_CASE("who lags is not sent what was superseded meanwhile, and the prompt hear all", "[room]") {
+TEST_CASE("a subscriber that lags is not sent events that were superseded meanwhile, and the prompt receive all",
+          "[room]") {
   stage s;
-  session& prompt = s.arrive();
-  session& slow = s.arrive();
-  session& b_only = s.arrive(only({"b"}));
+  subscriber& prompt = s.arrive();
+  subscriber& slow = s.arrive();
+  subscriber& b_only = s.arrive(only({"b"}));
   s.out.of[&slow].room = 5;
   s.out.of[&b_only].room = 0;
   for (const std::string_view key : {"x", "y", "x", "x", "", "y"}) {
@@ -308,9 +307,9 @@ TEST_CASE("who lags is not sent what was superseded meanwhile, and the prompt he
   CHECK(s.heard(slow).back() == "8");
 }
 
-TEST_CASE("what was superseded and then evicted is in the gap, and no other", "[room]") {
+TEST_CASE("an event that was superseded and then evicted is in the gap, and no other", "[room]") {
   stage s({.events = 3});
-  session& slow = s.arrive();
+  subscriber& slow = s.arrive();
   s.out.of[&slow].room = 0;
   for (const std::string_view key : {"x", "x", "x", "x", "y"}) {
     s.emit("a", 0, key);
@@ -323,7 +322,7 @@ TEST_CASE("what was superseded and then evicted is in the gap, and no other", "[
 TEST_CASE("a short write among superseded entries goes on behind the last that was sent", "[room]") {
   for (std::size_t room = 0; room < 400; ++room) {
     stage s;
-    session& slow = s.arrive();
+    subscriber& slow = s.arrive();
     s.out.of[&slow].room = 0;
     for (const std::string_view key : {"x", "", "x", "y", "x", "y", ""}) s.emit("a", 0, key);
     s.room.flush();
@@ -335,11 +334,11 @@ TEST_CASE("a short write among superseded entries goes on behind the last that w
 
 TEST_CASE("those who lag are known, and only those", "[room]") {
   stage s;
-  session& a = s.arrive();
-  session& b = s.arrive(only({"b"}));
-  session& c = s.arrive();
+  subscriber& a = s.arrive();
+  subscriber& b = s.arrive(only({"b"}));
+  subscriber& c = s.arrive();
   CHECK(s.room.lagging().empty());
-  for (session* const slow : {&a, &c}) s.out.of[slow].room = 5;
+  for (subscriber* const slow : {&a, &c}) s.out.of[slow].room = 5;
   s.emit("a");
   s.room.flush();
   CHECK(s.room.lagging().size() == 2);
@@ -356,7 +355,7 @@ TEST_CASE("those who lag are known, and only those", "[room]") {
 
 TEST_CASE("how long a session has been behind is counted on through a new filter, until it has caught up", "[room]") {
   stage s;
-  session& a = s.arrive();
+  subscriber& a = s.arrive();
   s.out.of[&a].room = 0;
   s.emit("a");
   s.room.flush();
@@ -369,7 +368,7 @@ TEST_CASE("how long a session has been behind is counted on through a new filter
 
 TEST_CASE("a laggard is given a bounded amount a turn", "[room]") {
   stage s({}, 1000);
-  session& a = s.arrive();
+  subscriber& a = s.arrive();
   s.out.of[&a].room = 0;
   for (int i = 0; i < 100; ++i) s.emit("a", 50);
   s.room.flush();
@@ -382,14 +381,14 @@ TEST_CASE("a laggard is given a bounded amount a turn", "[room]") {
   CHECK(s.heard(a).size() == 100);
 }
 
-TEST_CASE("whatever sockets take and filters change, each event arrives once, in order, or a gap names it", "[room]") {
+TEST_CASE("each event arrives once, in order, or a gap names it, however sockets take and filters change", "[room]") {
   for (unsigned seed = 1; seed <= 200; ++seed) {
     std::mt19937 random(seed);
     const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
     stage s({.events = 5 + below(60)}, 300);
     const list types{"a", "b", "c"};
     std::vector<std::string> type_of{""};
-    std::vector<session*> members;
+    std::vector<subscriber*> members;
     std::vector<sequence> joined;
     std::vector<filter> filters;
     for (int i = 0; i < 6; ++i) {
@@ -406,7 +405,7 @@ TEST_CASE("whatever sockets take and filters change, each event arrives once, in
         case 1: s.emit(type_of.emplace_back(types[below(3)]), below(80)); break;
         case 2: s.room.flush(); break;
         default: {
-          session& who = *members[below(members.size())];
+          subscriber& who = *members[below(members.size())];
           if (who.blocked) s.drain(who, below(600));
           break;
         }
@@ -414,7 +413,7 @@ TEST_CASE("whatever sockets take and filters change, each event arrives once, in
       s.room.resume_busy();
     }
     s.room.flush();
-    for (session* const who : members) s.drain(*who);
+    for (subscriber* const who : members) s.drain(*who);
     while (s.room.resume_busy()) {
     }
     for (std::size_t m = 0; m < members.size(); ++m) {
@@ -446,12 +445,12 @@ TEST_CASE("whatever sockets take and filters change, each event arrives once, in
   }
 }
 
-TEST_CASE("who takes events compressed gets them so and each is compressed once", "[room]") {
+TEST_CASE("a subscriber that takes events compressed gets them so and each is compressed once", "[room]") {
   stage t;
-  session& plain = t.arrive();
-  session& first = t.arrive(filter::everything(), true);
-  session& second = t.arrive(filter::everything(), true);
-  session& few = t.arrive(only({"b"}), true);
+  subscriber& plain = t.arrive();
+  subscriber& first = t.arrive(filter::everything(), true);
+  subscriber& second = t.arrive(filter::everything(), true);
+  subscriber& few = t.arrive(only({"b"}), true);
   t.emit("a", 200);
   t.emit("b", 200);
   t.room.flush();
@@ -468,8 +467,8 @@ TEST_CASE("who takes events compressed gets them so and each is compressed once"
 
 TEST_CASE("nothing is compressed that nobody takes so", "[room]") {
   stage t;
-  session& plain = t.arrive();
-  session& few = t.arrive(only({"b"}), true);
+  subscriber& plain = t.arrive();
+  subscriber& few = t.arrive(only({"b"}), true);
   t.emit("a", 200);
   t.room.flush();
   CHECK(t.out.halves.asked == 0);
@@ -479,8 +478,8 @@ TEST_CASE("nothing is compressed that nobody takes so", "[room]") {
 
 TEST_CASE("a compressed frame that the socket took a part of is finished first", "[room]") {
   stage t;
-  session& slow = t.arrive(filter::everything(), true);
-  session& prompt = t.arrive(filter::everything(), true);
+  subscriber& slow = t.arrive(filter::everything(), true);
+  subscriber& prompt = t.arrive(filter::everything(), true);
   t.out.of[&slow].room = 100;
   for (int i = 0; i < 3; ++i) t.emit("a", 300);
   t.room.flush();
@@ -493,15 +492,14 @@ TEST_CASE("a compressed frame that the socket took a part of is finished first",
   CHECK(t.out.halves.asked == 4);
 }
 
-TEST_CASE("who comes back for what went by gets what was compressed before", "[room]") {
+TEST_CASE("a subscriber that comes back for older events gets the frames that were compressed before", "[room]") {
   stage t;
   t.arrive(filter::everything(), true);
   for (int i = 0; i < 4; ++i) t.emit("a", 300);
   t.room.flush();
-  t.all.push_back(std::make_unique<session>(t.options, steady_time(), 0));
-  session& late = *t.all.back();
+  t.all.push_back(std::make_unique<subscriber>());
+  subscriber& late = *t.all.back();
   late.takes_deflate = true;
-  late.upgrade("", steady_time());
   t.room.rejoin(late, filter::everything(), 1);
   t.room.resume(late);
   CHECK(t.heard(late) == list{"2", "3", "4"});

@@ -32,7 +32,7 @@ TEST_CASE("an admission is answered once", "[session]") {
   CHECK(n.heard == list{"ada"});
 }
 
-TEST_CASE("an admission that nobody answers is told when its responder goes", "[session]") {
+TEST_CASE("an admission without an answer ends when its responder goes", "[session]") {
   notes n;
   { const admission_responder r = n.responder(); }
   CHECK(n.heard == list{"nothing"});

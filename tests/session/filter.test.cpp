@@ -25,14 +25,14 @@ bool hears(const filter& f, std::string_view type) { return f.matches(type, hash
 
 }  // namespace
 
-TEST_CASE("a new filter hears nothing", "[session]") {
+TEST_CASE("a new filter lets nothing through", "[session]") {
   const filter f;
   CHECK(f.hears_nothing());
   CHECK_FALSE(f.hears_all());
   CHECK_FALSE(hears(f, "a"));
 }
 
-TEST_CASE("a filter hears the types it names, and no others", "[session]") {
+TEST_CASE("a filter lets the types through that it names, and no others", "[session]") {
   filter f = only({"b", "a"});
   CHECK(f.names() == list{"a", "b"});
   CHECK(hears(f, "a"));
@@ -72,7 +72,7 @@ TEST_CASE("the asterisk names all and takes all away", "[session]") {
   CHECK(f == filter());
 }
 
-TEST_CASE("filters are equal, and hash alike, when they hear the same, however they came to it", "[session]") {
+TEST_CASE("filters are equal, and hash alike, when they let the same through, however they came to it", "[session]") {
   const std::hash<filter> hash;
   filter roundabout = only({"x", "c", "*"});
   roundabout.remove("*");

@@ -44,7 +44,7 @@ TEST_CASE("a resume names its token, epoch and position, and says whether it wou
   CHECK_FALSE(read("resume=t&epoch=e&after=0&on_gap=other")->resume->continue_on_gap);
 }
 
-TEST_CASE("what lacks a part, or has a number that is none, is no request", "[session]") {
+TEST_CASE("a query that lacks a part, or has a number that is none, is no request", "[session]") {
   for (const auto* query : {"resume=t", "resume=t&epoch=e", "resume=t&after=1", "resume=t&epoch=e&after=",
                             "resume=t&epoch=e&after=-1", "resume=t&epoch=e&after=1x", "resume=t&epoch=e&after=+1",
                             "resume=t&epoch=e&after=18446744073709551616", "last=", "last=x", "last=-1"}) {

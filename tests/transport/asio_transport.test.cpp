@@ -155,7 +155,7 @@ TEST_CASE("asio_transport over a strand is a transport", "[transport]") {
 
 // ------------------------------------------------------------------------------------------------- listening
 
-TEST_CASE("an address in use is told, and start works once it is free", "[transport]") {
+TEST_CASE("an address in use is reported, and start works once it is free", "[transport]") {
   socket_loop loop;
   listener first_receiver;
   listener second_receiver;
@@ -266,7 +266,7 @@ TEST_CASE("a Unix socket's file is replaced only when nobody listens on it", "[t
     transport.stop();
     CHECK(std::filesystem::file_size(path) == 8);
   }
-  SECTION("a path that is too long is told") {
+  SECTION("a path that is too long is reported") {
     hotline::asio_transport transport(loop.io, hotline::listen_options{.unix_path = path + std::string(200, 'x')});
     CHECK(transport.start(receiver) == std::errc::filename_too_long);
   }
@@ -432,7 +432,7 @@ accepted<Socket> accept_one(socket_loop& loop, asio::io_context& host) {
 
 }  // namespace
 
-TEST_CASE("what the host had read comes first, later, in buffers of the loop's size", "[transport]") {
+TEST_CASE("bytes that the host had read come first, later, in buffers of the loop's size", "[transport]") {
   socket_loop loop;
   listener receiver;
   hotline::asio_transport transport(loop.io, hotline::listen_options{.listen = false, .read_buffer_bytes = 1000});

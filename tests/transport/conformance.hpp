@@ -20,7 +20,7 @@
 #include "conformance_subject.hpp"
 
 /// \file
-/// What every model of `hotline::transport` promises, as tests over any of them; one's own too:
+/// The promises of every model of `hotline::transport`, as tests over any of them; one's own too:
 ///
 ///   TEST_CASE("my transport is a transport") { conformance::run<my_fixture>(); }
 ///
@@ -36,7 +36,7 @@
 /// | `f.settle()`            | run until all that is under way has arrived |
 /// | `f.finish()`            | after `stop()`: run what is left and do not wait; whether no work remains |
 /// | `p->send(bytes)`        | queue bytes to the server |
-/// | `p->received()`         | what came from the server so far, `std::string` |
+/// | `p->received()`         | the bytes that came from the server so far, `std::string` |
 /// | `p->window(n)`          | read `n` more bytes and no further |
 /// | `p->stall(on)`          | on: read no more, off: read everything (as at first) |
 /// | `p->close()`            | FIN after what was sent |

@@ -31,10 +31,10 @@ class client_end {
   [[nodiscard]] virtual bool closed_by_server() const = 0;
 };
 
-/// What was seen of one connection.
+/// The calls that were seen of one connection.
 struct connection_record {
   void* connection = nullptr;
-  std::shared_ptr<client_end> peer;  // of connections that `subject::open` made
+  std::shared_ptr<client_end> peer;  // the client's end, for connections that `subject::open` made
   std::string data;
   std::size_t reads = 0;
   int writable = 0;
@@ -44,7 +44,7 @@ struct connection_record {
   bool silenced = false;       // after shutdown and abort nothing may come but on_closed
 };
 
-/// A started transport whose receiver writes down what it hears and notices calls that may not be.
+/// A started transport whose receiver writes down what it receives and notices calls that may not be.
 /// The tests see no model's type, so that they are compiled once.
 class subject {
  public:
@@ -53,7 +53,7 @@ class subject {
   std::deque<connection_record> seen;  // in the order of on_open
   int ticks = 0;
 
-  // What a test does in a callback, after it was written down.
+  // Actions of a test in a callback, after it was written down.
   std::function<void(connection_record&)> when_open = [](auto&) {};
   std::function<void(connection_record&, std::span<char>)> when_data = [](auto&, std::span<char>) {};
   std::function<void(connection_record&)> when_writable = [](auto&) {};

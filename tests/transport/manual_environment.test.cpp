@@ -45,6 +45,13 @@ TEST_CASE("a seed decides what is random", "[transport]") {
   CHECK(seen.size() == 2000);
 }
 
+TEST_CASE("words that are drawn together are those that are drawn one by one", "[transport]") {
+  manual_environment together(7), one_by_one(7);
+  std::vector<std::uint64_t> words(5);
+  together.random_words(words);
+  for (const std::uint64_t word : words) CHECK(word == one_by_one.random());
+}
+
 TEST_CASE("threads never get the same random value", "[transport]") {
   manual_environment env;
   std::vector<std::vector<std::uint64_t>> values(4);

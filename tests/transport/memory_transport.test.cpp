@@ -88,7 +88,7 @@ TEST_CASE("each send is a read, and a long one several", "[transport]") {
   CHECK(r.reads == 5);
 }
 
-TEST_CASE("what clients do reaches the server in the order in which they did it", "[transport]") {
+TEST_CASE("actions of clients reach the server in the order in which they were done", "[transport]") {
   subject s;
   std::string order;
   s.when_data = [&](auto&, std::span<char> bytes) { order.append(bytes.data(), bytes.size()); };

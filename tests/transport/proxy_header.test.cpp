@@ -35,7 +35,7 @@ outcome read(std::string_view bytes, std::size_t piece) {
   return got;
 }
 
-/// What it is, the same however it is cut.
+/// Returns the outcome, the same however the bytes are cut.
 outcome read(std::string_view bytes) {
   const outcome whole = read(bytes, bytes.size());
   for (const std::size_t piece : {1U, 2U, 3U, 7U, 16U}) {
@@ -151,7 +151,7 @@ TEST_CASE("a line of the PROXY protocol has 107 bytes at most", "[transport]") {
   CHECK(refuses("PROXY UNKNOWN " + std::string(107 - 14 - 1, 'f') + "\r\n"));
 }
 
-TEST_CASE("what does not begin with a PROXY header is refused at its first wrong byte", "[transport]") {
+TEST_CASE("a text that does not begin with a PROXY header is refused at its first wrong byte", "[transport]") {
   CHECK(read("GET / HTTP/1.1\r\n").consumed == 1);
   CHECK(read("\x16\x03\x01\x02").consumed == 1);
   CHECK(read("PROXZ").consumed == 5);

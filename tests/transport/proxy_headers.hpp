@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-/// What a proxy sends ahead, as the specification of the PROXY protocol puts it together.
+/// Headers that a proxy sends ahead, as the specification of the PROXY protocol puts them together.
 namespace proxy_headers {
 
 inline std::string number(std::size_t n) { return {static_cast<char>(n >> 8U & 255U), static_cast<char>(n & 255U)}; }

@@ -345,13 +345,13 @@ TEST_CASE("a PROXY header that is awaited when nobody is let in any more is none
   CHECK(p.receiver.seen.size() == 1);
 }
 
-TEST_CASE("who is told of a bad PROXY header may stop the transport", "[transport]") {
+TEST_CASE("a receiver that is notified of a bad PROXY header may stop the transport", "[transport]") {
   proxied p({.proxy_header_timeout = 0s, .proxy_headers_at_once = 2});
   SECTION("malformed") {
     p.transport.on_refused([&](std::string_view, std::error_code) { p.transport.stop(); }).release();
     p.knock()->send(head);
   }
-  SECTION("malformed, and the receiver is told") {
+  SECTION("malformed, and the receiver is notified") {
     p.receiver.when_refused = [&] { p.transport.stop(); };
     p.knock()->send(head);
   }
@@ -382,7 +382,7 @@ TEST_CASE("an io_context may go while a PROXY header is awaited", "[transport]")
 
 // ---------------------------------------------------------------------------------------------------- adopted
 
-TEST_CASE("who adopts a socket says whose it is", "[transport]") {
+TEST_CASE("a host that adopts a socket says whose it is", "[transport]") {
   proxied p;
   asio::ip::tcp::acceptor acceptor(p.loop.io, {asio::ip::address_v4::loopback(), 0});
   const auto peer = p.loop.peers.add(socket_peer::tcp(acceptor.local_endpoint().port()));
@@ -397,7 +397,7 @@ TEST_CASE("who adopts a socket says whose it is", "[transport]") {
     REQUIRE(p.sees(1));
     CHECK(p.receiver.seen[0]->address == "[2001:db8::7]:40312");
   }
-  SECTION("nobody else's; and no header is expected") {
+  SECTION("without an address the socket's own counts, and no header is expected") {
     REQUIRE_FALSE(p.transport.adopt(acceptor.accept(), "read"));
     REQUIRE(p.sees(1));
     CHECK(p.receiver.seen[0]->address.starts_with("127.0.0.1:"));

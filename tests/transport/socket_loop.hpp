@@ -59,7 +59,7 @@ class socket_loop {
     }
   }
 
-  /// Without waiting for anything: whoever stops leaves only what can end now.
+  /// Runs without waiting for anything: a test that stops leaves only work that can end now.
   bool finish() {
     io.restart();
     while (io.poll() > 0) {

@@ -2,8 +2,11 @@
 
 #include <catch2_any.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <set>
+#include <vector>
 
 TEST_CASE("the system's randomness does not repeat and uses all bits", "[transport]") {
   hotline::system_environment env;
@@ -19,6 +22,16 @@ TEST_CASE("the system's randomness does not repeat and uses all bits", "[transpo
   CHECK(seen.size() == 1000);
   CHECK(ones == ~std::uint64_t{0});
   CHECK(zeros == ~std::uint64_t{0});
+}
+
+TEST_CASE("the system draws many words at once, each of them random", "[transport]") {
+  hotline::system_environment env;
+  for (const std::size_t count : {0U, 1U, 2U, 32U, 33U, 100U}) {
+    std::vector<std::uint64_t> words(count);
+    env.random_words(words);
+    CHECK(std::set<std::uint64_t>(words.begin(), words.end()).size() == count);
+    CHECK(std::count(words.begin(), words.end(), 0U) == 0);
+  }
 }
 
 TEST_CASE("the system's clocks go forward", "[transport]") {

@@ -1,5 +1,5 @@
 // The cases of the Autobahn test suite that are about frames, on the decoder alone: sections 1 to 7, 9 and 10, by their
-// numbers there. What a server answers (echo, pong, close) is the session's.
+// numbers there. The server's answers (echo, pong, close) are the session's.
 
 #include "client_frames.hpp"
 
@@ -22,7 +22,7 @@ namespace {
 
 using all_heard = std::vector<heard>;
 
-/// One case: what the client sends and what is to be heard of it, whatever the size of the reads.
+/// One case: the client's frames and what is to come of them, whatever the size of the reads.
 struct wire_case {
   std::string name;
   std::string bytes;
@@ -265,7 +265,7 @@ TEST_CASE("Autobahn 6.5 to 6.22: Markus Kuhn's sequences", "[wire]") {
   for (unsigned first = 0xC0; first <= 0xFD; ++first) check_text("6.13", {static_cast<char>(first), ' '}, false);
 }
 
-TEST_CASE("Autobahn 7.1: what comes behind a close frame is not heard", "[wire]") {
+TEST_CASE("Autobahn 7.1: frames after a close frame are dropped", "[wire]") {
   const std::string normal = "\x03\xE8";
   const std::string close = frame(opcode::close, normal);
   const heard closed{decode_event::close, normal};
@@ -284,7 +284,7 @@ TEST_CASE("Autobahn 7.1: what comes behind a close frame is not heard", "[wire]"
 }
 
 TEST_CASE("Autobahn 7.3 to 7.13: close payloads and codes", "[wire]") {
-  // What the server answers to the close payload that the client sent: its code, or the objection to it.
+  // The server's answer to the close payload that the client sent: its code, or the objection to it.
   const auto answer = [](std::string_view payload) {
     const all_heard all = hear(frame(opcode::close, payload), 2);
     REQUIRE(all.size() == 1);

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-/// The client's side of the wire: frames as a client makes them, and everything a decoder hears when fed with them.
+/// The client's side of the wire: frames as a client makes them, and everything that a decoder makes of them.
 
 namespace wire_tests {
 
@@ -97,7 +97,7 @@ inline bool feed(decoder& to, std::string_view bytes, std::vector<heard>& all) {
   return true;
 }
 
-/// What a decoder with `limits` hears of `bytes`, cut into reads of `chop` bytes.
+/// Returns everything that a decoder with `limits` makes of `bytes`, cut into reads of `chop` bytes.
 inline std::vector<heard> hear(std::string_view bytes, std::size_t chop = std::string::npos,
                                const hotline::session_limits& limits = {}) {
   decoder d(limits);

@@ -112,7 +112,7 @@ TEST_CASE("a close payload is read at its bounds", "[wire]") {
   CHECK(objection(bytes_of(1000, std::string(125, 'r'))) == 1002);
 }
 
-TEST_CASE("what close_payload writes parse_close reads", "[wire]") {
+TEST_CASE("parse_close reads the payload that close_payload writes", "[wire]") {
   for (const close_code code : {close_code::normal, close_code::try_again_later, close_code::too_many_messages}) {
     const std::string payload = close_payload(code, "why");
     const auto parsed = parse_close(payload);

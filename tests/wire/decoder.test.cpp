@@ -1,3 +1,4 @@
+#include <hotline/utf8.hpp>
 #include <hotline/wire/decoder.hpp>
 
 #include "client_frames.hpp"
@@ -122,7 +123,7 @@ TEST_CASE("idle is true exactly between messages", "[wire]") {
   CHECK(all.size() == 4);
 }
 
-TEST_CASE("a decoder that has failed or was told to close is not idle", "[wire]") {
+TEST_CASE("a decoder that has failed or received a close frame is not idle", "[wire]") {
   decoder d{session_limits{}};
   std::vector<heard> all;
   feed(d, frame(opcode::close, ""), all);
@@ -134,7 +135,7 @@ TEST_CASE("a decoder that has failed or was told to close is not idle", "[wire]"
   CHECK(all == all_heard{{decode_event::close, ""}, failed(close_code::protocol_error)});
 }
 
-TEST_CASE("what comes after a close frame is swallowed", "[wire]") {
+TEST_CASE("bytes after a close frame are swallowed", "[wire]") {
   const std::string bytes = frame(opcode::close, "\x03\xE8") + text("late") + "\xFF\xFF garbage";
   for (const std::size_t chop : {1U, 3U, 1000U})
     CHECK(hear(bytes, chop) == all_heard{{decode_event::close, "\x03\xE8"}});
@@ -422,7 +423,7 @@ std::string random_text(std::mt19937& random, std::size_t characters) {
   return t;
 }
 
-/// A client's bytes, and what is to be heard of them.
+/// A client's bytes, and what is to come of them.
 struct conversation {
   std::string bytes;
   all_heard expected;
@@ -457,7 +458,7 @@ struct conversation {
 
 }  // namespace
 
-TEST_CASE("however the bytes are cut, the same is heard", "[wire]") {
+TEST_CASE("the decoder's results are the same, however the bytes are cut", "[wire]") {
   std::mt19937 random(20);
   for (int round = 0; round < 300; ++round) {
     const conversation c(random);
@@ -468,7 +469,7 @@ TEST_CASE("however the bytes are cut, the same is heard", "[wire]") {
   }
 }
 
-TEST_CASE("however damaged bytes are cut, the same is heard, within the limits", "[wire]") {
+TEST_CASE("the decoder's results are the same, within the limits, however damaged bytes are cut", "[wire]") {
   std::mt19937 random(21);
   const session_limits small = limits(500, 4);
   int failures = 0;

@@ -1,4 +1,5 @@
 #include <hotline/wire/frame_reader.hpp>
+#include <hotline/wire/frame_reader.ipp>  // its functions are inline in both forms
 
 #include "client_frames.hpp"
 

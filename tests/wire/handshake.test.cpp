@@ -115,7 +115,7 @@ TEST_CASE("websocketpp defect: Upgrade must name websocket and Connection must n
   CHECK(accept_upgrade(without("Connection")).status == 400);
 }
 
-TEST_CASE("a request without Upgrade is told to upgrade", "[wire]") {
+TEST_CASE("the answer to a request without Upgrade asks for one", "[wire]") {
   const auto refused = accept_upgrade(without("Upgrade"));
   CHECK(refused.status == 426);
   CHECK(refused.response_head.find("\r\nUpgrade: websocket\r\n") != std::string::npos);

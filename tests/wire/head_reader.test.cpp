@@ -16,7 +16,7 @@ using hotline::detail::head_reader;
 
 namespace {
 
-/// What came of a head: the request, or the status of the refusal; neither if it is not over yet.
+/// The outcome of a head: the request, or the status of the refusal; neither if it is not over yet.
 struct outcome {
   std::optional<http_request> request{};
   int status = 0;
@@ -81,7 +81,7 @@ TEST_CASE("a head becomes a request", "[wire]") {
   }
 }
 
-TEST_CASE("what follows the head is left unconsumed", "[wire]") {
+TEST_CASE("bytes after the head are left unconsumed", "[wire]") {
   const std::string head = get("");
   head_reader reader{handshake_limits{}};
   const auto first = reader.consume(head + "\x81\x80");
@@ -259,7 +259,7 @@ TEST_CASE("websocketpp defect: a body is refused when it is announced, and a bad
   CHECK(with_header("Transfer-Encoding:") == 400);
 }
 
-TEST_CASE("what is wrong is refused at once, however little of it came", "[wire]") {
+TEST_CASE("a wrong head is refused at once, however little of it came", "[wire]") {
   for (const std::string& wrong :
        {std::string("\x16"), std::string(" "), std::string("\r\n\r"), std::string("GET /\x01"), std::string("GET / X"),
         std::string("GET / HTTP/1.1\n"), std::string("GET / HTTP/1.1\r\nHost "), std::string("GET / HTTP/1.1\r\n "),

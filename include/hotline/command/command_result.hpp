@@ -12,15 +12,21 @@
 
 namespace hotline {
 
-/// Why a command was not done, as its sender is told. `code` is for programs, `message` for people; `retryable` says
-/// whether the same command may work later.
+/// The reason why a command was not done, as its sender receives it. `code` is for programs, `message` for people;
+/// `retryable` says whether the same command may work later.
 struct command_error {
   std::string code;
   std::string message;
   bool retryable = false;
 };
 
-/// What a handler answers: a JSON object, any JSON value, a described struct, nothing (`{}`), or a `command_error`.
+/// The answer of a handler: a JSON object, any JSON value, a described struct, nothing (`{}`), or a `command_error`.
+///
+///     manager.on_command("half", [](const hotline::request& q) -> hotline::command_result {
+///       const auto n = q.payload()["n"].as_int64();
+///       if (!n || *n % 2 != 0) return hotline::command_error{"odd", "n: expected an even integer"};
+///       return hotline::json_object{{"half", *n / 2}};
+///     });
 class command_result {
  public:
   command_result() : state_(std::string("{}")) {}
@@ -42,9 +48,9 @@ class command_result {
   command_result(const T& value) : command_result(encode(value)) {}
 
   [[nodiscard]] bool failed() const noexcept { return state_.index() == 1; }
-  /// Only when not `failed()`: JSON.
+  /// Returns the answer as JSON. Only when not `failed()`.
   [[nodiscard]] const std::string& text() const noexcept { return *std::get_if<0>(&state_); }
-  /// Only when `failed()`.
+  /// Returns the error. Only when `failed()`.
   [[nodiscard]] const command_error& error() const noexcept { return *std::get_if<1>(&state_); }
 
  private:

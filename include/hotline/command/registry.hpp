@@ -1,7 +1,7 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Inbound 5/6: a name becomes a handler.
+// A name becomes a handler.
 
 #include <hotline/command/command_result.hpp>
 #include <hotline/command/request.hpp>
@@ -34,7 +34,7 @@ concept answers_later =
 
 }  // namespace detail
 
-/// What `on_command` takes.
+/// A handler, as `on_command` takes it.
 ///
 /// Notation: `f` a handler, `q` a `const request&`, `a` a `responder`.
 ///
@@ -43,8 +43,8 @@ concept answers_later =
 /// | `f(q)`                 | convertible to `command_result`, or void | answers at once; void answers `{}` |
 /// | `f(q, std::move(a))`   | void                                  | answers through `a`, now or later, from any thread |
 ///
-/// A handler runs on its manager's loop and should not block. What it throws is `internal_error` to the client and goes
-/// to the error hook.
+/// A handler runs on its manager's loop and should not block. An exception that it throws is `internal_error` to the
+/// client and goes to the error hook.
 template <class F>
 concept command_handler = detail::answers_now<F, const request&> || detail::answers_later<F, const request&>;
 
@@ -55,7 +55,7 @@ concept typed_command_handler = described<Payload> &&(detail::answers_now<F, con
 
 namespace detail {
 
-/// Makes the responder of a command; asked only by handlers that want one.
+/// Makes the responder of a command. A handler that answers at once makes none.
 class responder_source {
  public:
   [[nodiscard]] virtual responder make() = 0;
@@ -65,33 +65,40 @@ class responder_source {
 };
 
 /// The handlers of a manager, by name. For one loop.
+///
+///     registry handlers;
+///     handlers.set("ready", registry::wrap([](const request&) { return json_object{{"ready", true}}; }));
+///     if (const auto f = handlers.find("ready")) answer((*f)(q, source));
 class registry {
  public:
   /// Empty when the answer comes through the responder.
   using handler = std::function<std::optional<command_result>(const request&, responder_source&)>;
 
-  /// The last handler that was set for a name counts.
+  /// Sets the handler of a name, in place of an earlier one.
   void set(std::string name, handler h) {
     handlers_.insert_or_assign(std::move(name), std::make_shared<handler>(std::move(h)));
   }
 
+  /// Removes the handler of a name. A call that is running goes on.
   void erase(std::string_view name) {
     if (const auto found = handlers_.find(name); found != handlers_.end()) handlers_.erase(found);
   }
 
   void clear() { handlers_.clear(); }
 
-  /// Null when there is none. Shared: a handler may replace itself while it runs.
+  /// Returns the handler of a name, null when there is none. Shared: a handler may replace itself while it runs.
   [[nodiscard]] std::shared_ptr<handler> find(std::string_view name) const {
     const auto found = handlers_.find(name);
     return found == handlers_.end() ? nullptr : found->second;
   }
 
+  /// Returns `f` in the form that a registry keeps.
   template <command_handler F>
   [[nodiscard]] static handler wrap(F f) {
     return [f = std::move(f)](const request& q, responder_source& source) mutable { return call(f, source, q); };
   }
 
+  /// Returns `f` in the form that a registry keeps. A payload that does not decode is answered with `invalid_payload`.
   template <class Payload, typed_command_handler<Payload> F>
   [[nodiscard]] static handler wrap_typed(F f) {
     return [f = std::move(f)](const request& q, responder_source& source) mutable -> std::optional<command_result> {

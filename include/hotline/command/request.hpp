@@ -6,6 +6,7 @@
 #include <hotline/protocol/fields.hpp>
 #include <hotline/protocol/json.hpp>
 #include <hotline/protocol/json_reader.hpp>
+#include <hotline/session/command_origin.hpp>
 
 #include <memory>
 #include <optional>
@@ -20,13 +21,6 @@ namespace detail {
 
 }  // namespace detail
 
-/// Who asks: the same for every command of a connection.
-struct command_origin {
-  std::string connection_id;
-  std::string project;
-  std::string principal{};
-};
-
 /// One command as its handler sees it. Cheap to copy; a copy may be kept and read on any thread. The client wrote the
 /// command's name, the id and the payload, and chose the project: print them through `printable`.
 class request {
@@ -36,7 +30,7 @@ class request {
 
   [[nodiscard]] const std::string& connection_id() const noexcept { return origin_->connection_id; }
   [[nodiscard]] const std::string& project() const noexcept { return origin_->project; }
-  /// Who asks, as the host's `authenticate` named it; empty without one.
+  /// Returns the client's principal, as the host's `authenticate` named it; empty without one.
   [[nodiscard]] const std::string& principal() const noexcept { return origin_->principal; }
   [[nodiscard]] const std::string& command() const noexcept { return command_; }
   [[nodiscard]] const std::optional<command_id>& id() const noexcept { return id_; }

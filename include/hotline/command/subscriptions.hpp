@@ -1,9 +1,9 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Inbound 5/6: the built-in commands `subscribe` and `unsubscribe`.
+// The built-in commands `subscribe` and `unsubscribe`.
 
-#include <hotline/command/command_client.hpp>
+#include <hotline/command/command_output.hpp>
 #include <hotline/command/command_result.hpp>
 #include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
@@ -24,31 +24,39 @@
 
 namespace hotline::detail {
 
-/// Changes what a client hears; answers with what it hears now, and from which event on that holds.
+/// Changes the event types that a client receives. The answer has the types now, and the event after which they apply.
+/// For one loop; the arguments of the constructor must outlive it.
 class subscriptions {
  public:
-  subscriptions(const session_limits& limits, live_metrics& counted) : limits_(limits), counted_(counted) {}
+  subscriptions(const session_limits& limits, live_metrics& counted, command_output& output) noexcept
+      : limits_(limits), counted_(counted), output_(output) {}
 
-  /// Asked before a client hears a type that it did not hear; an error forbids it. Without it all may hear all.
-  hook<std::optional<command_error>(const connection_info&, std::string_view type)> authorize;
+  /// Sets the function that is asked before a client subscribes to a type that it did not receive; an error forbids it.
+  /// Without the function every type is allowed.
+  void authorize(std::function<std::optional<command_error>(const connection_info&, std::string_view type)> f) {
+    authorize_ = std::move(f);
+  }
+  /// Returns whether the host is asked.
+  [[nodiscard]] bool is_restricted() const noexcept { return static_cast<bool>(authorize_); }
 
-  /// What the host lets a client hear of `wanted`: all of it or nothing when that is everything.
+  /// Returns the types of `wanted` that the host allows. When that is everything: all types, or none.
   [[nodiscard]] filter allowed(const connection_info& who, const filter& wanted) const {
-    if (!authorize) return wanted;
+    if (!authorize_) return wanted;
     filter left;
-    if (wanted.hears_all() && !authorize(who, "*")) left.add("*");
+    if (wanted.hears_all() && !authorize_(who, "*")) left.add("*");
     for (const std::string& name : wanted.names()) {
-      if (!authorize) break;  // not any more: what it was not asked about is not heard
-      if (!authorize(who, name)) left.add(name);
+      if (!authorize_) break;  // it was removed meanwhile: types that it was not asked about are not received
+      if (!authorize_(who, name)) left.add(name);
     }
     return left;
   }
 
-  /// What it hears, as an answer says it.
-  [[nodiscard]] static json_object told(const command_client& client) {
-    return json_object{{"events", names_of(client.hears())}, {"seq", client.position()}};
+  /// Returns the client's event types, as an answer has them.
+  [[nodiscard]] json_object told(const session& client) const {
+    return json_object{{"events", names_of(client.wanted())}, {"seq", output_.position(client)}};
   }
 
+  /// Returns the event types of a filter as JSON; `["*"]` for all.
   [[nodiscard]] static json_array names_of(const filter& heard) {
     json_array events;
     if (heard.hears_all()) events.append("*");
@@ -56,13 +64,15 @@ class subscriptions {
     return events;
   }
 
-  [[nodiscard]] command_result subscribe(command_client& client, const json& payload) const {
+  /// Adds the types in `payload["events"]`, all or none. The first `subscribe` of a client replaces the default.
+  /// Returns the client's types, or an error: `invalid_payload`, `too_many_subscriptions` or the host's.
+  [[nodiscard]] command_result subscribe(session& client, const json& payload) const {
     const auto names = read(payload);
     if (const auto* const wrong = std::get_if<command_error>(&names)) return *wrong;
     // The first subscription replaces the default; later ones add.
-    filter wanted = client.has_subscribed() ? client.hears() : filter();
+    filter wanted = client.has_subscribed() ? client.wanted() : filter();
     const auto& added = std::get<0>(names);
-    const connection_info who = authorize ? client.info() : connection_info();
+    const connection_info who = authorize_ ? output_.info(client) : connection_info();
     if (const auto all = std::find(added.begin(), added.end(), "*"); all != added.end()) {
       if (auto refused = forbidden(who, added, all)) return *std::move(refused);
       return change(client, filter::everything());
@@ -82,10 +92,12 @@ class subscriptions {
     return change(client, wanted);
   }
 
-  [[nodiscard]] command_result unsubscribe(command_client& client, const json& payload) const {
+  /// Removes the types in `payload["events"]`. Returns the client's types, or an error: `invalid_payload` or
+  /// `subscribed_to_all`.
+  [[nodiscard]] command_result unsubscribe(session& client, const json& payload) const {
     const auto names = read(payload);
     if (const auto* const wrong = std::get_if<command_error>(&names)) return *wrong;
-    filter wanted = client.hears();
+    filter wanted = client.wanted();
     for (const std::string_view name : std::get<0>(names)) {
       if (wanted.hears_all() && name != "*")
         return command_error{"subscribed_to_all", "every event type is subscribed: unsubscribe \"*\", or name some",
@@ -102,8 +114,8 @@ class subscriptions {
   // Said with its place, as everything that is wrong with a list of names.
   [[nodiscard]] std::optional<command_error> forbidden(const connection_info& who, const name_list& all,
                                                        name_list::const_iterator name) const {
-    if (!authorize) return std::nullopt;
-    auto refused = authorize(who, *name);
+    if (!authorize_) return std::nullopt;
+    auto refused = authorize_(who, *name);
     if (!refused) return std::nullopt;
     if (refused->code.empty()) refused->code = "forbidden";
     refused->message.insert(0, "events[" + std::to_string(name - all.begin()) + "]: ");
@@ -126,13 +138,15 @@ class subscriptions {
     return found;
   }
 
-  [[nodiscard]] static command_result change(command_client& client, const filter& wanted) {
-    client.subscribe(wanted);
+  [[nodiscard]] command_result change(session& client, const filter& wanted) const {
+    output_.subscribe(client, wanted);
     return told(client);
   }
 
   const session_limits& limits_;
   live_metrics& counted_;
+  command_output& output_;
+  hook<std::optional<command_error>(const connection_info&, std::string_view type)> authorize_;
 };
 
 }  // namespace hotline::detail

@@ -1,7 +1,6 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Outbound 4/6, storage: which project's oldest event is due to go, found without looking at the others. No locks here.
 
 #include <hotline/log/ring.hpp>
 #include <hotline/types.hpp>
@@ -23,7 +22,7 @@ class age_wheel {
  public:
   explicit age_wheel(steady_time now) noexcept : reached_(second_before(now)) {}
 
-  /// It comes up at `due`, or before that: a time that is far away is told when it comes up.
+  /// Puts the member where it comes up at `due`. A time that is far away comes up before that, and is put again then.
   void put(Member& member, steady_time due) noexcept {
     const std::int64_t second = std::chrono::ceil<std::chrono::seconds>(due.time_since_epoch()).count();
     slot_of(std::clamp(second, reached_, reached_ + slots - 1)).push(member);

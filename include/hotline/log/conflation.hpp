@@ -1,7 +1,6 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Outbound 4/6: which entry is the newest of its key. No locks here: the stream that owns it has one.
 
 #include <hotline/keyed_hash.hpp>
 #include <hotline/types.hpp>
@@ -17,16 +16,16 @@
 namespace hotline::detail {
 
 /// The keys of a log's entries, as long as those are kept. A key belongs to its event type: an entry supersedes only
-/// what everybody who hears it hears as well.
+/// entries that go to the same subscribers.
 class conflation_index {
  public:
   static constexpr std::size_t longest_key = 256;
-  /// What it costs with the first of its entries, on top of those: the pieces that its members begin with.
+  /// The cost of the index itself, in bytes, from its first entry on: the pieces that its members begin with.
   static constexpr std::size_t own_cost = 800;
 
   explicit conflation_index(const hash_key& key = {}) : newest_(0, keyed_hash{key}) {}
 
-  /// What one more entry costs at most.
+  /// Returns the bytes that one more entry costs at most.
   [[nodiscard]] static constexpr std::size_t cost_of(std::string_view type, std::string_view key) noexcept {
     return key.empty() ? 0 : type.size() + 1 + key.size() + entry_cost;
   }

@@ -10,7 +10,7 @@
 #include <vector>
 
 /// \file
-/// What goes into a log, and what is read from it.
+/// Records that go into a log, and entries that are read from it.
 
 namespace hotline {
 
@@ -19,7 +19,7 @@ namespace hotline {
 struct log_record {
   std::string_view head;
   std::string_view tail;
-  std::string_view type;   ///< what filters match; must be a part of `head`
+  std::string_view type;   ///< the event type that filters match; must be a part of `head`
   std::string_view key{};  ///< unless empty: a newer record of the same type and key supersedes this one
 };
 
@@ -39,7 +39,8 @@ struct log_batch {
   std::vector<std::shared_ptr<const void>> pins;  ///< keeps the bytes alive, evicted or not
 };
 
-/// Where a log begins and ends: `oldest` is the first entry still there, `end` the newest; empty is `oldest == end + 1`.
+/// Where a log begins and ends: `oldest` is the first entry still there, `end` the newest; empty is `oldest == end +
+/// 1`.
 struct log_bounds {
   sequence oldest;
   sequence end;

@@ -1,7 +1,6 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Outbound 4/6: an event's bytes, as its stream's next entry.
 
 #include <hotline/log/entry.hpp>
 #include <hotline/types.hpp>
@@ -14,7 +13,7 @@
 
 namespace hotline::detail {
 
-/// What an entry that is to be kept will be, with the number that it gets.
+/// An entry that is about to be kept, with the number that it gets.
 struct entry_draft {
   entry_draft(const log_record& r, sequence number) : record(r), seq(number) {
     const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), seq);

@@ -1,7 +1,6 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Outbound 4/6, storage: how much all projects' logs hold together, and whose turn it is to give. Moves no events.
 
 #include <hotline/log/status.hpp>
 
@@ -10,18 +9,17 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <set>
-#include <utility>
+#include <vector>
 
 namespace hotline::detail {
 
 class log_ledger;
 
-/// One who holds memory on a ledger. Only who is owned by a `std::shared_ptr` is ever asked for some of it.
+/// An object that holds memory on a ledger. Only one that a `std::shared_ptr` owns is ever asked for some of it.
 class ledger_holder : public std::enable_shared_from_this<ledger_holder> {
  public:
-  /// Called with no lock held, by any thread: lets go of the oldest piece that it holds, and tells the ledger what is
-  /// left. How many bytes that were: they stay reserved, for the caller. 0: there is nothing.
+  /// Called with no lock held, by any thread: frees the oldest piece that it holds, and notes with the ledger what is
+  /// left. Returns how many bytes that were, which stay reserved for the caller; 0 when it holds nothing.
   [[nodiscard]] virtual std::size_t give() = 0;
 
  protected:
@@ -29,24 +27,14 @@ class ledger_holder : public std::enable_shared_from_this<ledger_holder> {
 
  private:
   friend class log_ledger;
-  struct place {
-    std::size_t held;
-    std::uint64_t since;
-    ledger_holder* who;
-  };
-  // Who holds the most stands first; of equals, the one that has changed least lately.
-  struct gives_first {
-    bool operator()(const place& a, const place& b) const noexcept {
-      return a.held != b.held ? a.held > b.held : a.since < b.since;
-    }
-  };
-  using order = std::set<place, gives_first>;
 
-  order::iterator place_;
+  std::size_t held_ = 0;     // the bytes that it holds, as far as the ledger knows
+  std::uint64_t since_ = 0;  // when that changed last, counted in changes
+  std::size_t place_ = 0;    // in the ledger's heap
 };
 
 /// A strict bound on what all holders hold together: bytes are reserved before they are allocated, and given back when
-/// they are free. Its lock is the last that is taken: nobody is called with it. Any thread.
+/// they are free. Its lock is the last that is taken: nothing is called with it. Any thread.
 class log_ledger {
  public:
   explicit log_ledger(std::size_t most) noexcept : most_(most) {}
@@ -64,7 +52,7 @@ class log_ledger {
       if (bytes_ > 0) ledger_.give_back(bytes_);
     }
 
-    /// Whether it has that many now. False: so many are not free.
+    /// Returns whether it has that many now; false when so many are not free.
     [[nodiscard]] bool grow_to(std::size_t bytes) noexcept {
       if (bytes > bytes_) {
         if (!ledger_.reserve(bytes - bytes_)) return false;
@@ -85,28 +73,37 @@ class log_ledger {
 
   void join(ledger_holder& who) {
     const std::lock_guard lock(mutex_);
-    who.place_ = order_.insert({0, ++changes_, &who}).first;
+    holders_.push_back(&who);
+    who.held_ = 0;
+    who.since_ = ++changes_;
+    rise(who, holders_.size() - 1);
   }
 
-  /// It goes, and with it what it held.
+  /// Ends what `join` began; what it held is free.
   void leave(ledger_holder& who, std::size_t held) noexcept {
     {
       const std::lock_guard lock(mutex_);
-      order_.erase(who.place_);
+      ledger_holder& last = *holders_.back();
+      holders_.pop_back();
+      if (&last != &who) {
+        rise(last, who.place_);
+        sink(last);
+      }
     }
     give_back(held);
   }
 
-  /// How much it holds now. Whoever calls this sees to it that it is not called twice at a time for one holder.
+  /// Notes how much `who` holds now. Calls for one holder must not overlap.
   void note(ledger_holder& who, std::size_t held) noexcept {
     const std::lock_guard lock(mutex_);
-    put(who, held);
+    change(who, held);
   }
 
   void give_back(std::size_t bytes) noexcept { reserved_.fetch_sub(bytes, std::memory_order_relaxed); }
 
-  /// Takes the oldest piece of who holds the most, for `room`. The caller holds no lock: it may be its own. False:
-  /// nobody holds anything, so what is missing is reserved by others for what they append just now.
+  /// Takes the oldest piece of the holder that holds the most, for `room`. The caller holds no lock: the piece may be
+  /// its own. Returns false when no holder has anything, so that what is missing is reserved by others for what they
+  /// append just now.
   [[nodiscard]] bool collect(share& room) {
     while (const std::shared_ptr<ledger_holder> richest = find_richest()) {
       const std::size_t given = richest->give();
@@ -116,7 +113,7 @@ class log_ledger {
     return false;
   }
 
-  // With the stream's lock held, and in this order: nobody sees more events evicted than appended.
+  // With the stream's lock held, and in this order: no reader sees more events evicted than appended.
   void count_append() noexcept { appended_.fetch_add(1, std::memory_order_relaxed); }
   void count_evictions(std::uint64_t events) noexcept { evicted_.fetch_add(events, std::memory_order_release); }
   void count_crowded_out(std::uint64_t events) noexcept { crowded_out_.fetch_add(events, std::memory_order_release); }
@@ -129,7 +126,7 @@ class log_ledger {
     log_status told;
     {
       const std::lock_guard lock(mutex_);
-      told.projects = order_.size();
+      told.projects = holders_.size();
     }
     told.bytes = reserved_.load(std::memory_order_relaxed);
     told.projects_crowded_out = forgotten_.load(std::memory_order_relaxed);
@@ -149,19 +146,49 @@ class log_ledger {
     return true;
   }
 
-  // Moves its node, so that nothing is allocated.
-  void put(ledger_holder& who, std::size_t held) noexcept {
-    auto node = order_.extract(who.place_);
-    node.value() = {held, ++changes_, &who};
-    who.place_ = order_.insert(std::move(node)).position;
+  // A heap: the holder that gives first stands at its front. Only `join` takes memory.
+
+  // The holder that holds the most gives first, and of equals the one that has changed least lately.
+  [[nodiscard]] static bool gives_before(const ledger_holder& a, const ledger_holder& b) noexcept {
+    return a.held_ != b.held_ ? a.held_ > b.held_ : a.since_ < b.since_;
+  }
+
+  void put(ledger_holder& who, std::size_t place) noexcept {
+    holders_[place] = &who;
+    who.place_ = place;
+  }
+
+  // `who` goes to `place`, or to one before it.
+  void rise(ledger_holder& who, std::size_t place) noexcept {
+    for (; place > 0 && gives_before(who, *holders_[(place - 1) / 2]); place = (place - 1) / 2)
+      put(*holders_[(place - 1) / 2], place);
+    put(who, place);
+  }
+
+  void sink(ledger_holder& who) noexcept {
+    std::size_t place = who.place_;
+    for (std::size_t next = 2 * place + 1; next < holders_.size(); next = 2 * place + 1) {
+      if (next + 1 < holders_.size() && gives_before(*holders_[next + 1], *holders_[next])) ++next;
+      if (!gives_before(*holders_[next], who)) break;
+      put(*holders_[next], place);
+      place = next;
+    }
+    put(who, place);
+  }
+
+  void change(ledger_holder& who, std::size_t held) noexcept {
+    who.held_ = held;
+    who.since_ = ++changes_;
+    rise(who, who.place_);
+    sink(who);
   }
 
   [[nodiscard]] std::shared_ptr<ledger_holder> find_richest() noexcept {
     const std::lock_guard lock(mutex_);
-    while (!order_.empty() && order_.begin()->held > 0) {
-      ledger_holder& richest = *order_.begin()->who;
+    while (!holders_.empty() && holders_.front()->held_ > 0) {
+      ledger_holder& richest = *holders_.front();
       if (std::shared_ptr<ledger_holder> there = richest.weak_from_this().lock()) return there;
-      put(richest, 0);  // it is about to leave
+      change(richest, 0);  // it is about to leave
     }
     return nullptr;
   }
@@ -175,7 +202,7 @@ class log_ledger {
   std::atomic<std::uint64_t> forgotten_{0};
 
   mutable std::mutex mutex_;
-  ledger_holder::order order_;
+  std::vector<ledger_holder*> holders_;
   std::uint64_t changes_ = 0;
 };
 

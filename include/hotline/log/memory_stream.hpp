@@ -41,8 +41,8 @@ class log_watcher {
 };
 
 /// One project's events: finished frames in slabs, numbered within an epoch, bounded by count, bytes and age, and, with
-/// all other projects' of its log, by a ledger. `memory_event_log::open` returns it. Every member may be called from any
-/// thread.
+/// all other projects' of its log, by a ledger. `memory_event_log::open` returns it. Every member may be called from
+/// any thread.
 ///
 ///     const std::shared_ptr<hotline::memory_stream> stream = log->open("p1");
 ///     hotline::log_batch batch;
@@ -62,7 +62,8 @@ class memory_stream final : public detail::ledger_holder {
   /// The name of this numbering: another stream of the same project, which numbers from 1 again, has another one.
   [[nodiscard]] std::string_view epoch() const noexcept { return epoch_; }
 
-  /// Where the stream begins and ends now. Entries that are too old do not count, even where no sweep has removed them yet.
+  /// Where the stream begins and ends now. Entries that are too old do not count, even where no sweep has removed them
+  /// yet.
   [[nodiscard]] log_bounds bounds() const;
 
   /// The number of the newest event, 0 before the first. Costs less than `bounds()`, which reads the clock.
@@ -81,14 +82,15 @@ class memory_stream final : public detail::ledger_holder {
     return held();
   }
 
-  /// Numbers the record, frames it, keeps it, and notifies the watchers. Returns its number, or an error: then nothing of it is
-  /// kept and no watcher is notified. Older entries that made room for it are gone either way. Errors: `event_too_big`,
-  /// `key_too_long` (over 256 bytes), `invalid_event_type` (over 255 bytes), `log_full` (only while other threads append:
-  /// what is under way takes all the room there is), `out_of_memory`.
+  /// Numbers the record, frames it, keeps it, and notifies the watchers. Returns its number, or an error: then nothing
+  /// of it is kept and no watcher is notified. Older entries that made room for it are gone either way. Errors:
+  /// `event_too_big`, `key_too_long` (over 256 bytes), `invalid_event_type` (over 255 bytes), `log_full` (only while
+  /// other threads append: what is under way takes all the room there is), `out_of_memory`.
   result<sequence> append(const log_record& record);
 
-  /// Fills `batch` with the entries after `after` up to `up_to`: at least one if there is one, else until `max_bytes` of frames.
-  /// The first of them is `after + 1` unless entries between were evicted. Throws `std::bad_alloc`, with `batch` empty.
+  /// Fills `batch` with the entries after `after` up to `up_to`: at least one if there is one, else until `max_bytes`
+  /// of frames. The first of them is `after + 1` unless entries between were evicted. Throws `std::bad_alloc`, with
+  /// `batch` empty.
   void read(sequence after, sequence up_to, std::size_t max_bytes, log_batch& batch) const;
 
   /// Returns the oldest number after which no more than `bytes` bytes of frames follow; never one before what is kept.
@@ -114,7 +116,7 @@ class memory_stream final : public detail::ledger_holder {
   swept sweep() { return sweep(env_.now()); }
 
   /// Removes its oldest slab, because all projects together need the room.
-  [[nodiscard]] std::size_t give() override;
+  [[nodiscard]] HOTLINE_DETAIL_INLINE std::size_t give() override;
 
   /// Whether it ever had an event.
   [[nodiscard]] bool has_begun() const {
@@ -145,7 +147,7 @@ class memory_stream final : public detail::ledger_holder {
   // Only for an entry that is still there.
   [[nodiscard]] std::vector<std::shared_ptr<detail::slab>>::const_iterator slab_of(sequence seq) const;
 
-  // What it takes to keep an entry: a slab of that capacity unless that is 0, and bytes that are not held yet.
+  // The needs of an entry: a slab of that capacity unless that is 0, and bytes that are not held yet.
   struct demand {
     std::size_t capacity = 0;
     std::size_t bytes = 0;
@@ -166,7 +168,7 @@ class memory_stream final : public detail::ledger_holder {
 
   std::size_t drop_front() noexcept;
 
-  // What is only there for events, where an append does not need it for the next one.
+  // Frees memory that is only there for events, where an append does not need it for the next one.
   void let_go_of_the_rest() noexcept;
 
   [[nodiscard]] bool is_too_old(const detail::slab::entry& e, steady_time now) const noexcept {
@@ -194,15 +196,15 @@ class memory_stream final : public detail::ledger_holder {
   const std::size_t own_cost_;
   const detail::hash_key key_;
 
-  // Of all this nothing is there before an event needs it: a project that has none must cost little.
+  // The members below are empty before an event needs them: a project that has none must cost little.
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<detail::slab>> slabs_;
   std::vector<log_watcher*> watchers_;
   std::optional<detail::conflation_index> keys_;
   sequence oldest_ = 1;
   sequence end_ = 0;
-  std::size_t footprint_ = 0;           // of slabs_; with that of keys_ it is what is reserved for this stream
-  std::size_t told_ = 0;                // what the ledger thinks that it holds
+  std::size_t footprint_ = 0;           // that of slabs_; with that of keys_ it is what is reserved for this stream
+  std::size_t told_ = 0;                // the bytes that it holds, as far as the ledger knows
   std::uint64_t dropped_position_ = 0;  // where the last slab that is gone ended
   steady_time last_append_;
   log_rendition rendition_;

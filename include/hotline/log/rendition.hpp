@@ -1,7 +1,6 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Outbound 4/6: a log's entries as those get them who take them compressed. No I/O here.
 
 #include <hotline/concepts.hpp>
 #include <hotline/log/entry.hpp>
@@ -20,9 +19,9 @@
 
 namespace hotline {
 
-/// The second rendition of one project's log: each entry is compressed when somebody first wants it so, and once, for all
-/// clients of all managers. It holds compressed frames only of what the log has, and so less than the log does: at most
-/// as much again for those that went by after they were asked for out of their order. Any thread.
+/// The second rendition of one project's log: each entry is compressed when somebody first wants it so, and once, for
+/// all clients of all managers. It holds compressed frames only of what the log has, and so less than the log does: at
+/// most as much again for those that went by after they were asked for out of their order. Any thread.
 class log_rendition {
  public:
   /// Makes `out` the entries of `plain`, those that are `wanted` compressed where that is worth it. `out` may hold some
@@ -46,7 +45,7 @@ class log_rendition {
     }
   }
 
-  /// What is older is gone from the log.
+  /// Forgets the entries before `oldest`, which the log has evicted.
   void forget_before(sequence oldest) {
     const std::lock_guard lock(mutex_);
     while (slots_ && !slots_->empty() && first_ < oldest) {
@@ -113,7 +112,7 @@ class log_rendition {
   }
 
   mutable std::mutex mutex_;
-  sequence first_ = 0;  // of slots_
+  sequence first_ = 0;  // the number of the first of slots_
   std::optional<std::deque<slot>> slots_;
   std::shared_ptr<char[]> block_;  // in which frames are written one behind the other, so that they are sent as one
   std::size_t capacity_ = 0;

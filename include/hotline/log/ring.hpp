@@ -1,7 +1,6 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Outbound 4/6, storage: lists whose links are in their members, so that to enter one takes no memory. No locks here.
 
 #include <utility>
 

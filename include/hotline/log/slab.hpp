@@ -1,7 +1,6 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Outbound 4/6, storage: finished frames back to back. No locks here: the stream that owns a slab has one.
 
 #include <hotline/types.hpp>
 
@@ -9,14 +8,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
+#include <new>
 #include <span>
 #include <string_view>
 
 namespace hotline::detail {
 
-/// A fixed piece of a log's memory: frames in one block of bytes, and an index of them. Only ever appended to, so
-/// whoever holds a reference and knows how many entries there were may read those without the owner's lock.
+/// A fixed piece of a log's memory: frames back to back in one block of bytes, and an index of them. It is only
+/// appended to, so a reader that keeps it alive and knows how many entries there were may read those without the lock
+/// of the owning stream.
 class slab {
  public:
   struct entry {
@@ -35,14 +35,18 @@ class slab {
       : first_(first),
         position_(position),
         byte_capacity_(bytes),
-        entry_capacity_(std::max<std::size_t>(1, bytes / smallest_frame)),
-        bytes_(std::make_unique_for_overwrite<char[]>(byte_capacity_)),
-        entries_(std::make_unique_for_overwrite<entry[]>(entry_capacity_)) {}
+        entry_capacity_(entries_for(bytes)),
+        entries_(static_cast<entry*>(::operator new(entry_capacity_ * sizeof(entry) + byte_capacity_))),
+        bytes_(reinterpret_cast<char*>(entries_ + entry_capacity_)) {}
 
-  /// What it costs, index included.
+  slab(const slab&) = delete;
+  slab& operator=(const slab&) = delete;
+  ~slab() { ::operator delete(entries_); }
+
+  /// Returns the bytes that it costs, index included.
   [[nodiscard]] std::size_t footprint() const noexcept { return footprint_of(byte_capacity_); }
   [[nodiscard]] static constexpr std::size_t footprint_of(std::size_t bytes) noexcept {
-    return sizeof(slab) + more_memory + bytes + std::max<std::size_t>(1, bytes / smallest_frame) * sizeof(entry);
+    return sizeof(slab) + more_memory + bytes + entries_for(bytes) * sizeof(entry);
   }
 
   [[nodiscard]] sequence first() const noexcept { return first_; }
@@ -66,7 +70,7 @@ class slab {
     e.type_size = static_cast<std::uint8_t>(type.size());
     e.superseded = false;
     for (const std::string_view part : parts) {
-      std::memcpy(bytes_.get() + used_, part.data(), part.size());
+      std::memcpy(bytes_ + used_, part.data(), part.size());
       used_ += part.size();
     }
     e.size = static_cast<std::uint32_t>(used_ - e.begin);
@@ -77,14 +81,17 @@ class slab {
   void supersede(sequence seq) noexcept { entries_[seq - first_].superseded = true; }
 
   [[nodiscard]] const entry& at(sequence seq) const noexcept { return entries_[seq - first_]; }
-  [[nodiscard]] std::span<const entry> entries() const noexcept { return {entries_.get(), count_}; }
-  [[nodiscard]] std::string_view frame(const entry& e) const noexcept { return {bytes_.get() + e.begin, e.size}; }
+  [[nodiscard]] std::span<const entry> entries() const noexcept { return {entries_, count_}; }
+  [[nodiscard]] std::string_view frame(const entry& e) const noexcept { return {bytes_ + e.begin, e.size}; }
 
  private:
-  // What malloc adds to each of its three pieces, and its place among the others.
+  // The bytes that malloc adds to each of its two pieces, and its place among the others.
   static constexpr std::size_t more_memory = 96;
   // The envelope alone (type, event_type, project_id, seq, timestamp) is longer than this.
   static constexpr std::size_t smallest_frame = 96;
+  [[nodiscard]] static constexpr std::size_t entries_for(std::size_t bytes) noexcept {
+    return std::max<std::size_t>(1, bytes / smallest_frame);
+  }
 
   sequence first_;
   std::uint64_t position_;
@@ -92,8 +99,8 @@ class slab {
   std::size_t entry_capacity_;
   std::size_t used_ = 0;
   std::size_t count_ = 0;
-  std::unique_ptr<char[]> bytes_;
-  std::unique_ptr<entry[]> entries_;
+  entry* const entries_;  // one block of memory: the index, and the bytes after it
+  char* const bytes_;
 };
 
 }  // namespace hotline::detail

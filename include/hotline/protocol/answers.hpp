@@ -1,7 +1,7 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Outbound 2/6: what the protocol itself says to one client, as text. No I/O here.
+// The messages that the protocol itself has for one client, as text. No I/O here.
 
 #include <hotline/options.hpp>
 #include <hotline/protocol/command_id.hpp>
@@ -22,7 +22,7 @@
 
 namespace hotline::detail {
 
-/// What a client is told first.
+/// The content of `connected`, the first message that a client receives.
 struct connected_info {
   std::string connection_id;
   std::string project_id;
@@ -35,51 +35,89 @@ struct connected_info {
   std::chrono::milliseconds heartbeat_interval{0};
   std::chrono::milliseconds heartbeat_timeout{0};
   const session_limits* limits = nullptr;                 ///< null: left out
-  std::string events;                                     ///< what it hears, as finished JSON; empty: left out
+  std::string events;                                     ///< the filter, as finished JSON; empty: left out
   std::optional<std::chrono::milliseconds> expires_in{};  ///< when its admission ends; nothing: never
 };
 
-/// A member's name: one of the protocol's own, which are short literals and need no escapes.
-struct member_name {
-  static constexpr std::size_t longest = 28;
-
-  template <std::size_t Size>
-  consteval member_name(const char (&literal)[Size]) : text(literal, Size - 1) {
-    static_assert(Size - 1 <= longest);
+/// A short text that is put together when it is compiled.
+template <std::size_t Longest>
+class short_text {
+ public:
+  constexpr void append(std::string_view text) {
+    for (const char c : text) characters_[size_++] = c;
   }
+  [[nodiscard]] constexpr std::string_view view() const noexcept { return {characters_.data(), size_}; }
 
-  std::string_view text;
+ private:
+  std::array<char, Longest> characters_{};
+  std::uint8_t size_ = 0;
 };
 
-/// A message under way: `{"type":T,"timestamp":S` and then what is added. Texts that are not UTF-8 get U+FFFD in place
-/// of what is not: an answer is always JSON.
+/// How a message begins, up to the value of its timestamp. `type` is one of the protocol's own.
+class message_begin {
+ public:
+  template <std::size_t Size>
+  consteval message_begin(const char (&type)[Size]) {
+    text_.append(R"({"type":")");
+    text_.append({type, Size - 1});
+    text_.append(R"(","timestamp":)");
+  }
+
+  [[nodiscard]] std::string_view text() const noexcept { return text_.view(); }
+
+ private:
+  short_text<56> text_;
+};
+
+/// A member's name: one of the protocol's own, which are short literals and need no escapes.
+class member_name {
+ public:
+  template <std::size_t Size>
+  consteval member_name(const char (&name)[Size]) {
+    text_.append(",\"");
+    text_.append({name, Size - 1});
+    text_.append("\":");
+  }
+
+  /// Returns the name with what stands around it: `"name":`, after a comma unless it is the first of its object.
+  [[nodiscard]] std::string_view text(bool is_first) const noexcept { return text_.view().substr(is_first ? 1 : 0); }
+
+ private:
+  short_text<31> text_;
+};
+
+/// A message under way: `{"type":T,"timestamp":S` and then the members that are added. A text that is not UTF-8 gets U+FFFD
+/// in place of the bytes that are not: the message is always JSON.
 class answer_writer {
  public:
-  answer_writer(std::string_view type, wall_time now) {
-    text_.reserve(256);
-    text_.append(std::string_view(R"({"type":")")).append(type).append(std::string_view(R"(","timestamp":)"));
+  /// `bytes` is about how long the message will be.
+  answer_writer(const message_begin& begin, wall_time now, std::size_t bytes = 256) {
+    text_.reserve(bytes);
+    text_.append(begin.text());
     append_seconds(text_, now);
   }
 
-  answer_writer& member(member_name name, std::string_view value) {
+  answer_writer& member(const member_name& name, std::string_view value) {
     key(name);
     append_replaced(text_, value);
     return *this;
   }
-  answer_writer& member(member_name name, std::uint64_t value) {
+  answer_writer& member(const member_name& name, std::uint64_t value) {
     key(name);
     append_number(text_, value);
     return *this;
   }
-  answer_writer& flag(member_name name, bool value) { return raw(name, value ? "true" : "false"); }
-  answer_writer& seconds(member_name name, std::chrono::milliseconds value) { return raw(name, seconds_text(value)); }
-  answer_writer& raw(member_name name, std::string_view finished_json) {
+  answer_writer& flag(const member_name& name, bool value) { return raw(name, value ? "true" : "false"); }
+  answer_writer& seconds(const member_name& name, std::chrono::milliseconds value) {
+    return raw(name, decimal_seconds(value).shortest());
+  }
+  answer_writer& raw(const member_name& name, std::string_view finished_json) {
     key(name);
     text_.append(finished_json);
     return *this;
   }
   answer_writer& id(const std::optional<command_id>& id) { return id ? raw("id", id->text()) : *this; }
-  answer_writer& begin(member_name name) { return raw(name, "{"); }
+  answer_writer& begin(const member_name& name) { return raw(name, "{"); }
   answer_writer& end() {
     text_.push_back('}');
     return *this;
@@ -90,23 +128,13 @@ class answer_writer {
   }
 
  private:
-  // Put together first: each answer has several.
-  void key(member_name name) {
-    std::array<char, member_name::longest + 4> piece;
-    char* end = piece.data();
-    if (text_.back() != '{') *end++ = ',';
-    *end++ = '"';
-    end = std::copy(name.text.begin(), name.text.end(), end);
-    *end++ = '"';
-    *end++ = ':';
-    text_.append(piece.data(), static_cast<std::size_t>(end - piece.data()));
-  }
+  void key(const member_name& name) { text_.append(name.text(text_.back() == '{')); }
 
   std::string text_;
 };
 
 [[nodiscard]] inline std::string connected_text(const connected_info& info, wall_time now) {
-  answer_writer out("connected", now);
+  answer_writer out("connected", now, 640);
   out.member("connection_id", info.connection_id)
       .member("project_id", info.project_id)
       .member("protocol", std::uint64_t{protocol_version})
@@ -130,7 +158,7 @@ class answer_writer {
   return out.text();
 }
 
-/// Events `from` to `to`, both included, will not come.
+/// Returns the message that events `from` to `to`, both included, will not come.
 [[nodiscard]] inline std::string gap_text(sequence from, sequence to, std::string_view reason, wall_time now) {
   return answer_writer("gap", now).member("from", from).member("to", to).member("reason", reason).text();
 }
@@ -166,17 +194,17 @@ class answer_writer {
   return answer_writer("pong", now).id(id).member("seq", seq).text();
 }
 
-/// Everything up to `seq` that the client hears it has heard: it may go on from there.
+/// Returns the message that the client has received all events of its filter up to `seq`: it may go on from there.
 [[nodiscard]] inline std::string position_text(sequence seq, wall_time now) {
   return answer_writer("position", now).member("seq", seq).text();
 }
 
-/// For what belongs to no command.
+/// Returns the message for an error that belongs to no command.
 [[nodiscard]] inline std::string error_text(std::string_view code, std::string_view message, wall_time now) {
   return answer_writer("error", now).member("code", code).member("message", message).text();
 }
 
-/// `retry_after`: how long a client had better wait, when the server has an opinion.
+/// `retry_after`: how long the client should wait, when the server recommends a time.
 [[nodiscard]] inline std::string disconnected_text(close_code code, std::string_view reason, bool reconnect,
                                                    std::optional<std::chrono::milliseconds> retry_after,
                                                    wall_time now) {

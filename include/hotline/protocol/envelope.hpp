@@ -1,13 +1,14 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Inbound 4/6: a client's message becomes a command, or the named reason why it does not. No I/O here.
+// A client's message becomes a command, or the named reason why it does not. No I/O here.
 
 #include <hotline/error.hpp>
 #include <hotline/options.hpp>
 #include <hotline/protocol/command_id.hpp>
 #include <hotline/protocol/json.hpp>
 #include <hotline/protocol/json_reader.hpp>
+#include <hotline/protocol/plain_envelope.hpp>
 #include <hotline/protocol/refused_message.hpp>
 #include <hotline/types.hpp>
 
@@ -19,14 +20,6 @@
 
 namespace hotline::detail {
 
-/// `{"command": name, "id"?: string or integer, "payload"?: object}`. Other members are ignored: later versions of the
-/// protocol may have them.
-struct client_command {
-  std::string command;
-  std::optional<command_id> id;
-  json payload;  ///< an object, or missing
-};
-
 /// Why a message is no command. With an `id` or a `command` the client receives it as `command_error`, without as `error`.
 struct protocol_failure {
   std::string_view code;  ///< one of those in `read_envelope`
@@ -34,11 +27,6 @@ struct protocol_failure {
   std::optional<command_id> id;  ///< when the message had a valid one, also where its JSON breaks elsewhere
   std::string command;           ///< when the message had a valid one
 };
-
-/// Whether a command can have that name: `[A-Za-z0-9._:-]{1,64}`.
-[[nodiscard]] [[gnu::always_inline]] constexpr bool is_command_name(std::string_view text) noexcept {
-  return text.size() <= 64 && is_name(text, "._:-");
-}
 
 [[nodiscard]] inline std::string_view failure_code_of(const failure& why) noexcept {
   if (why.code == errc::json_too_deep) return "too_deep";
@@ -57,11 +45,9 @@ struct protocol_failure {
   return refused;
 }
 
-/// Reads one message. Failure codes: not_json, too_big, too_deep, too_many_values, duplicate_key and
-/// number_out_of_range (in any object or array of the message), not_an_object, no_command, invalid_command, invalid_id,
-/// invalid_payload.
-[[nodiscard]] inline std::variant<client_command, protocol_failure> read_envelope(std::string_view text,
-                                                                                  const session_limits& limits) {
+/// Reads one message with the JSON reader, whatever it looks like.
+[[nodiscard]] inline std::variant<client_command, protocol_failure> read_any_envelope(std::string_view text,
+                                                                                      const session_limits& limits) {
   auto parsed = parse_json(text, {limits.json_depth, limits.json_nodes, limits.message_bytes});
   if (!parsed) return as_failure(parsed.error(), text);
   if (!parsed->is_object()) return protocol_failure{"not_an_object", "a message is a JSON object", {}, {}};
@@ -82,6 +68,16 @@ struct protocol_failure {
   }
   if (command.payload && !command.payload.is_object()) return fail("invalid_payload", "payload: expected object");
   return command;
+}
+
+/// Reads one message. Failure codes: not_json, too_big, too_deep, too_many_values, duplicate_key and
+/// number_out_of_range (in any object or array of the message), not_an_object, no_command, invalid_command, invalid_id,
+/// invalid_payload.
+[[nodiscard]] inline std::variant<client_command, protocol_failure> read_envelope(std::string_view text,
+                                                                                  const session_limits& limits) {
+  std::variant<client_command, protocol_failure> read;
+  if (!plain_envelope_reader(text, limits).read(std::get<client_command>(read))) read = read_any_envelope(text, limits);
+  return read;
 }
 
 }  // namespace hotline::detail

@@ -1,7 +1,7 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Outbound 2/6: an event becomes text, once for everybody who hears it. No I/O here.
+// An event becomes text, once for all of its subscribers. No I/O here.
 
 #include <hotline/error.hpp>
 #include <hotline/protocol/json_object.hpp>
@@ -31,7 +31,7 @@ struct split_text {
   return std::string_view(text.head).substr(text.type_offset, text.type_size);
 }
 
-/// What the envelope of an event says about it, so that its own fields may not.
+/// The names that the envelope of an event uses, so that the event's own fields may not.
 inline constexpr std::array<std::string_view, 5> event_envelope_names{"type", "timestamp", "event_type", "project_id",
                                                                       "seq"};
 

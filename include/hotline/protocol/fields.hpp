@@ -1,7 +1,7 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Inbound 4/6 and outbound 2/6: a plain struct, described once, is read from JSON and written as JSON. No I/O here.
+// A plain struct, described once, is read from JSON and written as JSON. No I/O here.
 
 #include <hotline/error.hpp>
 #include <hotline/protocol/json.hpp>
@@ -50,9 +50,9 @@ struct as_text_t {
   explicit as_text_t() = default;
 };
 
-/// An option of `field`: the integer stands in JSON as text, "9007199254740993", and so do those of a std::optional or a
-/// std::vector. JavaScript's numbers are doubles: beyond 2^53 they change an integer that stands there as a number, and say
-/// nothing. It is read from text as it is written, and from a number too.
+/// An option of `field`: the integer stands in JSON as text, "9007199254740993", and so do those of a std::optional or
+/// a std::vector. JavaScript's numbers are doubles: beyond 2^53 they change an integer that stands there as a number,
+/// and say nothing. It is read from text as it is written, and from a number too.
 ///
 ///     struct uploaded {
 ///       std::int64_t bytes;

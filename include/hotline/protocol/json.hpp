@@ -1,7 +1,7 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Inbound 4/6: what a JSON text means, for those who read it. No parsing here (that is json_reader.hpp), no I/O.
+// The meaning of a JSON text, for its readers. No parsing here (that is json_reader.hpp), no I/O.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 namespace hotline {
 
-/// What a `json` is. `missing`: there is no such value, unlike a `null` that is there.
+/// The kind of a `json`. `missing`: there is no such value, unlike a `null` that is there.
 enum class json_kind : std::uint8_t { missing, null, boolean, number, string, array, object };
 
 namespace detail {

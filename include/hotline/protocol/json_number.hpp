@@ -1,7 +1,7 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Inbound 4/6: numbers that compilers' and RapidJSON's own reading does not get right. No I/O here.
+// Numbers that compilers' and RapidJSON's own reading does not get right. No I/O here.
 
 #include <algorithm>
 #include <cstddef>
@@ -32,8 +32,8 @@ namespace hotline::detail {
   return power < 0;
 }
 
-/// `text`, which is about to be read as JSON, with the exponent of each number that is zero ("0e999999", "-0.0E12") written
-/// in zeros, in the same place. RapidJSON refuses a large exponent before it looks at what stands before it.
+/// `text`, which is about to be read as JSON, with the exponent of each number that is zero ("0e999999", "-0.0E12")
+/// written in zeros, in the same place. RapidJSON refuses a large exponent before it looks at what stands before it.
 [[nodiscard]] inline std::string with_plain_zeros(std::string_view text) {
   constexpr std::string_view digits = "0123456789";
   std::string plain(text);
@@ -49,7 +49,7 @@ namespace hotline::detail {
         std::string_view(plain).substr(at, end - at).find_first_of("123456789") == std::string_view::npos;
     at = end;
     if (end == plain.size() || (plain[end] != 'e' && plain[end] != 'E')) {
-      --at;  // what ends the number may begin something else
+      --at;  // the next character may begin something else
       continue;
     }
     if (at + 1 < plain.size() && (plain[at + 1] == '-' || plain[at + 1] == '+')) ++at;

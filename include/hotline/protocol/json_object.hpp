@@ -1,7 +1,7 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Outbound 2/6: what a host puts into its events and answers. No I/O here.
+// The JSON that a host puts into its events and answers. No I/O here.
 
 #include <hotline/error.hpp>
 #include <hotline/protocol/json.hpp>
@@ -25,7 +25,7 @@ class json_array;
 class json_input;
 class json_object;
 
-/// What a `json_input` can be made from.
+/// A type that a `json_input` can be made from.
 template <class T>
 concept json_value = std::convertible_to<const T&, json_input>;
 
@@ -88,7 +88,7 @@ class json_input {
   /// A missing value is null.
   json_input(const json& value) noexcept {
     if (value.is_missing()) return;
-    // A string is taken unescaped and escaped anew, so that equal strings have equal text whoever wrote them.
+    // A string is taken unescaped and escaped again, so that equal strings have equal text, however they were written.
     kind_ = value.is_string() ? kind::string : kind::finished;
     view_ = value.is_string() ? *value.as_string() : value.text();
   }
@@ -170,7 +170,8 @@ struct json_member {
 ///     json_object{{"task_id", id}, {"exit_code", 0}, {"tags", json_array{"a", "b"}}, {"by", json_object{{"name", name}}}}
 ///
 /// A member that JSON cannot say (a string that is not UTF-8, NaN) or whose name was used before is left out, and the
-/// object is no longer `valid()`; who sends it, refuses it. `text()` is JSON in any case. A value: copy and move freely.
+/// object is no longer `valid()`; who sends it, refuses it. `text()` is JSON in any case. A value: copy and move
+/// freely.
 class json_object {
  public:
   json_object() = default;

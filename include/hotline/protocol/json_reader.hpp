@@ -16,7 +16,7 @@ namespace hotline {
 struct json_limits {
   std::size_t depth = 32;           ///< arrays and objects within each other; over it: errc::json_too_deep
   std::size_t nodes = 8192;         ///< values, the outermost one included; over it: errc::json_too_many_values
-  std::size_t bytes = 1024 * 1024;  ///< of text, at most 4 GiB - 1; over it: errc::json_too_big
+  std::size_t bytes = 1024 * 1024;  ///< bytes of text, at most 4 GiB - 1; over it: errc::json_too_big
 };
 
 /// Reads one JSON text (RFC 8259), the whole of it: white space may surround the value, nothing else.

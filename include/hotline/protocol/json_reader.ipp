@@ -30,9 +30,9 @@ namespace hotline {
 
 namespace detail {
 
-/// What RapidJSON's reader reads as if it wrote the strings, without their escapes, over the text. In truth the text stays
-/// as it is, and what would be written is appended to `unescaped`, or dropped when that is null. The reader tells of a string
-/// where it stands in the text, and how long it is there.
+/// The stream that RapidJSON's reader reads. The reader writes strings, without their escapes, as if over the text. In
+/// truth the text stays as it is: written characters are appended to `unescaped`, or dropped when that is null. The
+/// reader reports each string by its place and its length in the text.
 class json_stream {
  public:
   using Ch = char;
@@ -72,7 +72,7 @@ namespace hotline {
 
 namespace detail {
 
-/// What RapidJSON's reader asks for memory. It does not look whether there was any.
+/// The allocator of RapidJSON's reader. The reader does not look whether there was memory.
 class json_allocator : public rapidjson::CrtAllocator {
  public:
   void* Malloc(std::size_t size) { return had(CrtAllocator::Malloc(size), size); }
@@ -331,8 +331,8 @@ class json_builder {
 
   json_limits limits_;
   std::shared_ptr<json_document> document_;
-  const std::string* reading_;        ///< what the reader reads: the document's text, mostly
-  std::size_t depth_ = 0;             ///< of arrays and objects within each other
+  const std::string* reading_;        ///< the text that the reader reads: the document's, mostly
+  std::size_t depth_ = 0;             ///< how many arrays and objects are open within each other
   std::uint32_t inside_ = 0;          ///< the innermost of them
   std::vector<std::uint32_t> names_;  ///< kept for its memory
   std::uint32_t after_ = 0;           ///< the end of the last token

@@ -22,7 +22,7 @@ namespace hotline {
 
 namespace detail {
 
-/// What a string needs before it is a JSON string.
+/// The work that a string needs before it is a JSON string.
 enum class string_kind { plain, escapes, not_utf8 };
 
 /// Whether one of eight bytes is a control, a quote, a backslash or part of a longer character.
@@ -105,7 +105,7 @@ concept json_integer = std::integral<T> && sizeof(T) <= 8 && !std::same_as<T, bo
 
 /// Appends one JSON text to a string, piece by piece. Does not allocate by itself beyond what the string needs.
 ///
-/// What JSON cannot say is refused: strings that are not UTF-8, NaN and infinities, calls out of order (a value in an
+/// It refuses what JSON cannot say: strings that are not UTF-8, NaN and infinities, calls out of order (a value in an
 /// object without its `key`, `end_array` for an object), more than 64 levels. Then `ok()` is false and stays so,
 /// nothing more is written, and what was written is worthless. While `ok()`, and once `complete()`, the text is JSON.
 /// That names differ within an object is the caller's affair; `json_object` sees to it.

@@ -13,7 +13,7 @@
 
 namespace hotline::detail {
 
-/// What RapidJSON's writer writes to.
+/// The stream that RapidJSON's writer writes to.
 struct string_stream {
   using Ch = char;
   std::string& text;

@@ -1,7 +1,7 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Inbound 4/6: what can still be read of a message that was refused. No I/O here.
+// The members that can still be read of a message that was refused. No I/O here.
 
 #include <hotline/protocol/command_id.hpp>
 #include <hotline/protocol/json.hpp>
@@ -19,14 +19,14 @@ namespace hotline::detail {
 /// The members of a message by which its sender knows what was refused.
 struct refused_message {
   std::optional<command_id> id;
-  std::optional<std::string> command;  ///< whatever string it is
+  std::optional<std::string> command;  ///< any string, a command's name or not
 };
 
-/// Reads `id` and `command` from the outermost object of a text that `parse_json` refuses: because the JSON ends or breaks
-/// somewhere, or because of a limit. It looks at each byte once, and at those of the two members again, takes no more memory
-/// than the text has, and reads up to the first byte with which the text can be no object any more. A break within another member's value does not
-/// matter, as long as its strings and brackets close. A member that the object has twice, with two values, is not read:
-/// nobody knows which one was meant.
+/// Reads `id` and `command` from the outermost object of a text that `parse_json` refuses: because the JSON ends or
+/// breaks somewhere, or because of a limit. It looks at each byte once, and at those of the two members again, takes no
+/// more memory than the text has, and reads up to the first byte with which the text can be no object any more. A break
+/// within another member's value does not matter, as long as its strings and brackets close. A member that the object
+/// has twice, with two values, is not read: nobody knows which one was meant.
 class refused_message_reader {
  public:
   explicit refused_message_reader(std::string_view text) noexcept : text_(text) {}
@@ -58,7 +58,7 @@ class refused_message_reader {
   static constexpr std::size_t longest_escape = 6;
   static constexpr std::size_t longest_token = command_id::max_size * longest_escape + 2;
 
-  // What a token says; missing for one that breaks a rule, and for what is neither an id nor a name.
+  // Returns the value of a token; missing for one that breaks a rule, and for one that is neither an id nor a name.
   [[nodiscard]] static json meaning(std::string_view token) {
     if (token.empty() || token.size() > longest_token || token.front() == '{' || token.front() == '[') return {};
     const result<json> read = parse_json(token);

@@ -1,7 +1,6 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Outbound 5/6, at the upgrade: how much of the past a session is given. No I/O here.
 
 #include <hotline/log/memory_stream.hpp>
 #include <hotline/types.hpp>
@@ -11,14 +10,14 @@
 
 namespace hotline::detail {
 
-/// So many events before the log's end.
+/// A number of events at the log's end.
 struct past {
   sequence events = 0;
   bool is_cut = false;  ///< more was asked for, and is there
 };
 
-/// Of the latest `asked` events those that together have no more than `bytes`, but the newest in any case; none at all
-/// when `bytes` is 0. Whole events: what is given ends with the newest and has no hole.
+/// Returns how many of the latest `asked` events have together no more than `bytes` bytes: at least the newest, and none at
+/// all when `bytes` is 0. They end with the newest event and have no hole.
 [[nodiscard]] inline past past_within(const memory_stream& stream, sequence asked, std::size_t bytes) {
   if (asked == 0) return {};
   const auto [oldest, end] = stream.bounds();
@@ -28,8 +27,8 @@ struct past {
   return {std::min(there, most), there > most};
 }
 
-/// Where a session goes on that is resumed and asks for what comes after `asked`. Events from before it began, up to `first`, were
-/// never its own: of that it is given no more than a new session, whose `bytes` end with the log.
+/// Returns the event after which a session goes on that is resumed and asks for what comes after `asked`. Events from before it
+/// began, up to `first`, were never its own: of those it is given no more than a new session is, the last `bytes` bytes of the log.
 [[nodiscard]] inline sequence goes_on_after(const memory_stream& stream, sequence asked, sequence first,
                                             std::size_t bytes) {
   if (asked >= first) return asked;

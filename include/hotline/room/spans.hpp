@@ -1,7 +1,6 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Outbound 5/6: which bytes a filter's listeners get. No I/O here.
 
 #include <hotline/log/entry.hpp>
 #include <hotline/session/filter.hpp>
@@ -14,10 +13,10 @@
 
 namespace hotline::detail {
 
-/// Who gets an entry that a newer one of its key supersedes: who is there when it happens.
+/// Whether an entry that a newer one of its key supersedes is sent: only to members that are current when it comes.
 enum class superseded : bool { skipped, sent };
 
-/// Whether a batch's entry is for somebody with this filter.
+/// Whether a batch's entry is sent to members with this filter.
 [[nodiscard]] inline bool is_heard(const log_entry& entry, const filter& wanted, superseded old) noexcept {
   return (old == superseded::sent || !entry.superseded) && wanted.matches(entry);
 }
@@ -46,11 +45,11 @@ class span_list {
 
   [[nodiscard]] std::span<const std::string_view> spans() const noexcept { return spans_; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
-  /// The last that passes; 0 when none does.
+  /// The number of the last entry that passes; 0 when none does.
   [[nodiscard]] sequence last() const noexcept { return last_; }
 
  private:
-  // A sparse filter would make a span of every frame; past this many, one copy for all who share it is cheaper than
+  // A sparse filter would make a span of every frame; past this many, one copy for all members is cheaper than
   // a longer gather-write for each.
   static constexpr std::size_t most_spans = 8;
 

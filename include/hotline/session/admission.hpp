@@ -15,13 +15,16 @@
 
 namespace hotline {
 
-/// What a host says of who wants to connect, or to stay: who it is, or the HTTP status that turns it away.
+/// A host's decision on a client that wants to connect, or to stay: its principal, or the HTTP status that turns it
+/// away.
 struct admission {
-  /// Whose session it will be: nobody else can resume it. Where it comes from the request, hooks receive a stranger's text.
+  /// The owner of the session: no other principal can resume it. Where it comes from the request, hooks receive a
+  /// stranger's text.
   std::string principal{};
   int refusal = 0;  ///< such as 401 or 403; 0: let it in
-  /// When this must have been said anew, or the connection is closed with 4001; nothing: never. Calendar time, as tokens
-  /// carry it; it becomes a span when the admission comes, so a clock that is set later moves no deadline.
+  /// When the client must have been admitted again, or the connection is closed with 4001; nothing: never. Calendar
+  /// time, as tokens have it; it becomes a span when the admission comes, so a clock that is set later moves no
+  /// deadline.
   std::optional<wall_time> expires_at{};
 
   /// Turns the client away with this HTTP status.
@@ -29,7 +32,8 @@ struct admission {
 };
 
 /// The right to admit one client, once, now or later, from any thread. Move-only; answering uses it up. Destroyed
-/// without an answer it turns the client away with 500. It may outlive its client and its manager: then nobody hears.
+/// without an answer it turns the client away with 500. It may outlive its client and its manager: then the answer is
+/// dropped.
 class admission_responder {
  public:
   /// Any thread; nothing when there was no answer.

@@ -11,12 +11,13 @@
 
 namespace hotline {
 
-/// What a host is told about a connection: a copy, made when asked for. The client chose the project and the subscriptions.
+/// The facts about a connection that a host receives: a copy, made when asked for. The client chose the project and the
+/// subscriptions.
 /// Show them, and what the host itself took from a request, through `printable` or an escaping of the page's own.
 struct connection_info {
   std::string id;              ///< 16 hexadecimal digits of the server's
   std::string project;         ///< the client's text, within `manager_options::valid_project`
-  std::string principal;       ///< who it is, as `authenticate` named it; empty without one
+  std::string principal;       ///< the client's, as `authenticate` named it; empty without one
   std::string remote_address;  ///< the peer's, or the text that `client_address` returned, with whatever is in it
   steady_time connected_at{};
   wall_time connected_at_wall{};
@@ -24,9 +25,9 @@ struct connection_info {
   steady_time expires_at = steady_time::max();  ///< when its admission ends; the maximum: never
   bool hears_all = true;                        ///< every event type; then `subscriptions` is empty
   std::vector<std::string> subscriptions;       ///< the event types it named, sorted: `is_event_type` holds for each
-  std::chrono::milliseconds timeout{};          ///< of the heartbeat policy; zero: never
+  std::chrono::milliseconds timeout{};          ///< the heartbeat policy's; zero: never
 
-  /// Whether the client was heard within the heartbeat's timeout.
+  /// Returns whether bytes of the client have come within the heartbeat's timeout.
   [[nodiscard]] bool is_healthy(steady_time now) const noexcept {
     return timeout == std::chrono::milliseconds::zero() || now < detail::later(last_heard, timeout);
   }

@@ -15,11 +15,15 @@
 
 namespace hotline {
 
-/// Which event types a client hears: all, or those it named. A value; equal filters share their work, and copies their
-/// memory.
+/// The event types that a client receives: all, or those it named. A value; equal filters share their work, and copies
+/// their memory.
+///
+///     filter f;
+///     f.add("job.done");
+///     f.matches("job.done", hash_type("job.done"));   // true
 class filter {
  public:
-  /// Hears nothing.
+  /// Matches no type.
   filter() = default;
   [[nodiscard]] static filter everything() {
     filter f;
@@ -29,13 +33,13 @@ class filter {
 
   [[nodiscard]] bool hears_all() const noexcept { return all_; }
   [[nodiscard]] bool hears_nothing() const noexcept { return !all_ && !listed_; }
-  /// Sorted.
+  /// Returns the names, sorted; none for a filter of all types.
   [[nodiscard]] const std::vector<std::string>& names() const noexcept {
     static const std::vector<std::string> none;
     return listed_ ? listed_->names : none;
   }
 
-  /// "*" names all.
+  /// Adds a type; "*" adds all.
   void add(std::string_view name) {
     if (name == "*") *this = everything();
     if (all_) return;
@@ -46,7 +50,7 @@ class filter {
     own.names.emplace(own.names.begin() + at, name);
   }
 
-  /// "*" removes all. Removing one name from a filter that hears all changes nothing: there is no "all but".
+  /// "*" removes all. Removing one name from a filter of all types changes nothing: there is no "all but".
   void remove(std::string_view name) {
     if (name == "*") *this = filter();
     const auto at = std::lower_bound(names().begin(), names().end(), name) - names().begin();
@@ -57,6 +61,7 @@ class filter {
     if (own.names.empty()) listed_.reset();
   }
 
+  /// Returns whether the type is among those of the filter. `type_hash` is `hash_type(type)`.
   [[nodiscard]] bool matches(std::string_view type, std::uint32_t type_hash) const noexcept {
     if (all_) return true;
     if (!listed_) return false;
@@ -78,7 +83,7 @@ class filter {
 
   struct list {
     std::vector<std::string> names;     // sorted
-    std::vector<std::uint32_t> hashes;  // of the names, in their order
+    std::vector<std::uint32_t> hashes;  // the hashes of the names, in their order
   };
 
   // To be changed: nobody else's.
@@ -96,8 +101,8 @@ class filter {
 
 namespace detail {
 
-/// For tables whose filters strangers choose: equal filters have equal hashes, and nobody without the key knows which others
-/// do.
+/// For tables whose filters strangers choose: equal filters have equal hashes, and nobody without the key knows which
+/// others do.
 struct filter_hash {
   hash_key key{};
 

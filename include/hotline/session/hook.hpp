@@ -8,7 +8,8 @@
 
 namespace hotline::detail {
 
-/// A function of the host's. It may replace itself while it runs.
+/// A function of the host's. It may replace itself while it runs: the function that runs is destroyed when it has
+/// returned. For one loop.
 template <class F>
 class hook {
  public:

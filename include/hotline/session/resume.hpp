@@ -33,13 +33,14 @@ struct resume_request {
   bool continue_on_gap = false;
 };
 
-/// What a client asks for when it connects.
+/// A client's wishes when it connects.
 struct entry_request {
   std::optional<resume_request> resume;
   sequence last = 0;  ///< `?last=N`: a new session starts so many events back
 };
 
-/// Nothing when the query is malformed: a number that is none, a resume without its epoch or position.
+/// Returns the wishes in a request's query. Returns nothing for a malformed one: a number that is none, a resume
+/// without its epoch or position.
 [[nodiscard]] inline std::optional<entry_request> read_entry(const http_request& request) {
   const auto number = [&](std::string_view name, sequence& into) {
     const std::optional<std::string> text = request.query_value(name);
@@ -62,10 +63,11 @@ struct entry_request {
   return entry;
 }
 
-/// Whether what comes after `after` is all there. By numbers alone: a client that heard nothing yet can go on as well.
+/// Checks whether all events after `after` are there. By numbers alone: a client that received nothing yet can go on as
+/// well.
 [[nodiscard]] inline resume_outcome check_position(const resume_request& asked, std::string_view epoch,
                                                    log_bounds log) {
-  // Who is ahead of the log knows another one.
+  // A client that is ahead of the log knows another one.
   if (asked.epoch != epoch || asked.after > log.end) return resume_outcome::epoch_changed;
   if (asked.after + 1 < log.oldest && !asked.continue_on_gap) return resume_outcome::evicted;
   return resume_outcome::resumed;
@@ -79,7 +81,7 @@ struct resume_token {
   std::uint64_t number = 0;
   digest secret{};
 
-  /// A new secret for session `number`; `text` is what the client gets.
+  /// Returns a token with a new secret for session `number`; `text` receives the client's form of it.
   [[nodiscard]] static resume_token make(std::uint64_t number, std::string_view id, environment& env,
                                          std::string& text) {
     const std::string secret = random_hex(env, 2);
@@ -87,6 +89,7 @@ struct resume_token {
     return {number, digest_of(secret)};
   }
 
+  /// Returns nothing for a text that is no token.
   [[nodiscard]] static std::optional<resume_token> parse(std::string_view text) {
     if (text.size() != number_digits + secret_digits) return std::nullopt;
     resume_token token;

@@ -69,6 +69,15 @@ struct entry_attempt {
   std::uint64_t last = 0;     ///< `last=N`
 };
 
+/// The messages of one client, counted.
+struct oracle_counts {
+  std::uint64_t heard = 0;  ///< events
+  std::uint64_t gaps = 0;
+  std::uint64_t resumed = 0;  ///< sockets over which its session went on
+  std::uint64_t refused = 0;  ///< sockets over which it did not, although the client asked for it
+  std::uint64_t answers = 0;
+};
+
 /// One client and its session, over as many sockets as it takes. A broken promise goes to `complain`.
 class oracle {
  public:
@@ -83,7 +92,7 @@ class oracle {
   [[nodiscard]] bool greeted() const noexcept { return greeted_; }
   [[nodiscard]] bool awaits_filter() const noexcept { return wanted_.has_value(); }
 
-  std::uint64_t heard = 0, gaps = 0, resumed = 0, refused = 0, answers = 0;
+  [[nodiscard]] const oracle_counts& counts() const noexcept { return counts_; }
 
   /// A new socket; the one before is looked at no more.
   void connecting(entry_attempt how) {
@@ -168,11 +177,11 @@ class oracle {
       wrong("event " + std::to_string(seq) + " is not what was emitted");
     if (!may_hear(seq)) wrong("event " + std::to_string(seq) + " was not subscribed to");
     cursor_ = seq;
-    ++heard;
+    ++counts_.heard;
   }
 
   void on_gap(std::uint64_t from, std::uint64_t to) {
-    ++gaps;
+    ++counts_.gaps;
     if (from > to || from <= cursor_) return wrong("a gap that makes no sense");
     pass(from - 1, "a gap");
     if (to >= truth_.oldest()) wrong("a gap over what is still kept: to " + std::to_string(to));
@@ -187,7 +196,7 @@ class oracle {
     const bool evicted = cursor_ + 1 < oldest;
     token_ = m["resume"]["token"].text;
     if (m["resumed"].is_true()) {
-      ++resumed;
+      ++counts_.resumed;
       if (!attempt_.resumes) wrong("resumed without asking");
       if (m["connection_id"].text != session_) wrong("resumed as somebody else");
       if (m["epoch"].text != epoch_) wrong("resumed in another epoch");
@@ -195,7 +204,7 @@ class oracle {
       return;
     }
     if (attempt_.resumes) {
-      ++refused;
+      ++counts_.refused;
       const std::string_view reason = m["reason"].text;
       const bool fair = evicted && !attempt_.takes_gaps && reason == "evicted";
       if (attempt_.must_succeed && !fair) wrong("a good token was refused: " + std::string(reason));
@@ -214,7 +223,7 @@ class oracle {
     const auto found = commands_.find(id);
     if (found == commands_.end()) return wrong("an answer to what was not asked: " + std::to_string(id));
     command& c = found->second;
-    ++answers;
+    ++counts_.answers;
     const tree& outcome = failed ? m["error"]["code"] : m["result"]["n"];
     const std::string answer(outcome.text);
     if (++c.answered > c.sent) wrong("command " + std::to_string(id) + " was answered more often than sent");
@@ -237,6 +246,7 @@ class oracle {
     uncertain_ = false;
   }
 
+  oracle_counts counts_;
   const history& truth_;
   std::string project_;
   std::function<void(std::string)> complain_;

@@ -22,12 +22,21 @@
 
 namespace hotline::testing {
 
+/// The deeds of one simulated client, counted.
+struct simulated_client_counts {
+  std::uint64_t cuts = 0;
+  std::uint64_t takeovers = 0;  ///< sockets opened beside one that was still there
+  std::uint64_t sent = 0;       ///< commands
+  std::uint64_t repeats = 0;
+  std::uint64_t digest = 14695981039346656037U;  ///< over every byte that came
+};
+
 class simulated_client {
  public:
   simulated_client(memory_transport& line, const history& truth, const std::string& project, chance& luck,
                    std::chrono::milliseconds window, std::function<void(std::string)> complain,
                    std::function<void(const std::string&)> trace)
-      : judge(truth, project, complain),
+      : judge_(truth, project, complain),
         line_(line),
         project_(project),
         luck_(luck),
@@ -35,23 +44,23 @@ class simulated_client {
         complain_(std::move(complain)),
         trace_(std::move(trace)) {}
 
-  oracle judge;
-  std::uint64_t cuts = 0, takeovers = 0, sent = 0, repeats = 0;
-  std::uint64_t digest = 14695981039346656037U;  ///< over every byte that came
+  [[nodiscard]] oracle& judge() noexcept { return judge_; }
+  [[nodiscard]] const oracle& judge() const noexcept { return judge_; }
+  [[nodiscard]] const simulated_client_counts& counts() const noexcept { return counts_; }
 
   [[nodiscard]] bool connected() const noexcept { return peer_ != nullptr; }
-  [[nodiscard]] bool live() const noexcept { return peer_ != nullptr && judge.greeted(); }
+  [[nodiscard]] bool live() const noexcept { return peer_ != nullptr && judge_.greeted(); }
 
   /// Connects; when the last socket is still there, it is left as it is. `gentle`: wants its session back whatever it costs.
   void connect(bool gentle) {
     if (live()) seen_ = line_.clock().now();
     entry_attempt how;
     std::string query;
-    if (!judge.token().empty() && (gentle || !luck_.one_in(20))) {
+    if (!judge_.token().empty() && (gentle || !luck_.one_in(20))) {
       how.resumes = true;
       how.takes_gaps = gentle || luck_.one_in(2);
       how.must_succeed = !used_up_ && !said_goodbye_ && line_.clock().now() - seen_ < window_ - margin;
-      query = "?resume=" + judge.token() + "&epoch=" + judge.epoch() + "&after=" + std::to_string(judge.cursor()) +
+      query = "?resume=" + judge_.token() + "&epoch=" + judge_.epoch() + "&after=" + std::to_string(judge_.cursor()) +
               (how.takes_gaps ? "&on_gap=continue" : "");
       if (!how.takes_gaps) used_up_ = true;  // else it stays good until the server gets input after the next one
     } else if (luck_.one_in(3)) {
@@ -59,9 +68,9 @@ class simulated_client {
       query = "?last=" + std::to_string(how.last);
     }
     tell(peer_ ? "connects beside its socket " : "connects ", query);
-    judge.connecting(how);
+    judge_.connecting(how);
     if (peer_) {
-      ++takeovers;
+      ++counts_.takeovers;
       left_behind_.push_back(std::move(peer_));
     }
     upgraded_ = false;
@@ -77,29 +86,29 @@ class simulated_client {
   /// Sends a command. Only when `live()`.
   void command(std::string_view name, std::string_view payload = "{}") {
     const std::uint64_t id = ++last_id_;
-    judge.sent(id);
+    judge_.sent(id);
     transmit(id, name, payload);
   }
 
   /// The same id again, as who is not sure does.
   void repeat(std::uint64_t id) {
-    ++repeats;
-    judge.sent(id);
+    ++counts_.repeats;
+    judge_.sent(id);
     tell("repeats ", std::to_string(id));
     for (const said& s : said_)
       if (s.id == id) return put(0x81, s.text);
   }
   void repeat_unanswered() {
-    for (const std::uint64_t id : judge.unanswered()) repeat(id);
+    for (const std::uint64_t id : judge_.unanswered()) repeat(id);
   }
   void repeat_any() {
-    if (!said_.empty() && said_.back().session == judge.session()) repeat(said_.back().id);
+    if (!said_.empty() && said_.back().session == judge_.session()) repeat(said_.back().id);
   }
 
   /// Asks for other events.
   void change_filter(const std::vector<std::string>& types) {
-    if (judge.awaits_filter()) return;
-    interest wanted = judge.hears();
+    if (judge_.awaits_filter()) return;
+    interest wanted = judge_.hears();
     std::string names;
     const std::uint64_t what = luck_.below(8);
     if (what == 0) {
@@ -116,7 +125,7 @@ class simulated_client {
       names = '"' + type + '"';
     }
     const std::uint64_t id = ++last_id_;
-    judge.sent_filter(id, std::move(wanted));
+    judge_.sent_filter(id, std::move(wanted));
     transmit(id, what == 1 ? "unsubscribe" : "subscribe", "{\"events\":[" + names + "]}");
   }
 
@@ -148,7 +157,7 @@ class simulated_client {
   }
 
   void cut() {
-    ++cuts;
+    ++counts_.cuts;
     peer_->reset();
     lose();
   }
@@ -158,7 +167,7 @@ class simulated_client {
     for (const auto& old : left_behind_) (void)old->take();
     if (!peer_) return;
     const std::string came = peer_->take();
-    for (const char c : came) digest = (digest ^ static_cast<unsigned char>(c)) * 1099511628211U;
+    for (const char c : came) counts_.digest = (counts_.digest ^ static_cast<unsigned char>(c)) * 1099511628211U;
     raw_ += came;
     if (!upgraded_) {
       const std::size_t end = raw_.find("\r\n\r\n");
@@ -198,12 +207,12 @@ class simulated_client {
   }
 
   void transmit(std::uint64_t id, std::string_view name, std::string_view payload) {
-    ++sent;
+    ++counts_.sent;
     std::string text = "{\"command\":\"" + std::string(name) + "\",\"id\":" + std::to_string(id) +
                        ",\"payload\":" + std::string(payload) + "}";
     tell("says ", text);
     put(0x81, text);
-    said_.push_back({id, judge.session(), std::move(text)});
+    said_.push_back({id, judge_.session(), std::move(text)});
     if (said_.size() > remembered) said_.erase(said_.begin());
   }
 
@@ -222,7 +231,7 @@ class simulated_client {
     const std::optional<tree> m = tree_reader::read(f.payload);
     if (!m) return complain_("not JSON: " + f.payload.substr(0, 80));
     tell("hears ", f.payload.substr(0, 200));
-    judge.message(*m);
+    judge_.message(*m);
     if ((*m)["type"].text != "connected") return;
     used_up_ = false;
     said_goodbye_ = false;
@@ -237,12 +246,14 @@ class simulated_client {
     tell("has no socket any more", "");
     left_behind_.push_back(std::move(peer_));
     peer_ = nullptr;
-    if (judge.greeted()) seen_ = line_.clock().now();
+    if (judge_.greeted()) seen_ = line_.clock().now();
   }
   void lose_if_closed() {
     if (peer_ && peer_->closed_by_server()) lose();
   }
 
+  oracle judge_;
+  simulated_client_counts counts_;
   memory_transport& line_;
   std::string project_;
   chance& luck_;

@@ -2,8 +2,8 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/connection/heartbeat.hpp>
 #include <hotline/event_emitter.hpp>
-#include <hotline/session/heartbeat.hpp>
 #include <hotline/testing/chance.hpp>
 #include <hotline/testing/oracle.hpp>
 #include <hotline/testing/simulated_client.hpp>
@@ -32,7 +32,7 @@
 namespace hotline::testing {
 
 /// The manager of a simulated world.
-using simulated_manager = ws_manager<memory_transport, interval_heartbeat>;
+using simulated_manager = ws_manager<memory_transport>;
 
 /// How much happens in a simulated world. The seed chooses every member that is 0.
 struct simulation_options {
@@ -102,16 +102,16 @@ class simulation {
     settle();
     stop();
     for (const auto& c : clients_) {
-      report_.digest = report_.digest * 31 + c->digest;
-      report_.cuts += c->cuts;
-      report_.takeovers += c->takeovers;
-      report_.commands += c->sent;
-      report_.repeats += c->repeats;
-      report_.heard += c->judge.heard;
-      report_.gaps += c->judge.gaps;
-      report_.resumed += c->judge.resumed;
-      report_.refused += c->judge.refused;
-      report_.answers += c->judge.answers;
+      report_.digest = report_.digest * 31 + c->counts().digest;
+      report_.cuts += c->counts().cuts;
+      report_.takeovers += c->counts().takeovers;
+      report_.commands += c->counts().sent;
+      report_.repeats += c->counts().repeats;
+      report_.heard += c->judge().counts().heard;
+      report_.gaps += c->judge().counts().gaps;
+      report_.resumed += c->judge().counts().resumed;
+      report_.refused += c->judge().counts().refused;
+      report_.answers += c->judge().counts().answers;
     }
     return report_;
   }
@@ -329,7 +329,7 @@ class simulation {
       if (!c->left_sockets_are_closed()) complain("a socket that its client has left was not closed");
     }
     let_pass(std::chrono::milliseconds(1000));
-    for (const auto& c : clients_) c->judge.finish();
+    for (const auto& c : clients_) c->judge().finish();
   }
 
   void stop() {

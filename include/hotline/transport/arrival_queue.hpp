@@ -5,7 +5,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/crowd.hpp>
-#include <hotline/transport/connection_list.hpp>
+#include <hotline/intrusive_list.hpp>
 #include <hotline/transport/peer_address.hpp>
 #include <hotline/transport/proxy_header.hpp>
 
@@ -24,6 +24,7 @@ template <class Connection>
 struct arrival : crowd<peer_network>::member {
   Connection* connection = nullptr;
   arrival_queue<Connection>* queue = nullptr;  ///< that it is in
+  list_link<arrival> place{};                  ///< there
   std::uint32_t since = 0;                     ///< in ticks of the queue
   std::optional<proxy_header_reader> header{};
 };
@@ -32,54 +33,53 @@ struct arrival : crowd<peer_network>::member {
 template <class Connection>
 class arrival_queue {
  public:
+  /// A `timeout` passes in whole ticks. `at_once` connections may wait; 0 allows none.
   arrival_queue(std::chrono::milliseconds timeout, std::size_t at_once) noexcept
       : timeout_(timeout), at_once_(at_once) {}
 
-  /// Takes `c`, with its `c.arrival_`, over from a list. Returns the connection that has to go because there are too many, which
-  /// may be `c`; null when there is none. Nothing has changed when it throws.
-  [[nodiscard]] Connection* add(Connection& c, connection_list<Connection>& from) {
+  /// Appends `c`, by its `c.arrival_`, which is in no queue. Returns the connection that has to go because there are too many,
+  /// which may be `c`; null when there is none. Nothing has changed when it throws `std::bad_alloc`.
+  [[nodiscard]] Connection* add(Connection& c) {
     arrival<Connection>& arrived = *c.arrival_;
     const peer_network network = c.peer_.network();
-    const auto* const other = size_ < at_once_ ? nullptr : crowd_.gives_way_to(network);
+    const auto* const other = waiting_.size() < at_once_ ? nullptr : crowd_.gives_way_to(network);
     crowd_.add(arrived, network);
     crowd_.await(arrived);
     arrived.connection = &c;
     arrived.queue = this;
     arrived.since = ticks_;
-    from.remove(c);
-    waiting_.add(c);
-    ++size_;
-    if (size_ <= at_once_) return nullptr;
+    waiting_.push_back(arrived);
+    if (waiting_.size() <= at_once_) return nullptr;
     return other == nullptr ? &c : static_cast<const arrival<Connection>*>(other)->connection;
   }
 
+  /// Removes `c`, which is in this queue.
   void remove(Connection& c) noexcept {
     crowd_.remove(*c.arrival_);
     c.arrival_->queue = nullptr;
-    waiting_.remove(c);
-    --size_;
+    waiting_.remove(*c.arrival_);
   }
 
   void tick() noexcept { ++ticks_; }
 
-  /// A connection whose time is over; null when there is none.
+  /// Returns a connection whose time is over; null when there is none.
   [[nodiscard]] Connection* late() const noexcept {
-    Connection* const oldest = waiting_.last();
-    if (oldest == nullptr || (ticks_ - oldest->arrival_->since) * tick_interval <= timeout_) return nullptr;
-    return oldest;
+    const arrival<Connection>* const oldest = waiting_.front();
+    if (oldest == nullptr || (ticks_ - oldest->since) * tick_interval <= timeout_) return nullptr;
+    return oldest->connection;
   }
 
-  /// The connection that came last, which is in the queue no more; null when there is none.
+  /// Removes the connection that has waited longest, and returns it; null when there is none.
   [[nodiscard]] Connection* pop() noexcept {
-    Connection* const newest = waiting_.first();
-    if (newest != nullptr) remove(*newest);
-    return newest;
+    const arrival<Connection>* const oldest = waiting_.front();
+    if (oldest == nullptr) return nullptr;
+    remove(*oldest->connection);
+    return oldest->connection;
   }
 
  private:
-  connection_list<Connection> waiting_;
+  intrusive_list<arrival<Connection>, &arrival<Connection>::place> waiting_;
   crowd<peer_network> crowd_;
-  std::size_t size_ = 0;
   std::uint32_t ticks_ = 0;
   std::chrono::milliseconds timeout_;
   std::size_t at_once_;

@@ -2,6 +2,7 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/intrusive_list.hpp>
 #include <hotline/transport/arrival_queue.hpp>
 #include <hotline/transport/asio_plain.hpp>
 #include <hotline/transport/asio_socket.hpp>
@@ -152,7 +153,6 @@ class asio_connection {
  private:
   friend class detail::asio_traffic<Executor, Layer>;
   friend class detail::connection_reference<asio_connection>;
-  friend class detail::connection_list<asio_connection>;
   friend class detail::arrival_queue<asio_connection>;
   friend class detail::asio_roll<asio_connection, Layer>;
   using traffic_type = detail::asio_traffic<Executor, Layer>;
@@ -193,8 +193,7 @@ class asio_connection {
   std::shared_ptr<traffic_type> traffic_;  // a connection keeps it alive; its stop() lets go of all connections
   socket_type socket_;
   void* context_ = nullptr;
-  asio_connection* previous_ = nullptr;  // in a list of the loop's
-  asio_connection* next_ = nullptr;
+  detail::list_link<asio_connection> place_;  // in the loop's list of all connections
   detail::early_input early_;
   std::unique_ptr<detail::arrival<asio_connection>> arrival_;  // until the header or handshake that it owes is done
   [[no_unique_address]] Layer layer_;

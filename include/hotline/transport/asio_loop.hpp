@@ -55,7 +55,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     const Executor& executor = traffic_->executor();
     std::size_t bytes = 1;
     for (const listen_options& o : options_) bytes = std::max(bytes, o.read_buffer_bytes);
-    if (const std::error_code failed = traffic_->layers.prepare(bytes)) return failed;
+    if (const std::error_code failed = traffic_->layers().prepare(bytes)) return failed;
     if (const std::error_code failed = listeners_.open(executor, options_)) return as_standard(failed);
     traffic_->start(r);
     tick_.emplace(executor);

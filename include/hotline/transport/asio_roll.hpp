@@ -3,78 +3,102 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/intrusive_list.hpp>
 #include <hotline/transport/arrival_queue.hpp>
 #include <hotline/transport/asio_connection.hpp>
-#include <hotline/transport/connection_list.hpp>
 #include <hotline/transport/door.hpp>
 #include <hotline/transport/listen_options.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <deque>
 #include <vector>
 
 namespace hotline::detail {
 
-/// Each of them holds its place here by one of its references.
+/// All connections of a transport, each by one of its references, and the queues of those of which something is awaited.
 template <class Connection, class Layer>
 class asio_roll {
  public:
   using reference = connection_reference<Connection>;
+  using layers = typename Layer::shared;
 
-  asio_roll(const std::vector<listen_options>& options, const typename Layer::shared& common)
-      : handshakes(queue_for(common)) {
-    for (const listen_options& o : options) doors.emplace_back(o);
+  asio_roll(const std::vector<listen_options>& options, const layers& common) : handshakes_(queue_for(common)) {
+    for (const listen_options& o : options) doors_.emplace_back(o);
   }
 
-  void take_out(Connection& c) noexcept {
-    if (c.arrival_ && c.arrival_->queue != nullptr)
-      c.arrival_->queue->remove(c);
-    else
-      (c.opened_ ? opened : arriving).remove(c);
+  /// One for each of the listen_options, in their order.
+  [[nodiscard]] std::deque<door<Connection>>& doors() noexcept { return doors_; }
+  /// The queue of all doors and of adopted sockets.
+  [[nodiscard]] arrival_queue<Connection>& handshakes() noexcept { return handshakes_; }
+
+  /// Takes over a reference that `c` counts already.
+  void add(Connection& c) noexcept { connections_.push_back(c); }
+
+  /// Takes `c` out of the queue that it is in, if it is in one.
+  void leave_queue(Connection& c) noexcept {
+    if (c.arrival_ && c.arrival_->queue != nullptr) c.arrival_->queue->remove(c);
   }
 
-  /// The same, for good.
+  /// Takes `c` out for good, and returns the reference to it.
   reference strike(Connection& c) noexcept {
-    take_out(c);
+    leave_queue(c);
+    connections_.remove(c);
     return reference::of_held(c);
   }
 
-  /// Those that the receiver does not know, but for adopted sockets of which nothing is awaited.
-  void drop_unready(typename Layer::shared& layers) noexcept {
-    for (door<Connection>& by : doors) drop(by.headers, layers);
-    drop(handshakes, layers);
-    if constexpr (Layer::shakes_hands) drop(arriving);
+  /// Returns a connection whose end the receiver does not know yet; null when there is none.
+  [[nodiscard]] Connection* find_untold() const noexcept {
+    for (Connection& c : connections_)
+      if (c.untold_) return &c;
+    return nullptr;
   }
 
-  void drop_all(typename Layer::shared& layers) noexcept {
-    drop_unready(layers);
-    drop(arriving);
-    drop(opened);
+  /// Drops the connections that the receiver does not know, but for adopted sockets of which nothing is awaited.
+  void drop_unready(layers& common) noexcept {
+    drop_queues(common);
+    if constexpr (Layer::shakes_hands) drop_all_but([](const Connection& c) { return c.opened_; });
   }
 
-  std::deque<door<Connection>> doors;    ///< one for each of the listen_options
-  arrival_queue<Connection> handshakes;  ///< all doors' and adopted sockets'
-  connection_list<Connection> arriving;  ///< not known to the receiver yet, and in no queue
-  connection_list<Connection> opened;
+  void drop_all(layers& common) noexcept {
+    drop_queues(common);
+    drop_all_but([](const Connection&) { return false; });
+  }
 
  private:
-  [[nodiscard]] static arrival_queue<Connection> queue_for(const typename Layer::shared& common) noexcept {
+  [[nodiscard]] static arrival_queue<Connection> queue_for(const layers& common) noexcept {
     if constexpr (Layer::shakes_hands)
       return arrival_queue<Connection>(common.limits.timeout, common.limits.at_once);
     else
       return arrival_queue<Connection>(std::chrono::milliseconds::max(), 0);
   }
 
-  void drop(arrival_queue<Connection>& queue, typename Layer::shared& layers) noexcept {
+  void drop_queues(layers& common) noexcept {
+    for (door<Connection>& by : doors_) drop(by.headers, common);
+    drop(handshakes_, common);
+  }
+
+  void drop(arrival_queue<Connection>& queue, layers& common) noexcept {
     while (Connection* const c = queue.pop()) {
-      c->layer_.drop(layers);
-      reference::of_held(*c)->close();
+      c->layer_.drop(common);
+      strike(*c)->close();
     }
   }
 
-  void drop(connection_list<Connection>& list) noexcept {
-    while (list.first() != nullptr) strike(*list.first())->close();
+  template <class Predicate>
+  void drop_all_but(const Predicate& stays) noexcept {
+    for (std::size_t left = connections_.size(); left > 0; --left) {
+      Connection& c = *connections_.pop_front();
+      if (stays(c))
+        connections_.push_back(c);
+      else
+        reference::of_held(c)->close();
+    }
   }
+
+  std::deque<door<Connection>> doors_;
+  arrival_queue<Connection> handshakes_;
+  intrusive_list<Connection, &Connection::place_> connections_;
 };
 
 }  // namespace hotline::detail

@@ -6,6 +6,7 @@
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
 #include <hotline/observers.hpp>
+#include <hotline/subscription.hpp>
 #include <hotline/transport/arrival_queue.hpp>
 #include <hotline/transport/asio_connection.hpp>
 #include <hotline/transport/asio_error.hpp>
@@ -26,6 +27,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <new>
 #include <span>
@@ -48,7 +50,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
   using receiver = transport_receiver<connection>;
 
   asio_traffic(const Executor& executor, const std::vector<listen_options>& options, typename Layer::shared common)
-      : layers(std::move(common)), executor_(executor), roll_(options, layers) {}
+      : layers_(std::move(common)), executor_(executor), roll_(options, layers_) {}
 
   asio_traffic(const asio_traffic&) = delete;
   asio_traffic& operator=(const asio_traffic&) = delete;
@@ -64,8 +66,8 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
   bool begin_to_stop() noexcept { return executor_.stop(); }
 
   void finish_stop() noexcept {
-    roll_.drop_all(layers);
-    on_refused.clear();
+    roll_.drop_all(layers_);
+    refusals_.clear();
     executor_.reset();
   }
 
@@ -83,7 +85,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
 
   /// A socket that the listener of the option `which` has accepted.
   void arrive(socket_type socket, const asio::generic::stream_protocol::endpoint& peer, std::size_t which) {
-    door<connection>& by = roll_.doors[which];
+    door<connection>& by = roll_.doors()[which];
     // First, for who has no memory for it is no connection yet.
     auto owes = by.is_proxied || Layer::shakes_hands ? std::make_unique<arrival<connection>>() : nullptr;
     const reference c(link(std::move(socket), peer_address(peer)));
@@ -114,17 +116,17 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
     executor_.note_thread();
     tell_untold();
     if (!judges) return;
-    for (door<connection>& by : roll_.doors) end_late(by.headers);
-    end_late(roll_.handshakes);
+    for (door<connection>& by : roll_.doors()) end_late(by.headers);
+    end_late(roll_.handshakes());
   }
 
   /// Drops those that the receiver does not know. Without `stop`, adopted sockets stay, for which nothing is awaited.
-  void stop_accepting() noexcept { roll_.drop_unready(layers); }
+  void stop_accepting() noexcept { roll_.drop_unready(layers_); }
 
   std::size_t write(connection& c, std::span<const std::string_view> spans) {
     if (c.closing_ || c.ended_) return 0;
     if ((c.owes_writable_ = c.awaits_output_)) return 0;
-    const layer_output out = c.layer_.send(layers, c.socket_, spans);
+    const layer_output out = c.layer_.send(layers_, c.socket_, spans);
     c.owes_writable_ = !out.all;
     if (out.failed) end(c, out.failed);
     if (out.busy) await_output(c);
@@ -142,7 +144,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
     if (c.closing_ || c.ended_) return;
     c.ended_ = true;
     c.early_.reset();
-    const layer_output out = c.layer_.end(layers, c.socket_);
+    const layer_output out = c.layer_.end(layers_, c.socket_);
     const std::error_code failed = out.failed || out.busy ? out.failed : c.send_fin();
     if (failed) return end(c, failed);
     if (out.busy) await_output(c);
@@ -156,9 +158,13 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
     end(c, asio::error::operation_aborted);
   }
 
-  typename Layer::shared layers;  ///< the loop's, but for what is said to be for others
-  /// Called for each socket that ended before it was a connection.
-  observers<std::string_view, std::error_code> on_refused;
+  /// The state that connections share. It belongs to the loop, but for what says that it is for other threads.
+  [[nodiscard]] typename Layer::shared& layers() noexcept { return layers_; }
+
+  /// Adds a hook for each socket that ends before it is a connection. From any thread.
+  [[nodiscard]] subscription on_refused(std::function<void(std::string_view, std::error_code)> f) {
+    return refusals_.add(std::move(f));
+  }
 
  private:
   // ------------------------------------------------------------------------------------ a connection's life
@@ -166,7 +172,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
   connection& link(socket_type socket, const peer_address& peer) {
     auto* const c = new connection(this->shared_from_this(), std::move(socket), peer);
     c->references_ = 1;  // the list's
-    roll_.arriving.add(*c);
+    roll_.add(*c);
     return *c;
   }
 
@@ -174,8 +180,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
 
   /// The connection owes the queue's header or handshake from here on. Another one may have to go for it, or itself.
   void enter(arrival_queue<connection>& queue, connection& c) {
-    if (connection* const surplus = queue.add(c, roll_.arriving))
-      finish(*surplus, std::make_error_code(std::errc::connection_refused));
+    if (connection* const surplus = queue.add(c)) finish(*surplus, std::make_error_code(std::errc::connection_refused));
   }
 
   void end_late(arrival_queue<connection>& queue) {
@@ -200,7 +205,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
 
   void take_header(connection& c, std::error_code failed) {
     if (failed) return finish(c, failed);
-    const std::span<char> room = layers.reading_room();
+    const std::span<char> room = layers_.reading_room();
     const std::span<char> part = room.first(std::min(room.size(), proxy_header_reader::longest));
     const std::size_t n = c.socket_.receive(asio::buffer(part.data(), part.size()), 0, failed);
     if (failed == asio::error::interrupted || is_busy(failed)) return await_header(c);
@@ -212,25 +217,23 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
       return finish(c, std::make_error_code(std::errc::protocol_error));
     if (got.consumed < n) c.early_.put_back(bytes.substr(got.consumed));
     if (const auto& named = c.arrival_->header->named()) c.peer_ = *named;
-    roll_.take_out(c);
+    roll_.leave_queue(c);
     c.arrival_->header.reset();
-    roll_.arriving.add(c);
     open(c);
   }
 
   // ------------------------------------------------------------------------------------- opening and ending
 
   void open(connection& c) {
-    if (const std::error_code failed = c.layer_.begin(layers)) return finish(c, failed);
+    if (const std::error_code failed = c.layer_.begin(layers_)) return finish(c, failed);
     if constexpr (!Layer::shakes_hands) return introduce(c);
-    enter(roll_.handshakes, c);
+    enter(roll_.handshakes(), c);
     await_input(c);
   }
 
   void introduce(connection& c) {
-    roll_.take_out(c);
+    roll_.leave_queue(c);
     c.arrival_.reset();
-    roll_.opened.add(c);
     c.opened_ = true;
     receiver_->on_open(c);
     await_input(c);
@@ -248,7 +251,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
 
   void tell_untold() {
     if (!std::exchange(untold_, false)) return;
-    for (connection* c = nullptr; !is_stopped() && (c = roll_.opened.find(&connection::untold_)) != nullptr;) {
+    for (connection* c = nullptr; !is_stopped() && (c = roll_.find_untold()) != nullptr;) {
       c->untold_ = false;
       report(*c, asio::error::no_memory);
     }
@@ -277,9 +280,9 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
     why = as_standard(why);
     if (c.opened_) return receiver_->on_closed(c, why);
     if constexpr (Layer::shakes_hands)
-      if (c.layer_.is_shaking_hands()) layers.refused(why);
+      if (c.layer_.is_shaking_hands()) layers_.refused(why);
     const std::string address = c.address_or_nothing();
-    on_refused.call([](const std::exception_ptr&) { /* no one is left to notify */ }, address, why);
+    refusals_.call([](const std::exception_ptr&) { /* no one is left to notify */ }, address, why);
     if (!is_stopped()) receiver_->on_refused(address, why);
   }
 
@@ -318,7 +321,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
       const auto read = [&c](asio::mutable_buffer into, std::error_code& why) {
         return c.early_ ? c.early_.take(into) : c.socket_.receive(into, 0, why);
       };
-      const layer_input in = c.layer_.receive(layers, c.socket_, read);
+      const layer_input in = c.layer_.receive(layers_, c.socket_, read);
       if (in.failed && in.failed != asio::error::interrupted && !is_busy(in.failed))
         return finish(c, c.end_of_input(in.failed));
       if (in.busy) await_output(c);
@@ -352,7 +355,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
 
   void send_on(connection& c, std::error_code failed) {
     if (failed) return finish(c, failed);
-    const layer_output out = c.layer_.flush(layers, c.socket_);
+    const layer_output out = c.layer_.flush(layers_, c.socket_);
     if (out.failed) return finish(c, out.failed);
     if (out.busy) return await_output(c);
     if (c.ended_) {
@@ -362,6 +365,8 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
     }
   }
 
+  typename Layer::shared layers_;
+  observers<std::string_view, std::error_code> refusals_;
   loop_executor<Executor> executor_;
   receiver* receiver_ = nullptr;
   asio_roll<connection, Layer> roll_;

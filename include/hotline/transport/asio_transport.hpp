@@ -246,12 +246,12 @@ std::uint64_t basic_asio_transport<Executor, Layer>::turned_away() const noexcep
 template <class Executor, class Layer>
 subscription basic_asio_transport<Executor, Layer>::on_refused(
     std::function<void(std::string_view address, std::error_code why)> f) {
-  return traffic_->on_refused.add(std::move(f));
+  return traffic_->on_refused(std::move(f));
 }
 
 template <class Executor, class Layer>
 typename Layer::shared& basic_asio_transport<Executor, Layer>::layers() const noexcept {
-  return traffic_->layers;
+  return traffic_->layers();
 }
 
 /// The transport over an io_context that one thread runs. A class of its own, so that <hotline/fwd.hpp> can name it.

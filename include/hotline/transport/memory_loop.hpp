@@ -80,7 +80,10 @@ class memory_loop {
     return {};
   }
 
-  loop_thread thread;  ///< that drove it last
+  /// This thread drives it.
+  void note_thread() noexcept { thread_.note(); }
+  /// Any thread: whether another one drives it.
+  [[nodiscard]] bool runs_elsewhere() const noexcept { return thread_.is_another(); }
 
   [[nodiscard]] bool running() const noexcept { return receiver_ != nullptr && !stopped_; }
 
@@ -276,6 +279,7 @@ class memory_loop {
 
   std::mutex mutex_;  // guards queue_ and, for post, stopped_
   std::deque<std::function<void()>> queue_;
+  loop_thread thread_;  // that drove it last
   bool stopped_ = false;
   bool accepting_ = false;
   bool dispatching_ = false;

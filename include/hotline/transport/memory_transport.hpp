@@ -68,7 +68,7 @@ class memory_transport {
   [[nodiscard]] environment& env() noexcept { return *env_; }
 
   /// Any thread: whether another one drives it. Never true before it was driven, and after that thread has ended.
-  [[nodiscard]] bool runs_elsewhere() const noexcept { return loop_->thread.is_another(); }
+  [[nodiscard]] bool runs_elsewhere() const noexcept { return loop_->runs_elsewhere(); }
 
   // ------------------------------------------------------------------------------------- what tests do with it
 
@@ -83,7 +83,7 @@ class memory_transport {
   /// A tick if one is due by the clock (one, however late), then all that waits, until nothing is left to do.
   void run() {
     const auto loop = loop_;  // a callback may destroy this transport
-    loop->thread.note();
+    loop->note_thread();
     tick_if_due();
     while (loop->run_one()) {
     }
@@ -92,7 +92,7 @@ class memory_transport {
   /// The one thing that waits longest. False: there was nothing.
   bool run_one() {
     const auto loop = loop_;
-    loop->thread.note();
+    loop->note_thread();
     return loop->run_one();
   }
 

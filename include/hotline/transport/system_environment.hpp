@@ -8,31 +8,45 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <system_error>
 
 namespace hotline {
 
-/// The machine's own clocks and randomness. Has no state, so any number of threads may use one at once.
+/// The machine's own clocks and randomness. It has no state, so any number of threads may use one at once.
 class system_environment final : public environment {
  public:
   [[nodiscard]] steady_time now() const override { return std::chrono::steady_clock::now(); }
   [[nodiscard]] wall_time wall_now() const override { return std::chrono::system_clock::now(); }
 
-  /// Straight from the kernel each time, good for tokens. A few hundred nanoseconds; in return nothing is buffered
-  /// that a fork could hand out twice, and no descriptor is needed, which a server may have run out of. Throws
+  /// Returns bits from the kernel, good for tokens. A few hundred nanoseconds each time. Nothing is buffered, so a process
+  /// and its fork never return the same bits, and it needs no descriptor, of which a server may have none left. Throws
   /// `std::system_error` where the kernel has no getentropy.
   [[nodiscard]] std::uint64_t random() override {
     std::uint64_t bits = 0;
-    if (::getentropy(&bits, sizeof bits) != 0) throw std::system_error(errno, std::generic_category(), "getentropy");
+    random_words({&bits, 1});
     return bits;
+  }
+
+  /// As `random()`, with one call of the kernel for up to 32 words.
+  void random_words(std::span<std::uint64_t> words) override {
+    constexpr std::size_t most = 256 / sizeof(std::uint64_t);  // getentropy's limit
+    while (!words.empty()) {
+      const std::span<std::uint64_t> some = words.first(std::min(words.size(), most));
+      if (::getentropy(some.data(), some.size_bytes()) != 0)
+        throw std::system_error(errno, std::generic_category(), "getentropy");
+      words = words.subspan(some.size());
+    }
   }
 };
 
-/// The one `system_environment` that everything uses which was not given another.
+/// Returns the one `system_environment` that is the default of all that takes an environment.
 [[nodiscard]] inline std::shared_ptr<environment> default_environment() {
   static const std::shared_ptr<environment> instance = std::make_shared<system_environment>();
   return instance;

@@ -21,7 +21,7 @@
 
 namespace hotline::detail {
 
-/// What `decoder::consume` found.
+/// The result of `decoder::consume`.
 enum class decode_event {
   need_more,  ///< every byte is used up
   text,       ///< a whole message, checked to be UTF-8
@@ -39,7 +39,7 @@ struct decode_result {
   std::optional<limit> over{};          ///< with 1009: which limit the message went over
   bool passed_over =
       false;  ///< a whole message that came compressed, and was not inflated because the caller asked for that
-  std::size_t size = 0;        ///< of a whole message: its bytes as they came or inflated, whichever are more
+  std::size_t size = 0;        ///< a whole message's bytes, as they came or inflated, whichever are more
   std::string_view payload{};  ///< until the decoder's next use, and for as long as the bytes consumed live
 };
 
@@ -59,16 +59,17 @@ class decoder {
   void inflate_with(message_compression* compression) noexcept { compression_ = compression; }
 
   /// Takes bytes from the front of `bytes` up to the end of the first message or control frame; call it again with the
-  /// rest. It unmasks the bytes in place, and does not copy a message that is whole in them. Without `inflates` it passes
-  /// over a message that came compressed: the payload is empty and not checked.
+  /// rest. It unmasks the bytes in place, and does not copy a message that is whole in them. Without `inflates` it
+  /// passes over a message that came compressed: the payload is empty and not checked.
   [[nodiscard]] decode_result consume(std::span<char> bytes, bool inflates = true);
 
-  /// Returns whether the bytes so far end exactly where a message or control frame ended, with no fragmented message under
-  /// way: a fresh decoder could go on from here. Never true again after `close` and `failed`.
+  /// Returns whether the bytes so far end exactly where a message or control frame ended, with no fragmented message
+  /// under way: a fresh decoder could go on from here. Never true again after `close` and `failed`.
   [[nodiscard]] bool idle() const { return phase_ == phase::header && fragments_ == 0 && frames_.at_start(); }
 
-  /// Returns whether the rest of a message that was too big is still to come, after `failed` with 1009. `consume` throws it
-  /// away, up to the message's end, a close frame, or a frame of more than `skippable_bytes`, for which it does not wait.
+  /// Returns whether the rest of a message that was too big is still to come, after `failed` with 1009. `consume`
+  /// throws it away, up to the message's end, a close frame, or a frame of more than `skippable_bytes`, for which it
+  /// does not wait.
   [[nodiscard]] bool awaits_rest() const noexcept { return phase_ == phase::skipping; }
 
   /// The longest frame for whose end it waits.
@@ -105,7 +106,7 @@ class decoder {
   frame_reader frames_;
   phase phase_ = phase::header;
   close_code why_ = close_code::normal;
-  opcode message_opcode_ = opcode::text;  // of the message's first frame
+  opcode message_opcode_ = opcode::text;  // that of the message's first frame
   bool compressed_ = false;               // the message under way
   bool delivered_ = false;                // message_ was handed out and is done with
   std::size_t fragments_ = 0;             // frames of the message under way

@@ -115,7 +115,7 @@ HOTLINE_DETAIL_INLINE std::optional<limit> decoder::begin_frame() {
   const std::uint64_t size = frames_.payload_size();
   frame_taken_ = 0;
   if (!control()) {
-    // What was kept is never over the limit, so this difference cannot wrap, whatever the header announces.
+    // The kept part is never over the limit, so this difference cannot wrap, whatever the header announces.
     if (size > message_bytes_ - message_.size()) return limit::message_bytes;
     if (fragments_ >= message_fragments_) return limit::message_fragments;
     if (fragments_++ == 0) {

@@ -12,13 +12,14 @@
 
 namespace hotline::detail {
 
-/// One loop's decoders. Most connections are between two messages most of the time and need none; those whose bytes
-/// ended inside of something keep theirs until `decoder::idle()`. Not for several threads.
+/// One loop's decoders. Most connections are between two messages most of the time and need none. A connection whose bytes
+/// end inside a message or frame keeps its decoder until `decoder::idle()`. Not for several threads.
 class decoder_pool {
  public:
   explicit decoder_pool(const session_limits& limits) : limits_(limits) {}
 
-  /// A fresh decoder, of messages that may be compressed when there is what inflates them. It may outlive the pool.
+  /// Returns a fresh decoder, whose messages may be compressed when `compression` is there to inflate them. It may outlive the
+  /// pool.
   [[nodiscard]] std::unique_ptr<decoder> lend(message_compression* compression = nullptr) {
     std::unique_ptr<decoder> lent;
     if (spare_.empty()) {
@@ -31,17 +32,17 @@ class decoder_pool {
     return lent;
   }
 
-  /// Takes a decoder back, whatever state it is in; payloads that it answered are gone. A null pointer is nothing.
+  /// Takes a decoder back in any state; the payloads that it returned are gone. A null pointer does nothing.
   void give_back(std::unique_ptr<decoder> returned) {
     if (!returned || spare_.size() >= spare_decoders) return;
     returned->reset();
     spare_.push_back(std::move(returned));
   }
 
-  /// How many decoders wait to be lent.
+  /// Returns how many decoders wait to be lent.
   [[nodiscard]] std::size_t spare() const noexcept { return spare_.size(); }
 
-  /// The most that wait.
+  /// The most decoders that wait.
   static constexpr std::size_t spare_decoders = 8;
 
  private:

@@ -1,8 +1,9 @@
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
-// Inbound, before the upgrade: which of a client's offers of permessage-deflate is taken. No I/O here.
+// At the upgrade: one of a client's offers of permessage-deflate is taken. No I/O here.
 
+#include <hotline/authority.hpp>
 #include <hotline/wire/http.hpp>
 
 #include <algorithm>
@@ -13,12 +14,12 @@
 
 namespace hotline::detail {
 
-/// What is answered to an offer that is taken (RFC 7692 section 7.1.1): neither side carries a context from one message
+/// The response to an offer that is taken (RFC 7692 section 7.1.1): neither side carries a context from one message
 /// to the next.
 inline constexpr std::string_view deflate_answer =
     "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 
-/// The same to an offer that names the server's window: it is taken by naming the window in the answer (section 7.1.2.1).
+/// The same for an offer that names the server's window: the response takes it by naming the window (section 7.1.2.1).
 inline constexpr std::string_view deflate_answer_with_window =
     "permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=15";
 
@@ -27,7 +28,7 @@ class extension_reader {
  public:
   explicit extension_reader(std::string_view text) : rest_(text) {}
 
-  /// Blanks, then `c`. False, and nothing is taken, when something else is there.
+  /// Takes blanks, then `c`. Returns false, and takes nothing more, when something else is there.
   bool take(char c) {
     skip_blanks();
     if (rest_.empty() || rest_.front() != c) return false;
@@ -35,13 +36,13 @@ class extension_reader {
     return true;
   }
 
-  /// Blanks, then a token (RFC 9110 section 5.6.2); empty when there is none.
+  /// Takes blanks, then a token (RFC 9110 section 5.6.2), and returns it; empty when there is none.
   std::string_view take_token() {
     skip_blanks();
     return token_here();
   }
 
-  /// A token, or one in quotes and nothing else in them: section 9.1 wants no more of a quoted string.
+  /// Takes a token, or one in quotes and nothing else in them, and returns it: section 9.1 wants no more of a quoted string.
   std::string_view take_value() {
     if (!take('"')) return token_here();
     const std::string_view value = token_here();
@@ -59,7 +60,7 @@ class extension_reader {
   void skip_blanks() { rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t"), rest_.size())); }
 
   std::string_view token_here() {
-    const auto end = std::find_if_not(rest_.begin(), rest_.end(), is_token_char);
+    const auto end = std::find_if_not(rest_.begin(), rest_.end(), [](char c) { return is_token_char(c); });
     const auto token = rest_.substr(0, static_cast<std::size_t>(end - rest_.begin()));
     rest_.remove_prefix(token.size());
     return token;
@@ -68,10 +69,11 @@ class extension_reader {
   std::string_view rest_;
 };
 
-/// One offer of permessage-deflate, as far as it matters whether we can keep it (RFC 7692 section 7.1).
+/// One offer of permessage-deflate, as far as the server must know to keep it (RFC 7692 section 7.1).
 class deflate_offer {
  public:
-  /// False when the parameter is unknown, comes again or has a value that it must not have: such an offer is declined.
+  /// Adds a parameter. Returns false when it is unknown, comes again or has a value that it must not have: such an offer is
+  /// declined.
   bool add(std::string_view name, bool has_value, std::string_view value) {
     static constexpr std::array names{
         std::string_view("server_no_context_takeover"), std::string_view("client_no_context_takeover"),
@@ -101,8 +103,8 @@ class deflate_offer {
   std::array<bool, 4> seen_{};
 };
 
-/// The answer to the first of the request's offers that can be taken; empty when there is none. A header that breaks the
-/// grammar offers nothing.
+/// Returns the response to the first of the request's offers that can be taken; empty when there is none. A header that
+/// breaks the grammar offers nothing.
 [[nodiscard]] inline std::string_view answer_to_deflate_offers(const http_request& request) {
   std::string_view answer;
   for (const auto& [name, text] : request.headers) {

@@ -1,8 +1,9 @@
-// Outbound 3/6: a message becomes a frame, once, however many clients hear it. No I/O here.
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
+// A message becomes a frame, once, however many clients receive it. No I/O here.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -11,13 +12,13 @@
 
 namespace hotline::detail {
 
-/// What a frame is (RFC 6455 section 5.2).
+/// The kind of a frame (RFC 6455 section 5.2).
 enum class opcode : std::uint8_t { continuation = 0, text = 1, binary = 2, close = 8, ping = 9, pong = 10 };
 
 /// The most payload a control frame may carry (RFC 6455 section 5.5).
 inline constexpr std::size_t control_payload_bytes = 125;
 
-/// What stands before a payload on its way to a client: 2, 4 or 10 bytes.
+/// The header of a frame to a client: 2, 4 or 10 bytes.
 struct frame_header {
   std::array<char, 10> bytes{};
   std::uint8_t size = 0;
@@ -25,11 +26,11 @@ struct frame_header {
   [[nodiscard]] std::string_view view() const noexcept { return {bytes.data(), size}; }
 };
 
-/// Whether a message's payload is compressed (RFC 7692 section 6): then its first frame has RSV1.
+/// Says whether a message's payload is compressed (RFC 7692 section 6): then its first frame has RSV1.
 enum class compressed : bool { no, yes };
 
-/// The header of a whole message in one unmasked frame, its length in the shortest form (RFC 6455 section 5.2).
-/// Written out here and not taken from websocketpp, so that emitting needs none of it; a test holds the two equal.
+/// Returns the header of a whole message in one unmasked frame, its length in the shortest form (RFC 6455 section 5.2).
+/// Written out here and not taken from websocketpp, so that emitting needs none of it; a test compares the two.
 [[nodiscard]] constexpr frame_header make_frame_header(opcode op, std::size_t payload_size,
                                                        compressed how = compressed::no) noexcept {
   constexpr unsigned fin = 0x80;
@@ -52,7 +53,7 @@ enum class compressed : bool { no, yes };
   return header;
 }
 
-/// The size of the header with which an unmasked frame begins.
+/// Returns the size of the header with which an unmasked frame begins.
 [[nodiscard]] constexpr std::size_t frame_header_size(std::string_view frame) noexcept {
   const int length = static_cast<unsigned char>(frame[1]) & 127;
   return length == 127 ? 10 : length == 126 ? 4 : 2;

@@ -12,12 +12,12 @@
 
 namespace hotline::detail {
 
-/// Reads and checks the headers of a client's frames (RFC 6455 section 5.2) with websocketpp's frame codec. Its bodies are
-/// in frame_reader.ipp, which `decoder` includes: only there is websocketpp parsed.
+/// Reads and checks the headers of a client's frames (RFC 6455 section 5.2) with websocketpp's frame codec. Its bodies
+/// are in frame_reader.ipp, which `decoder` includes: only there is websocketpp parsed.
 ///
-/// Not with its hybi13 processor, of which only the rules below would be used: it reserves what a header announces, adds
-/// sizes that wrap around, loses track of UTF-8 between fragments and goes on after an error, and to include it doubles
-/// what websocketpp costs to compile.
+/// Not with its hybi13 processor, of which only the rules below would be used: it reserves what a header announces,
+/// adds sizes that wrap around, loses track of UTF-8 between fragments and goes on after an error, and to include it
+/// doubles what websocketpp costs to compile.
 class frame_reader {
  public:
   enum class state { partial, complete, refused };
@@ -56,8 +56,8 @@ class frame_reader {
   [[nodiscard]] inline state refuse() noexcept;
 
   part part_ = part::basic;
-  std::uint8_t taken_ = 0;                   // of the part
-  std::array<std::uint8_t, 2> basic_{};      // what each header has
+  std::uint8_t taken_ = 0;                   // the bytes taken of the part
+  std::array<std::uint8_t, 2> basic_{};      // the two bytes that each header has
   std::array<std::uint8_t, 12> extended_{};  // the rest of the length, and the masking key
 };
 

@@ -37,7 +37,7 @@ namespace hotline::detail {
 
 HOTLINE_DETAIL_INLINE bool is_websocket_key(std::string_view key) noexcept {
   return key.size() == websocket_key_bytes && key.ends_with("==") &&
-         std::all_of(key.begin(), key.end() - 2, is_base64_digit);
+         std::all_of(key.begin(), key.end() - 2, [](char c) { return is_base64_digit(c); });
 }
 
 HOTLINE_DETAIL_INLINE std::array<char, 28> accept_key(std::string_view key) noexcept {

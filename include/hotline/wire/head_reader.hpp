@@ -15,15 +15,14 @@
 
 namespace hotline::detail {
 
-/// Reads one HTTP/1.1 head strictly (RFC 9112), looks at each byte once or twice, and refuses the head at its first wrong
-/// byte.
-/// A server that only upgrades and returns a few pages need not be liberal, and leniency is how requests are smuggled:
-/// no bare LF or CR, no folded lines, no space before a colon, no control characters, exactly one Host, which is a host,
-/// and no body. One empty line before the request is ignored (section 2.2).
+/// Reads one HTTP/1.1 head strictly (RFC 9112), looks at each byte once or twice, and refuses the head at its first
+/// wrong byte. A server that only upgrades and returns a few pages need not be liberal, and leniency is how requests
+/// are smuggled: no bare LF or CR, no folded lines, no space before a colon, no control characters, exactly one Host,
+/// which is a host, and no body. One empty line before the request is ignored (section 2.2).
 ///
 /// Refusals: 400 for a head that breaks these rules, for a repeated or malformed Content-Length and for any
-/// Transfer-Encoding; 413 for a body that is announced; 431 over `head_bytes` or `headers`; 505 for another HTTP version,
-/// and for a request for WebSocket by HTTP/1.0.
+/// Transfer-Encoding; 413 for a body that is announced; 431 over `head_bytes` or `headers`; 505 for another HTTP
+/// version, and for a request for WebSocket by HTTP/1.0.
 class head_reader {
  public:
   enum class state { need_more, ready, refused };
@@ -87,7 +86,7 @@ class head_reader {
   bool content_length_ = false;
   int status_ = 0;
   std::string version_;
-  std::string authority_;  // of a target that is a whole URL
+  std::string authority_;  // that of a target that is a whole URL
   http_request request_;
 };
 

@@ -17,7 +17,9 @@ namespace hotline::detail {
 
 /// Returns how many characters of a header's name `text` begins with.
 [[nodiscard]] inline std::size_t token_prefix(std::string_view text) noexcept {
-  return static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_token_char) - text.begin());
+  std::size_t size = 0;
+  while (size < text.size() && is_token_char(text[size])) ++size;
+  return size;
 }
 
 /// Returns how many characters of a header's value `text` begins with. It looks at eight bytes at a time: values are most
@@ -85,36 +87,38 @@ HOTLINE_DETAIL_INLINE std::size_t head_reader::take_request_line(std::string_vie
   constexpr std::string_view end = " HTTP/1.1\r\n";
   const std::size_t method = token_prefix(bytes);
   if (method == 0 || method == bytes.size() || bytes[method] != ' ') return 0;
-  const std::string_view rest = bytes.substr(method + 1);
-  const auto stop = std::find_if_not(rest.begin(), rest.end(), is_target_char);
-  const auto target = static_cast<std::size_t>(stop - rest.begin());
-  if (!rest.substr(target).starts_with(end)) return 0;
-  request_.method = bytes.substr(0, method);
-  request_.target = rest.substr(0, target);
+  const std::size_t target = method + 1;
+  std::size_t after = target;
+  while (after < bytes.size() && is_target_char(bytes[after])) ++after;
+  if (!bytes.substr(after).starts_with(end)) return 0;
+  request_.method.assign(bytes.data(), method);
+  request_.target.assign(bytes.data() + target, after - target);
   end_target();
-  if (state_ == state::refused) return method + target + 2;
+  if (state_ == state::refused) return after + 1;
   version_ = end.substr(1, end.size() - 3);
   go(part::name_start);
-  return method + 1 + target + end.size();
+  return after + end.size();
 }
 
 HOTLINE_DETAIL_INLINE std::size_t head_reader::take_header_line(std::string_view bytes) {
   const std::size_t name = token_prefix(bytes);
   if (name == 0 || name == bytes.size() || bytes[name] != ':' || request_.headers.size() == headers_) return 0;
-  const std::string_view rest = bytes.substr(name + 1);
+  const std::string_view rest(bytes.data() + name + 1, bytes.size() - name - 1);
   const std::size_t value = value_prefix(rest);
-  if (!rest.substr(value).starts_with("\r\n")) return 0;
+  if (rest.size() - value < 2 || rest[value] != '\r' || rest[value + 1] != '\n') return 0;
   if (request_.headers.empty()) make_room(bytes);
-  request_.headers.emplace_back(bytes.substr(0, name), trimmed(rest.substr(0, value)));
+  request_.headers.emplace_back(std::string_view(bytes.data(), name), trimmed({rest.data(), value}));
   end_header();
-  if (state_ == state::refused) return name + 1 + value + 1;
+  const std::size_t at_return = name + 1 + value;
+  if (state_ == state::refused) return at_return + 1;
   go(part::name_start);
-  return name + 1 + value + 2;
+  return at_return + 2;
 }
 
-/// One block of memory for the headers whose lines are there.
+/// Makes room at once for the headers whose lines are there.
 HOTLINE_DETAIL_INLINE void head_reader::make_room(std::string_view bytes) {
-  const auto lines = static_cast<std::size_t>(std::count(bytes.begin(), bytes.end(), '\n'));
+  std::size_t lines = 0;
+  for (std::size_t at = 0; (at = bytes.find('\n', at)) != std::string_view::npos; ++at) ++lines;
   request_.headers.reserve(std::min(lines, headers_));
 }
 

@@ -11,7 +11,7 @@ namespace hotline {
 
 namespace detail {
 
-/// The value of a hexadecimal digit, or -1.
+/// Returns the value of a hexadecimal digit, or -1.
 [[nodiscard]] constexpr int hex_value(char c) noexcept {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -21,7 +21,7 @@ namespace detail {
 
 }  // namespace detail
 
-/// `text` with each %XX replaced by its byte, once (RFC 3986 section 2.1). Nothing if a '%' stands without two
+/// Returns `text` with each %XX replaced by its byte, once (RFC 3986 section 2.1). Nothing if a '%' stands without two
 /// hexadecimal digits. The result may hold any byte, NUL and '/' included: check it, don't trust it.
 [[nodiscard]] inline std::optional<std::string> percent_decode(std::string_view text) {
   std::string decoded;

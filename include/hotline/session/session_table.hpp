@@ -1,0 +1,212 @@
+#pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
+
+#include <hotline/connection/connection.hpp>
+#include <hotline/connection/pauses.hpp>
+#include <hotline/intrusive_list.hpp>
+#include <hotline/metrics.hpp>
+#include <hotline/options.hpp>
+#include <hotline/session/address_table.hpp>
+#include <hotline/session/resume.hpp>
+#include <hotline/session/session.hpp>
+#include <hotline/types.hpp>
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <unordered_map>
+#include <utility>
+
+namespace hotline::detail {
+
+/// A session that must end so that another can be detached, and the limit that says so.
+struct crowded_out {
+  session* goes = nullptr;
+  std::optional<limit> over{};
+};
+
+/// A manager's sessions: it owns them, finds them and changes their state.
+///
+///     session& s = table.add(std::make_unique<session>(…));
+///     table.attach(s, c, address, wall);   // its client is here
+///     table.detach(s, now);                // the socket has ended; the session waits
+///     table.end(s);                        // its client does not come back
+///     table.remove(s);                     // the host was notified
+///
+/// The loop reads it freely and changes it under its lock; other threads read it under the lock, by `read`. `attach`,
+/// `detach`, `end` and `remove` take no memory and cannot fail.
+class session_table {
+ public:
+  session_table(const resume_options& options, address_table& addresses) noexcept
+      : options_(options), addresses_(addresses) {}
+  session_table(const session_table&) = delete;
+  session_table& operator=(const session_table&) = delete;
+  ~session_table() {
+    while (session* const s = oldest()) stop_waiting(*s);
+  }
+
+  // ------------------------------------------------------------------------------------------------- lookups
+
+  [[nodiscard]] bool contains(std::uint64_t number) const { return sessions_.contains(number); }
+
+  /// Returns the session of that number, whatever its state; null when there is none.
+  [[nodiscard]] session* find(std::uint64_t number) const {
+    const auto found = sessions_.find(number);
+    return found == sessions_.end() ? nullptr : found->second.get();
+  }
+
+  /// Returns the session of that connection id while its connection is open; null otherwise.
+  [[nodiscard]] session* find_open(std::string_view id) const {
+    std::uint64_t number = 0;
+    const char* const last = id.data() + id.size();
+    const auto [end, wrong] = std::from_chars(id.data(), last, number, 16);
+    if (id.size() != id_digits || wrong != std::errc() || end != last) return nullptr;
+    session* const found = find(number);
+    return found != nullptr && found->is_open() ? found : nullptr;
+  }
+
+  /// Returns the session that gave out the token and has not ended; null when there is none.
+  [[nodiscard]] session* find_by(const resume_token& token) const {
+    session* const found = find(token.number);
+    return found != nullptr && found->at() != session::state::ended && found->gave_out(token) ? found : nullptr;
+  }
+
+  /// Returns whether this token's session was here and waited too long. Remembered for the latest few.
+  [[nodiscard]] bool has_expired(const resume_token& token) const {
+    for (const resume_token& known : expired_)
+      if (known.number == token.number && equal_in_constant_time(known.secret, token.secret)) return true;
+    return false;
+  }
+
+  /// Calls `f(session&)` with each session, on the loop; `f` may change their state, and removes none.
+  template <class F>
+  void for_each(F f) const {
+    for (const auto& [number, s] : sessions_) f(*s);
+  }
+
+  /// Calls `f(session&)` with each that is detached, the one that has waited longest first; `f` ends none.
+  template <class F>
+  void for_each_waiting(F f) const {
+    for (session& s : waiting_) f(s);
+  }
+
+  /// Any thread: calls `f(const session&)` with each that is attached.
+  template <class F>
+  void read(F f) const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [number, s] : sessions_)
+      if (s->at() == session::state::attached) f(*s);
+  }
+
+  /// Changes what other threads may be reading of a session.
+  template <class F>
+  void change(F f) {
+    const std::lock_guard lock(mutex_);
+    f();
+  }
+
+  /// Returns how many are detached.
+  [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
+  /// Returns the one that has been detached longest, null when there is none.
+  [[nodiscard]] session* oldest() const noexcept { return waiting_.front(); }
+
+  /// Returns a detached session whose time is over, null when there is none. While the loop did not run (`gaps`) no
+  /// client could come back.
+  [[nodiscard]] session* overdue(steady_time now, const pauses& gaps) const noexcept {
+    session* const first = oldest();
+    if (first == nullptr) return nullptr;
+    const steady_time until = later(first->detached_at(), options_.window);
+    return until > now || until + gaps.since(first->detached_at()) > now ? nullptr : first;
+  }
+
+  // --------------------------------------------------------------------------------------------- transitions
+
+  /// Adds a new session, which is to be attached at once.
+  session& add(std::unique_ptr<session> s) {
+    const std::lock_guard lock(mutex_);
+    const std::uint64_t number = s->number();
+    return *sessions_.emplace(number, std::move(s)).first->second;
+  }
+
+  /// Its client is here, over `c`. A session that was attached to another connection leaves that one.
+  void attach(session& s, connection& c, std::string remote_address, wall_time wall) noexcept {
+    const std::lock_guard lock(mutex_);
+    stop_waiting(s);
+    if (s.connection() != nullptr) s.detach(steady_time{});
+    addresses_.let_go(s.address());
+    s.address() = address_table::share(c.address);
+    s.attach(c, std::move(remote_address), wall);
+  }
+
+  /// Its socket has ended, and the session waits. Returns the session that must end for that, which may be `s`.
+  [[nodiscard]] crowded_out detach(session& s, steady_time now) noexcept {
+    const std::lock_guard lock(mutex_);
+    s.detach(now);
+    waiting_.push_back(s);
+    if (address_record* const address = s.address()) {
+      address->waiting.push_back(s);
+      if (address->waiting.size() > options_.per_address)
+        return {address->waiting.front(), limit::address_waiting_sessions};
+    }
+    if (waiting_.size() > options_.sessions) return {oldest(), limit::waiting_sessions};
+    return {};
+  }
+
+  /// Its client does not come back. A session that has waited is remembered for `has_expired`.
+  void end(session& s) noexcept {
+    const std::lock_guard lock(mutex_);
+    if (waiting_list::is_linked(s)) remember(s);
+    stop_waiting(s);
+    if (s.connection() != nullptr) s.detach(steady_time{});
+    addresses_.let_go(s.address());
+    s.end();
+  }
+
+  /// Destroys the session. Only once it has ended.
+  void remove(const session& s) noexcept {
+    std::unique_ptr<session> gone;  // freed without the lock: its commands may call the host
+    const std::lock_guard lock(mutex_);
+    const auto found = sessions_.find(s.number());
+    gone = std::move(found->second);
+    sessions_.erase(found);
+  }
+
+ private:
+  using waiting_list = intrusive_list<session, &session_links::among_waiting>;
+
+  static constexpr std::size_t id_digits = 16;
+  static constexpr std::size_t remembered = 1024;
+
+  void stop_waiting(session& s) noexcept {
+    if (!waiting_list::is_linked(s)) return;
+    waiting_.remove(s);
+    if (s.address() != nullptr) s.address()->waiting.remove(s);
+  }
+
+  void remember(const session& s) noexcept {
+    try {
+      s.for_each_secret([&](const digest& secret) { expired_.push_back({s.number(), secret}); });
+    } catch (...) {
+      // No memory: its client will receive that its token is unknown, which it then is.
+    }
+    while (expired_.size() > remembered) expired_.pop_front();
+  }
+
+  const resume_options& options_;
+  address_table& addresses_;
+  mutable std::mutex mutex_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<session>> sessions_;
+  waiting_list waiting_;  // in the order in which their time ends
+  std::deque<resume_token> expired_;
+};
+
+}  // namespace hotline::detail
+#endif
