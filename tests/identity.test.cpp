@@ -114,6 +114,22 @@ TEST_CASE("a hook that takes a responder may answer before it returns", "[identi
   CHECK(h.told == list{"connect one of p"});
 }
 
+TEST_CASE("a hook that stops the manager while a client is let in leaves the client one answer", "[identity]") {
+  host h;
+  h.authenticate_later();
+  h.manager->authorize_subscriptions([&](const connection_info&, std::string_view) {
+    h.manager->stop();
+    return std::optional<command_error>();
+  });
+  memory_client c(h.line());
+  h.take().answer({"ada"});
+  c.pump();
+  CHECK(c.http().starts_with("HTTP/1.1 101 "));
+  CHECK(c.next()["type"].as_string() == "connected");
+  CHECK(c.next()["type"].as_string() == "disconnected");
+  CHECK(c.close_code == 1001);
+}
+
 TEST_CASE("a refusal that comes later is the HTTP answer", "[identity]") {
   host h;
   h.authenticate_later();

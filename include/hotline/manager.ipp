@@ -192,13 +192,13 @@ HOTLINE_DETAIL_INLINE void manager::on_pace(std::string project, pace_marks mark
 // ----------------------------------------------------------------------------------------------------- status
 
 HOTLINE_DETAIL_INLINE manager_status manager::status() const {
-  std::map<std::string_view, std::size_t> counts;
+  std::map<std::string, std::size_t> counts;  // copies: a session may be gone once the lock is left
   manager_status told;
   hub_->sessions().read([&](const detail::session& s) {
     ++told.connections;
     ++counts[s.project()];
   });
-  for (const auto& [project, connections] : counts) told.projects.push_back({std::string(project), connections});
+  for (const auto& [project, connections] : counts) told.projects.push_back({project, connections});
   return told;
 }
 

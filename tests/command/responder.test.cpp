@@ -274,6 +274,18 @@ TEST_CASE("an answer that memory does not suffice for is left to the deadline", 
   CHECK(s.next_code() == "timeout");
 }
 
+TEST_CASE("an answer that found no memory is not replaced by an error for which there was memory", "[command]") {
+  later s({.command_timeout = 1000ms});
+  s.send(R"({"command":"later","id":1})");
+  s.loop->fail_once();
+  CHECK_THROWS_AS(std::move(*s.kept).answer(json_object{}), std::bad_alloc);
+  s.kept.reset();
+  s.run();
+  CHECK(s.silent());
+  s.pass(1s);
+  CHECK(s.next_code() == "timeout");
+}
+
 TEST_CASE("stop is requested when the client cancels, and the command still wants its answer", "[command]") {
   later s;
   s.send(R"({"command":"later","id":"x"})");

@@ -214,6 +214,14 @@ TEST_CASE("a client whose outbox is full is not read from until it has read", "[
     CHECK(h.input.read == list{"rest"});
     CHECK_FALSE(h.socket_of(c).is_paused);
   }
+  SECTION("and is ended where there is no memory to read on") {
+    c.set_aside("rest");
+    h.socket_of(c).reads_on = false;
+    h.writable(c);
+    h.line.run();
+    CHECK(h.input.read == list{"rest"});
+    CHECK(h.socket_of(c).is_aborted);
+  }
   SECTION("but not when its session has gone on over another connection meanwhile") {
     c.set_aside("rest");
     h.writable(c);

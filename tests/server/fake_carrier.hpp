@@ -41,6 +41,7 @@ struct fake_socket {
   std::string address = "192.0.2.1:50123";
   std::size_t takes = everything;  ///< how many bytes more it takes
   bool is_broken = false;          ///< a write to it throws
+  bool reads_on = true;            ///< false: to read on takes memory, and there is none
   bool is_local = false;
   bool has_input = false;
   std::string written{};
@@ -80,7 +81,10 @@ class fake_carrier final : public hotline::detail::carrier {
     return taken;
   }
   void pause_reading(opaque_socket& socket) override { fake_socket::of(socket).is_paused = true; }
-  void resume_reading(opaque_socket& socket) override { fake_socket::of(socket).is_paused = false; }
+  void resume_reading(opaque_socket& socket) override {
+    if (!fake_socket::of(socket).reads_on) throw std::bad_alloc();
+    fake_socket::of(socket).is_paused = false;
+  }
   void shutdown(opaque_socket& socket) override { fake_socket::of(socket).is_shut_down = true; }
   void abort(opaque_socket& socket) override { fake_socket::of(socket).is_aborted = true; }
   void post(std::function<void()> task) override {

@@ -22,13 +22,16 @@ class fake_loop final : public hotline::detail::loop_poster {
 
   void post(std::function<void()> task) override {
     const std::lock_guard lock(mutex_);
-    if (out_of_memory_) throw std::bad_alloc();
+    if (out_of_memory_ || std::exchange(fails_once_, false)) throw std::bad_alloc();
     tasks_.push_back(std::move(task));
   }
   [[nodiscard]] hotline::wall_time wall_now() const override { return wall; }
 
   /// From here on there is no memory for what is posted, or there is again.
   void be_out_of_memory(bool is_out) { out_of_memory_ = is_out; }
+
+  /// There is no memory for the next task that is posted, and there is for those after it.
+  void fail_once() { fails_once_ = true; }
 
   /// Runs what waits now; returns how much that was.
   std::size_t run() {
@@ -47,6 +50,7 @@ class fake_loop final : public hotline::detail::loop_poster {
   std::mutex mutex_;
   std::vector<std::function<void()>> tasks_;
   bool out_of_memory_ = false;
+  bool fails_once_ = false;
 };
 
 }  // namespace hotline_test

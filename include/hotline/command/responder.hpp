@@ -70,7 +70,7 @@ class responder {
   [[nodiscard]] std::stop_token stop_token() const;
 
  private:
-  void finish(const command_result& result) const;
+  static void finish(const std::shared_ptr<detail::pending_command>& pending, const command_result& result);
   void abandon() noexcept;
 
   std::shared_ptr<detail::pending_command> pending_;

@@ -23,9 +23,8 @@ HOTLINE_DETAIL_INLINE std::string answer_text(std::string_view command, const st
 }  // namespace detail
 
 HOTLINE_DETAIL_INLINE void responder::answer(const command_result& result) && {
-  responder once = std::move(*this);
-  if (once.pending_) once.finish(result);
-  once.pending_.reset();
+  const std::shared_ptr<detail::pending_command> pending = std::move(pending_);
+  if (pending) finish(pending, result);
 }
 
 HOTLINE_DETAIL_INLINE void responder::progress(const json_object& progress) const {
@@ -43,14 +42,15 @@ HOTLINE_DETAIL_INLINE std::stop_token responder::stop_token() const {
   return pending_ ? pending_->stop.get_token() : std::stop_token();
 }
 
-HOTLINE_DETAIL_INLINE void responder::finish(const command_result& result) const {
-  if (!pending_->claim()) return;
+HOTLINE_DETAIL_INLINE void responder::finish(const std::shared_ptr<detail::pending_command>& pending,
+                                             const command_result& result) {
+  if (!pending->claim()) return;
   try {
-    detail::deliver(pending_, result.failed() ? detail::answer_kind::error : detail::answer_kind::response,
-                    detail::answer_text(pending_->command, pending_->id, result, pending_->loop->wall_now()));
+    detail::deliver(pending, result.failed() ? detail::answer_kind::error : detail::answer_kind::response,
+                    detail::answer_text(pending->command, pending->id, result, pending->loop->wall_now()));
   } catch (...) {
     // Out of memory for the answer: the deadline will give one.
-    pending_->answered.store(false, std::memory_order_release);
+    pending->answered.store(false, std::memory_order_release);
     throw;
   }
 }
@@ -59,8 +59,8 @@ HOTLINE_DETAIL_INLINE void responder::abandon() noexcept {
   if (!pending_) return;
   const bool thrown = std::uncaught_exceptions() > exceptions_;
   try {
-    finish(thrown ? command_error{"internal_error", "the command's handler failed", false}
-                  : command_error{"no_reply", "the command's handler gave no answer", false});
+    finish(pending_, thrown ? command_error{"internal_error", "the command's handler failed", false}
+                            : command_error{"no_reply", "the command's handler gave no answer", false});
   } catch (...) {
     // Out of memory, and nobody to tell: see `finish`.
   }

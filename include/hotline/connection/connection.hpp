@@ -168,6 +168,9 @@ class connection final : public subscriber, public connection_notes {
     phase_ = phase::waiting;
   }
 
+  /// The host has said whether the client may come in: its answer is being made.
+  void stop_waiting() noexcept { phase_ = phase::asked; }
+
   /// The client speaks WebSocket from here on; `response_head` goes out first.
   void upgrade(std::string_view response_head, steady_time now);
 

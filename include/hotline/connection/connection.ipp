@@ -86,8 +86,8 @@ HOTLINE_DETAIL_INLINE connection::received connection::receive_close(std::string
 }
 
 HOTLINE_DETAIL_INLINE void connection::upgrade(std::string_view response_head, steady_time now) {
-  newcomer_.reset();
   out.start_with(response_head);
+  newcomer_.reset();
   phase_ = phase::open;
   // Its silence begins here: while it waited to be let in there was nothing that it could have said.
   last_heard_.store(now, std::memory_order_relaxed);

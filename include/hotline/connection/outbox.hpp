@@ -15,7 +15,7 @@
 namespace hotline::detail {
 
 /// Answers, pongs, close frames, and the rest of a frame that the socket took a part of: bytes that go before the
-/// log's, always up to a frame's end. `append` is bounded; that rest and `append_unbounded` are not.
+/// log's, always up to a frame's end. `append` is bounded; that rest, `append_unbounded` and `append_frames` are not.
 ///
 ///     outbox out;
 ///     if (!out.append(opcode::text, answer, limits.control_lane_bytes)) close_slow_reader();

@@ -333,7 +333,11 @@ class delivery final : public room_output, public command_output, public settler
     const turn_list::turn scope(turns_);
     c.pause(false);
     input_.read_on(c);
-    if (!c.is_paused()) carrier_.resume_reading(*c.socket);
+    try {
+      if (!c.is_paused()) carrier_.resume_reading(*c.socket);
+    } catch (...) {
+      give_up(c);
+    }
   }
 
   // Not the same for all: a restart should not bring everybody back at once.

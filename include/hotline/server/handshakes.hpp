@@ -177,6 +177,8 @@ class handshakes {
     connection& c = *key;
     const reception asks = std::move(found->second.asks);
     waiting_.erase(found);
+    if (c.at() != connection::phase::waiting) return;  // given up, and its socket ends
+    c.stop_waiting();                                  // from here on a `stop` of the hub leaves it alone
     if (!calls_.guard("connection", [&] { admit(c, asks, std::move(told)); })) outbound_.give_up(c);
     outbound_.turns().touch(c);
   }

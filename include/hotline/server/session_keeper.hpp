@@ -133,21 +133,14 @@ class session_keeper {
   /// Notifies the host of ends for which there was no memory before.
   void tell_late() noexcept {
     if (std::exchange(untold_, 0) == 0) return;
-    const session* told = nullptr;
-    do {  // one at a time, for to remove it changes the table
-      told = nullptr;
-      sessions_.for_each([&](session& s) {
-        if (told != nullptr || s.connection() != nullptr) return;
-        const bool has_ended = s.at() == session::state::ended;
-        if (!has_ended && s.announced() != announcement::connected) return;
-        if (tell_end(s, !has_ended)) {
-          if (has_ended) told = &s;
-        } else {
-          ++untold_;
-        }
-      });
-      if (told != nullptr) sessions_.remove(*told);
-    } while (told != nullptr && untold_ == 0);
+    sessions_.sift([&](session& s) {
+      if (s.connection() != nullptr) return false;
+      const bool has_ended = s.at() == session::state::ended;
+      if (!has_ended && s.announced() != announcement::connected) return false;
+      if (tell_end(s, !has_ended)) return has_ended;
+      ++untold_;
+      return false;
+    });
   }
 
   /// Ends the detached sessions whose time is over, pauses left out.

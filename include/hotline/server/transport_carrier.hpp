@@ -92,7 +92,7 @@ class transport_carrier final : public carrier, public transport_receiver<typena
     return *static_cast<connection*>(c.context());
   }
 
-  Transport transport_;
+  mutable Transport transport_;  // the concept asks for no const members
   carrier_receiver* receiver_ = nullptr;
 };
 

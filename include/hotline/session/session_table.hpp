@@ -92,6 +92,13 @@ class session_table {
     for (const auto& [number, s] : sessions_) f(*s);
   }
 
+  /// Calls `f(session&)` with each session, on the loop, and frees those for which it returns true: they have ended.
+  template <class F>
+  void sift(F f) {
+    for (auto at = sessions_.begin(); at != sessions_.end();)
+      if (session& s = *(at++)->second; f(s)) remove(s);
+  }
+
   /// Calls `f(session&)` with each that is detached, the one that has waited longest first; `f` ends none.
   template <class F>
   void for_each_waiting(F f) const {
