@@ -2,6 +2,7 @@
 #include <failing_allocator.hpp>
 #include <hotline/event_emitter.hpp>
 #include <hotline/log/memory_event_log.hpp>
+#include <hotline/observers.hpp>
 #include <hotline/server/mailbox.hpp>
 #include <hotline/server/project_room.hpp>
 #include <hotline/server/room_list.hpp>
@@ -365,6 +366,19 @@ struct silent_rooms {
 };
 
 }  // namespace
+
+TEST_CASE("an observer is added with the subscription that ends it, or not at all", "[memory]") {
+  const std::size_t points = fail_each_allocation([&](auto short_of_memory) {
+    detail::observers<int> all;
+    int calls = 0;
+    std::function<void(int)> f = [&calls](int) { ++calls; };
+    subscription kept;
+    const bool added = had_memory([&] { short_of_memory([&] { kept = all.add(std::move(f)); }); });
+    all.call([](const std::exception_ptr&) {}, 1);
+    REQUIRE(calls == (added ? 1 : 0));
+  });
+  CHECK(points > 2);
+}
 
 TEST_CASE("an event for which the loop could not be woken is flushed with the next, or at a tick", "[memory]") {
   const bool next = GENERATE(false, true);

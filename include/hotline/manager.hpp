@@ -13,6 +13,7 @@
 #include <hotline/manager_status.hpp>
 #include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
+#include <hotline/printable.hpp>
 #include <hotline/protocol/json_object.hpp>
 #include <hotline/session/admission.hpp>
 #include <hotline/session/connection_info.hpp>

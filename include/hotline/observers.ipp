@@ -8,13 +8,15 @@ namespace hotline::detail {
 
 HOTLINE_DETAIL_INLINE subscription observer_list::add(const std::shared_ptr<observer_list>& to,
                                                       std::shared_ptr<observer> added) {
-  to->insert(added);
-  return subscription([list = std::weak_ptr(to), added = std::weak_ptr(added)] {
+  // Made first, for that takes memory: an observer that is in the list must have a subscription that ends it.
+  subscription kept([list = std::weak_ptr(to), added = std::weak_ptr(added)] {
     const std::shared_ptr<observer> gone = added.lock();
     if (!gone) return;
     gone->live.store(false, std::memory_order_release);
     if (const std::shared_ptr<observer_list> left = list.lock()) left->remove(*gone);
   });
+  to->insert(added);
+  return kept;
 }
 
 HOTLINE_DETAIL_INLINE std::shared_ptr<const observer_list::observers> observer_list::get() const noexcept {

@@ -90,10 +90,10 @@ class whole_transport : public plain_transport_over<local_socket> {
   using plain_transport_over::plain_transport_over;
 
   [[nodiscard]] bool runs_elsewhere() const { return true; }
-  [[nodiscard]] std::string_view scheme() const { return "https"; }
+  [[nodiscard]] std::string_view scheme() { return "https"; }
   [[nodiscard]] bool has_input(local_socket& c) const { return c.name == "with input"; }
   [[nodiscard]] std::chrono::nanoseconds lateness() const { return 7ms; }
-  [[nodiscard]] std::uint64_t turned_away() const { return 9; }
+  [[nodiscard]] std::uint64_t turned_away() { return 9; }
 };
 
 /// Notes what a carrier calls. Each socket is given `of` as its connection, unless there is none.

@@ -1,4 +1,4 @@
-// A transport's connections, by how far they have come. No I/O here.
+// A transport's connections, and the queues of those that are not ready yet. No I/O here.
 #pragma once
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE

@@ -13,7 +13,7 @@
 namespace hotline::detail {
 
 /// Reads and checks the headers of a client's frames (RFC 6455 section 5.2) with websocketpp's frame codec. Its bodies
-/// are in frame_reader.ipp, which `decoder` includes: only there is websocketpp parsed.
+/// are in frame_reader.ipp, and there alone is websocketpp included.
 ///
 /// Not with its hybi13 processor, of which only the rules below would be used: it reserves what a header announces,
 /// adds sizes that wrap around, loses track of UTF-8 between fragments and goes on after an error, and to include it
