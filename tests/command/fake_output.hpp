@@ -87,6 +87,10 @@ struct one_client {
         commands(options, loop, counted, output) {
     client.want(hotline::filter::everything());
   }
+  one_client(const one_client&) = delete;
+  one_client& operator=(const one_client&) = delete;
+  // A command that waits in the loop has the loop.
+  ~one_client() { (void)loop->take(); }
 
   template <hotline::command_handler F>
   void on(std::string name, F f) {
