@@ -79,7 +79,6 @@ template <class Transport>
 class ws_manager;
 
 // Metrics.
-class prometheus_writer;
 struct log_status;
 template <class Number>
 struct basic_metrics;
