@@ -32,8 +32,8 @@ class observer_list {
  public:
   using observers = std::vector<std::shared_ptr<observer>>;
 
-  /// Returns the subscription that keeps `added` on the list that `to` holds. Throws `std::bad_alloc`.
-  [[nodiscard]] static subscription add(const std::shared_ptr<observer_list>& to, std::shared_ptr<observer> added);
+  /// Owns `added`. Returns the subscription that keeps it on the list that `to` holds. Throws `std::bad_alloc`.
+  [[nodiscard]] static subscription add(const std::shared_ptr<observer_list>& to, observer* added);
 
   [[nodiscard]] bool empty() const noexcept { return count_.load(std::memory_order_acquire) == 0; }
 
@@ -68,7 +68,7 @@ class observers {
   /// `f` is called from the next call on. A null one is not added. Throws `std::bad_alloc`.
   [[nodiscard]] subscription add(function f) {
     if (!f) return subscription();
-    return observer_list::add(list_, std::make_shared<callee>(std::move(f)));
+    return observer_list::add(list_, new callee(std::move(f)));
   }
 
   /// Whether there are any.

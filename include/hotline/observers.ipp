@@ -6,8 +6,8 @@
 
 namespace hotline::detail {
 
-HOTLINE_DETAIL_INLINE subscription observer_list::add(const std::shared_ptr<observer_list>& to,
-                                                      std::shared_ptr<observer> added) {
+HOTLINE_DETAIL_INLINE subscription observer_list::add(const std::shared_ptr<observer_list>& to, observer* owned) {
+  const std::shared_ptr<observer> added(owned);
   // Made first, for that takes memory: an observer that is in the list must have a subscription that ends it.
   subscription kept([list = std::weak_ptr(to), added = std::weak_ptr(added)] {
     const std::shared_ptr<observer> gone = added.lock();

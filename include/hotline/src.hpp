@@ -21,6 +21,7 @@
 
 #include <hotline/command/responder.ipp>
 #include <hotline/connection/connection.ipp>
+#include <hotline/crowd.ipp>
 #include <hotline/event_emitter.ipp>
 #include <hotline/listener_list.ipp>
 #include <hotline/log/memory_event_log.ipp>

@@ -16,7 +16,7 @@ class connection;
 
 /// The part of a connection that is needed until the upgrade. It is freed then: most connections are upgraded after one
 /// round trip.
-struct newcomer : crowd<std::string>::member {
+struct newcomer : crowd::member {
   newcomer(connection& c, std::string address, bool came_from_here, const handshake_limits& limits)
       : of(c), remote_address(std::move(address)), is_local(came_from_here), reader(limits) {}
 

@@ -67,10 +67,9 @@ HOTLINE_DETAIL_INLINE sequence memory_stream::tail(std::size_t bytes) const {
   const std::uint64_t position = end_position() - bytes;
   const auto ends_before = [&](const auto& block) { return block->end_position() < position; };
   const detail::slab& block = **std::partition_point(slabs_.begin(), slabs_.end(), ends_before);
-  const auto entries = block.entries();
-  const auto found = std::partition_point(
-      entries.begin(), entries.end(), [&](const detail::slab::entry& e) { return block.end_position(e) < position; });
-  return std::max(oldest_ - 1, block.first() + static_cast<sequence>(found - entries.begin()));
+  const detail::slab::entry* const found = std::partition_point(
+      block.begin(), block.end(), [&](const detail::slab::entry& e) { return block.end_position(e) < position; });
+  return std::max(oldest_ - 1, block.first() + static_cast<sequence>(found - block.begin()));
 }
 
 HOTLINE_DETAIL_INLINE void memory_stream::attach(log_watcher& watcher) {
@@ -245,10 +244,9 @@ HOTLINE_DETAIL_INLINE void memory_stream::let_go_of_the_rest() noexcept {
 
 HOTLINE_DETAIL_INLINE sequence memory_stream::first_kept(const detail::slab& block, steady_time now) const noexcept {
   const sequence first = std::max(oldest_, block.first());
-  const auto entries = block.entries().subspan(first - block.first());
-  const auto kept = std::partition_point(entries.begin(), entries.end(),
-                                         [&](const detail::slab::entry& e) { return is_too_old(e, now); });
-  return first + static_cast<sequence>(kept - entries.begin());
+  const detail::slab::entry* const kept = std::partition_point(
+      &block.at(first), block.end(), [&](const detail::slab::entry& e) { return is_too_old(e, now); });
+  return block.first() + static_cast<sequence>(kept - block.begin());
 }
 
 HOTLINE_DETAIL_INLINE sequence memory_stream::oldest_at(steady_time now) const noexcept {

@@ -5,11 +5,11 @@
 #include <hotline/types.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <new>
-#include <span>
 #include <string_view>
 
 namespace hotline::detail {
@@ -60,7 +60,7 @@ class slab {
   }
 
   /// Only when `has_room`. The parts become one frame; the type stands `type_begin` bytes behind its start.
-  void append(std::span<const std::string_view> parts, std::size_t type_begin, std::string_view type,
+  void append(const std::array<std::string_view, 4>& parts, std::size_t type_begin, std::string_view type,
               std::uint32_t type_hash, steady_time at) noexcept {
     entry& e = entries_[count_];
     e.at = at;
@@ -81,7 +81,8 @@ class slab {
   void supersede(sequence seq) noexcept { entries_[seq - first_].superseded = true; }
 
   [[nodiscard]] const entry& at(sequence seq) const noexcept { return entries_[seq - first_]; }
-  [[nodiscard]] std::span<const entry> entries() const noexcept { return {entries_, count_}; }
+  [[nodiscard]] const entry* begin() const noexcept { return entries_; }
+  [[nodiscard]] const entry* end() const noexcept { return entries_ + count_; }
   [[nodiscard]] std::string_view frame(const entry& e) const noexcept { return {bytes_ + e.begin, e.size}; }
 
  private:

@@ -14,8 +14,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <utility>
+#include <vector>
 
 namespace hotline::detail {
 
@@ -40,7 +40,7 @@ class pace_meter {
   [[nodiscard]] pace now() const noexcept { return pace_; }
 
   /// `lagging` are the sessions that have not caught up by themselves. Answers the pace when it has changed.
-  [[nodiscard]] std::optional<pace> measure(std::span<subscriber* const> lagging, const memory_stream& stream,
+  [[nodiscard]] std::optional<pace> measure(const std::vector<subscriber*>& lagging, const memory_stream& stream,
                                             steady_time at) {
     refill(at);
     std::optional<steady_time> earliest;

@@ -18,7 +18,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -73,7 +72,7 @@ class room {
   bool resume_busy();
 
   /// The members that are not current.
-  [[nodiscard]] std::span<subscriber* const> lagging() const noexcept { return lagging_; }
+  [[nodiscard]] const std::vector<subscriber*>& lagging() const noexcept { return lagging_; }
 
   [[nodiscard]] bool has_busy() const noexcept { return !busy_.empty(); }
 

@@ -138,7 +138,7 @@ class connection_limiter {
   const connection_limits& limits_;
   live_metrics& counted_;
   address_table& addresses_;
-  crowd<std::string> crowd_;  // the handshakes
+  crowd crowd_;  // the handshakes
   connection* told_ = nullptr;
 };
 

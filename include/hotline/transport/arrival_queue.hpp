@@ -21,7 +21,7 @@ class arrival_queue;
 
 /// A connection has one while its PROXY header is awaited, or its TLS handshake.
 template <class Connection>
-struct arrival : crowd<peer_network>::member {
+struct arrival : crowd::member {
   Connection* connection = nullptr;
   arrival_queue<Connection>* queue = nullptr;  ///< that it is in
   list_link<arrival> place{};                  ///< there
@@ -41,7 +41,7 @@ class arrival_queue {
   /// which may be `c`; null when there is none. Nothing has changed when it throws `std::bad_alloc`.
   [[nodiscard]] Connection* add(Connection& c) {
     arrival<Connection>& arrived = *c.arrival_;
-    const peer_network network = c.peer_.network();
+    const std::string network = c.peer_.network();
     const auto* const other = waiting_.size() < at_once_ ? nullptr : crowd_.gives_way_to(network);
     crowd_.add(arrived, network);
     crowd_.await(arrived);
@@ -79,7 +79,7 @@ class arrival_queue {
 
  private:
   intrusive_list<arrival<Connection>, &arrival<Connection>::place> waiting_;
-  crowd<peer_network> crowd_;
+  crowd crowd_;
   std::uint32_t ticks_ = 0;
   std::chrono::milliseconds timeout_;
   std::size_t at_once_;

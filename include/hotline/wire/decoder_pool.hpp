@@ -5,10 +5,10 @@
 #include <hotline/options.hpp>
 #include <hotline/wire/decoder.hpp>
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <utility>
-#include <vector>
 
 namespace hotline::detail {
 
@@ -22,32 +22,31 @@ class decoder_pool {
   /// pool.
   [[nodiscard]] std::unique_ptr<decoder> lend(message_compression* compression = nullptr) {
     std::unique_ptr<decoder> lent;
-    if (spare_.empty()) {
+    if (count_ == 0)
       lent = std::make_unique<decoder>(limits_);
-    } else {
-      lent = std::move(spare_.back());
-      spare_.pop_back();
-    }
+    else
+      lent = std::move(spare_[--count_]);
     lent->inflate_with(compression);
     return lent;
   }
 
   /// Takes a decoder back in any state; the payloads that it returned are gone. A null pointer does nothing.
-  void give_back(std::unique_ptr<decoder> returned) {
-    if (!returned || spare_.size() >= spare_decoders) return;
+  void give_back(std::unique_ptr<decoder> returned) noexcept {
+    if (!returned || count_ == spare_decoders) return;
     returned->reset();
-    spare_.push_back(std::move(returned));
+    spare_[count_++] = std::move(returned);
   }
 
   /// Returns how many decoders wait to be lent.
-  [[nodiscard]] std::size_t spare() const noexcept { return spare_.size(); }
+  [[nodiscard]] std::size_t spare() const noexcept { return count_; }
 
   /// The most decoders that wait.
   static constexpr std::size_t spare_decoders = 8;
 
  private:
   session_limits limits_;
-  std::vector<std::unique_ptr<decoder>> spare_;
+  std::array<std::unique_ptr<decoder>, spare_decoders> spare_;
+  std::size_t count_ = 0;
 };
 
 }  // namespace hotline::detail

@@ -50,7 +50,7 @@ class frame_reader {
  private:
   enum class part : std::uint8_t { basic, extended, payload, refused };
 
-  [[nodiscard]] inline bool fill(std::span<std::uint8_t> header, std::span<char>& bytes) noexcept;
+  [[nodiscard]] inline bool fill(std::uint8_t* header, std::size_t size, std::span<char>& bytes) noexcept;
   [[nodiscard]] inline bool breaks_rules(bool in_message, bool may_compress) const noexcept;
   [[nodiscard]] inline bool has_shortest_length() const noexcept;
   [[nodiscard]] inline state refuse() noexcept;

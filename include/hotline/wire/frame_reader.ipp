@@ -23,14 +23,14 @@ namespace hotline::detail {
 [[nodiscard]] inline frame_reader::state frame_reader::read(std::span<char>& bytes, bool in_message,
                                                             bool may_compress) {
   if (part_ == part::basic) {
-    if (!fill(basic_, bytes)) return state::partial;
+    if (!fill(basic_.data(), basic_.size(), bytes)) return state::partial;
     if (breaks_rules(in_message, may_compress)) return refuse();
     part_ = part::extended;
     taken_ = 0;
   }
   if (part_ == part::extended) {
     const std::size_t size = websocketpp::frame::get_header_len(as_theirs(basic_)) - basic_.size();
-    if (!fill(std::span(extended_).first(size), bytes)) return state::partial;
+    if (!fill(extended_.data(), size, bytes)) return state::partial;
     if (!has_shortest_length()) return refuse();
     part_ = part::payload;
   }
@@ -54,12 +54,12 @@ inline std::array<unsigned char, 4> frame_reader::masking_key() const noexcept {
   return key;
 }
 
-/// Takes bytes from the front of `bytes` until `header` is full; returns false when more must come.
-inline bool frame_reader::fill(std::span<std::uint8_t> header, std::span<char>& bytes) noexcept {
+/// Takes bytes from the front of `bytes` until `header` has `size` of them; returns false when more must come.
+inline bool frame_reader::fill(std::uint8_t* header, std::size_t size, std::span<char>& bytes) noexcept {
   std::size_t used = 0;
-  while (taken_ < header.size() && used < bytes.size()) header[taken_++] = static_cast<std::uint8_t>(bytes[used++]);
+  while (taken_ < size && used < bytes.size()) header[taken_++] = static_cast<std::uint8_t>(bytes[used++]);
   bytes = bytes.subspan(used);
-  return taken_ == header.size();
+  return taken_ == size;
 }
 
 inline bool frame_reader::breaks_rules(bool in_message, bool may_compress) const noexcept {

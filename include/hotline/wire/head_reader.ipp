@@ -245,7 +245,7 @@ HOTLINE_DETAIL_INLINE void head_reader::end_head() {
 HOTLINE_DETAIL_INLINE void head_reader::take_host_of_target() {
   for (auto& [name, value] : request_.headers)
     if (equal_ignoring_case(name, "Host")) value = authority_;
-  if (!host_) request_.headers.emplace_back("Host", authority_);
+  if (!host_) request_.headers.emplace_back(std::string("Host"), authority_);
 }
 
 HOTLINE_DETAIL_INLINE void head_reader::refuse(int status) {

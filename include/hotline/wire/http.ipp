@@ -32,9 +32,10 @@ HOTLINE_DETAIL_INLINE std::size_t http_request::header_count(std::string_view na
 HOTLINE_DETAIL_INLINE std::string http_request::forwarded_for(std::size_t trusted_proxies,
                                                               std::string_view name) const {
   std::string_view found;
-  for (auto header = headers.rbegin(); header != headers.rend() && trusted_proxies > 0; ++header) {
-    if (!detail::equal_ignoring_case(header->first, name)) continue;
-    std::string_view rest = header->second;
+  for (std::size_t left = headers.size(); left > 0 && trusted_proxies > 0; --left) {
+    const auto& [key, value] = headers[left - 1];
+    if (!detail::equal_ignoring_case(key, name)) continue;
+    std::string_view rest = value;
     while (!rest.empty() && trusted_proxies > 0) {
       const std::size_t comma = rest.rfind(',');
       const std::string_view element = detail::trimmed(rest.substr(comma == std::string_view::npos ? 0 : comma + 1));
@@ -216,13 +217,16 @@ HOTLINE_DETAIL_INLINE http_response plain_response(int status, std::chrono::mill
   http_response response;
   response.status = status;
   response.body.append(std::to_string(status)).append(" ").append(reason_phrase(status)).append("\n");
-  if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  const auto add = [&response](std::string name, std::string value) {
+    response.headers.emplace_back(std::move(name), std::move(value));
+  };
+  if (status == 401) add("WWW-Authenticate", "Bearer");
   if ((status == 429 || status == 503) && retry_after.count() > 0)
-    response.headers.emplace_back("Retry-After", std::to_string((retry_after.count() - 1) / 1000 + 1));
-  if (status == 405 || status == 204) response.headers.emplace_back("Allow", "GET, HEAD, OPTIONS");
+    add("Retry-After", std::to_string((retry_after.count() - 1) / 1000 + 1));
+  if (status == 405 || status == 204) add("Allow", "GET, HEAD, OPTIONS");
   if (status == 426) {
-    response.headers.emplace_back("Upgrade", "websocket");
-    response.headers.emplace_back("Sec-WebSocket-Version", "13");
+    add("Upgrade", "websocket");
+    add("Sec-WebSocket-Version", "13");
   }
   return response;
 }
