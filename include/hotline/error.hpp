@@ -2,11 +2,12 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/expected.hpp>
+
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
-#include <variant>
 
 namespace hotline {
 
@@ -139,25 +140,25 @@ struct failure {
 template <class T>
 class [[nodiscard]] result {
  public:
-  result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  result(failure why) : state_(std::in_place_index<1>, std::move(why)) {}
+  result(T value) : state_(std::move(value)) {}
+  result(failure why) : state_(std::move(why)) {}
   result(errc code) : result(failure{make_error_code(code), make_error_code(code).message()}) {}
 
-  [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
-  [[nodiscard]] explicit operator bool() const noexcept { return has_value(); }
+  [[nodiscard]] bool has_value() const noexcept { return state_.has_value(); }
+  [[nodiscard]] explicit operator bool() const noexcept { return state_.has_value(); }
 
   /// Only when `has_value()`.
-  [[nodiscard]] T& operator*() & noexcept { return *std::get_if<0>(&state_); }
-  [[nodiscard]] const T& operator*() const& noexcept { return *std::get_if<0>(&state_); }
-  [[nodiscard]] T&& operator*() && noexcept { return std::move(*std::get_if<0>(&state_)); }
-  [[nodiscard]] T* operator->() noexcept { return std::get_if<0>(&state_); }
-  [[nodiscard]] const T* operator->() const noexcept { return std::get_if<0>(&state_); }
+  [[nodiscard]] T& operator*() & noexcept { return *state_; }
+  [[nodiscard]] const T& operator*() const& noexcept { return *state_; }
+  [[nodiscard]] T&& operator*() && noexcept { return *std::move(state_); }
+  [[nodiscard]] T* operator->() noexcept { return state_.operator->(); }
+  [[nodiscard]] const T* operator->() const noexcept { return state_.operator->(); }
 
   /// Only when not `has_value()`.
-  [[nodiscard]] const failure& error() const noexcept { return *std::get_if<1>(&state_); }
+  [[nodiscard]] const failure& error() const noexcept { return state_.error(); }
 
  private:
-  std::variant<T, failure> state_;
+  detail::expected<T, failure> state_;
 };
 
 }  // namespace hotline

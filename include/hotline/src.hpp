@@ -23,6 +23,7 @@
 #include <hotline/connection/connection.ipp>
 #include <hotline/crowd.ipp>
 #include <hotline/event_emitter.ipp>
+#include <hotline/keyed_table.ipp>
 #include <hotline/listener_list.ipp>
 #include <hotline/log/memory_event_log.ipp>
 #include <hotline/log/memory_stream.ipp>

@@ -8,7 +8,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string_view>
 
 namespace hotline {
@@ -37,12 +36,6 @@ namespace detail {
 [[nodiscard]] constexpr bool have_passed(std::chrono::milliseconds span, steady_time since, steady_time now) noexcept {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now - since) >= span;
 }
-
-// For lookups by a view in maps with string keys.
-struct string_hash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
-};
 
 // Inline: called for every command and every event.
 [[nodiscard]] [[gnu::always_inline]] constexpr bool is_name(std::string_view text,

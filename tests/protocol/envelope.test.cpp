@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <variant>
 
 using hotline::session_limits;
 using namespace hotline::detail;
@@ -17,11 +16,11 @@ namespace {
 std::string read(std::string_view text, const session_limits& limits = {}) {
   const auto message = read_envelope(text, limits);
   const auto id_of = [](const auto& part) { return part.id ? part.id->text() : "-"s; };
-  if (const auto* const command = std::get_if<client_command>(&message)) {
-    return command->command + " " + id_of(*command) + " " +
-           (command->payload ? std::string(command->payload.text()) : "-");
+  if (message) {
+    return message->command + " " + id_of(*message) + " " +
+           (message->payload ? std::string(message->payload.text()) : "-");
   }
-  const auto& failure = std::get<protocol_failure>(message);
+  const auto& failure = message.error();
   CHECK_FALSE(failure.message.empty());
   return "!" + std::string(failure.code) + " " + id_of(failure) + " " +
          (failure.command.empty() ? "-" : failure.command);

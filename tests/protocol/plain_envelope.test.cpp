@@ -8,7 +8,6 @@
 #include <random>
 #include <string>
 #include <string_view>
-#include <variant>
 
 using hotline::session_limits;
 using namespace hotline::detail;
@@ -29,8 +28,7 @@ std::string read_plain(std::string_view text, const session_limits& limits = {})
 /// The JSON reader's result; empty for a failure.
 std::string read_any(std::string_view text, const session_limits& limits = {}) {
   const auto read = read_any_envelope(text, limits);
-  const auto* const command = std::get_if<client_command>(&read);
-  return command == nullptr ? "" : told(*command);
+  return read ? told(*read) : "";
 }
 
 }  // namespace

@@ -2,13 +2,13 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/expected.hpp>
 #include <hotline/protocol/fields.hpp>
 #include <hotline/protocol/json.hpp>
 #include <hotline/protocol/json_object.hpp>
 
 #include <string>
 #include <utility>
-#include <variant>
 
 namespace hotline {
 
@@ -30,15 +30,15 @@ struct command_error {
 class command_result {
  public:
   command_result() : state_(std::string("{}")) {}
-  command_result(const json_object& object) {
+  command_result(const json_object& object) : state_(std::string()) {
     if (object.valid())
-      state_ = std::string(object.text());
+      *state_ = object.text();
     else
       state_ = command_error{"internal_error", "the answer is not JSON", false};
   }
-  command_result(json_object&& object) {
+  command_result(json_object&& object) : state_(std::string()) {
     if (object.valid())
-      state_ = std::move(object).text();
+      *state_ = std::move(object).text();
     else
       state_ = command_error{"internal_error", "the answer is not JSON", false};
   }
@@ -47,14 +47,14 @@ class command_result {
   template <described T>
   command_result(const T& value) : command_result(encode(value)) {}
 
-  [[nodiscard]] bool failed() const noexcept { return state_.index() == 1; }
+  [[nodiscard]] bool failed() const noexcept { return !state_; }
   /// Returns the answer as JSON. Only when not `failed()`.
-  [[nodiscard]] const std::string& text() const noexcept { return *std::get_if<0>(&state_); }
+  [[nodiscard]] const std::string& text() const noexcept { return *state_; }
   /// Returns the error. Only when `failed()`.
-  [[nodiscard]] const command_error& error() const noexcept { return *std::get_if<1>(&state_); }
+  [[nodiscard]] const command_error& error() const noexcept { return state_.error(); }
 
  private:
-  std::variant<std::string, command_error> state_;
+  detail::expected<std::string, command_error> state_;
 };
 
 }  // namespace hotline

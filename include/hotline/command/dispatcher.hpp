@@ -33,7 +33,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 
 namespace hotline::detail {
 
@@ -67,7 +66,7 @@ class dispatcher final : public answer_receiver {
   [[nodiscard]] subscriptions& filters() noexcept { return filters_; }
   /// Sets the function that is asked before each command that is not built in; null: all commands run. It may be
   /// replaced while it runs.
-  void authorize(authorizer f) { authorize_ = f ? std::make_shared<authorizer>(std::move(f)) : nullptr; }
+  void authorize(authorizer f) { authorize_ = std::move(f); }
   /// Sets the function that the built-in `refresh` asks; null: there is no `refresh`.
   void reauthenticate(reauthenticator f) { reauthenticate_ = std::move(f); }
 
@@ -78,8 +77,8 @@ class dispatcher final : public answer_receiver {
     counted_.messages.add();
     if (over) return refuse_unread(client, text, *over, wall);
     auto read = read_envelope(text, options_.session);
-    if (const auto* const failure = std::get_if<protocol_failure>(&read)) return refuse(client, *failure, wall);
-    client_command& command = std::get<client_command>(read);
+    if (!read) return refuse(client, read.error(), wall);
+    client_command& command = *read;
     const std::string_view name = command.command;  // a comparison looks at the length first
     if (name == "ping") {
       output_.answer(client, pong_text(command.id, output_.log_end(client), wall));
@@ -234,15 +233,15 @@ class dispatcher final : public answer_receiver {
     if (name == "cancel") return cancel(client, q.payload());
     if (name == "refresh" && reauthenticate_) return refresh(client, q, make, wall);
     auto handler = handlers_.find(name);
-    if (const auto asked = handler ? authorize_ : nullptr) {
-      if (auto refused = (*asked)(output_.info(client), q)) {
+    if (handler && authorize_) {
+      if (auto refused = authorize_(output_.info(client), q)) {
         if (refused->code.empty()) refused->code = "forbidden";
         return *std::move(refused);
       }
       handler = handlers_.find(name);  // there may be another by now, or none
     }
     if (!handler) return command_error{"unknown_command", "no such command", false};
-    return (*handler)(q, make);
+    return handler(q, make);
   }
 
   [[nodiscard]] std::optional<command_result> refresh(session& client, const request& q, source& make, wall_time wall) {
@@ -348,7 +347,7 @@ class dispatcher final : public answer_receiver {
     // The text is no command. A client that does not send too many bytes receives what is wrong with it.
     if (over == limit::message_rate) {
       auto read = read_envelope(text, options_.session);
-      if (const auto* const failure = std::get_if<protocol_failure>(&read)) return refuse(client, *failure, wall);
+      if (!read) return refuse(client, read.error(), wall);
     }
     counted_.bad_messages.add();
     output_.answer(client, error_text("rate_limited", why, wall));
@@ -376,7 +375,7 @@ class dispatcher final : public answer_receiver {
   const std::shared_ptr<loop_poster> loop_;
   live_metrics& counted_;
   command_output& output_;
-  std::shared_ptr<authorizer> authorize_;
+  hook<std::optional<command_error>(const connection_info&, const request&)> authorize_;
   std::uint64_t last_serial_ = 0;
 };
 

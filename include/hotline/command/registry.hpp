@@ -6,7 +6,9 @@
 #include <hotline/command/command_result.hpp>
 #include <hotline/command/request.hpp>
 #include <hotline/command/responder.hpp>
+#include <hotline/keyed_table.hpp>
 #include <hotline/protocol/fields.hpp>
+#include <hotline/session/hook.hpp>
 #include <hotline/types.hpp>
 
 #include <concepts>
@@ -16,7 +18,6 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
-#include <unordered_map>
 #include <utility>
 
 namespace hotline {
@@ -68,28 +69,30 @@ class responder_source {
 ///
 ///     registry handlers;
 ///     handlers.set("ready", registry::wrap([](const request&) { return json_object{{"ready", true}}; }));
-///     if (const auto f = handlers.find("ready")) answer((*f)(q, source));
+///     if (const auto f = handlers.find("ready")) answer(f(q, source));
 class registry {
  public:
   /// Empty when the answer comes through the responder.
   using handler = std::function<std::optional<command_result>(const request&, responder_source&)>;
+  using shared_handler = hook<std::optional<command_result>(const request&, responder_source&)>;
 
   /// Sets the handler of a name, in place of an earlier one.
   void set(std::string name, handler h) {
-    handlers_.insert_or_assign(std::move(name), std::make_shared<handler>(std::move(h)));
+    named_handler* const known = handlers_.find(name);
+    (known != nullptr ? *known : handlers_.add(std::move(name))).runs = std::move(h);
   }
 
   /// Removes the handler of a name. A call that is running goes on.
   void erase(std::string_view name) {
-    if (const auto found = handlers_.find(name); found != handlers_.end()) handlers_.erase(found);
+    if (named_handler* const known = handlers_.find(name)) handlers_.erase(*known);
   }
 
   void clear() { handlers_.clear(); }
 
-  /// Returns the handler of a name, null when there is none. Shared: a handler may replace itself while it runs.
-  [[nodiscard]] std::shared_ptr<handler> find(std::string_view name) const {
-    const auto found = handlers_.find(name);
-    return found == handlers_.end() ? nullptr : found->second;
+  /// Returns the handler of a name, null when there is none. A handler may replace itself while it runs.
+  [[nodiscard]] shared_handler find(std::string_view name) const {
+    const named_handler* const known = handlers_.find(name);
+    return known == nullptr ? shared_handler() : known->runs;
   }
 
   /// Returns `f` in the form that a registry keeps.
@@ -109,6 +112,11 @@ class registry {
   }
 
  private:
+  struct named_handler : keyed_entry {
+    using keyed_entry::keyed_entry;
+    shared_handler runs{};
+  };
+
   template <class F, class... Args>
   static std::optional<command_result> call(F& f, responder_source& source, const Args&... args) {
     if constexpr (!answers_now<F, const Args&...>) {
@@ -122,7 +130,7 @@ class registry {
     }
   }
 
-  std::unordered_map<std::string, std::shared_ptr<handler>, string_hash, std::equal_to<>> handlers_;
+  keyed_table<named_handler> handlers_{hash_key()};  // the host chooses the names
 };
 
 }  // namespace detail

@@ -5,6 +5,7 @@
 
 #include <hotline/command/command_output.hpp>
 #include <hotline/command/command_result.hpp>
+#include <hotline/expected.hpp>
 #include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
 #include <hotline/protocol/json.hpp>
@@ -19,7 +20,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 namespace hotline::detail {
@@ -68,10 +68,10 @@ class subscriptions {
   /// Returns the client's types, or an error: `invalid_payload`, `too_many_subscriptions` or the host's.
   [[nodiscard]] command_result subscribe(session& client, const json& payload) const {
     const auto names = read(payload);
-    if (const auto* const wrong = std::get_if<command_error>(&names)) return *wrong;
+    if (!names) return names.error();
     // The first subscription replaces the default; later ones add.
     filter wanted = client.has_subscribed() ? client.wanted() : filter();
-    const auto& added = std::get<0>(names);
+    const name_list& added = *names;
     const connection_info who = authorize_ ? output_.info(client) : connection_info();
     if (const auto all = std::find(added.begin(), added.end(), "*"); all != added.end()) {
       if (auto refused = forbidden(who, added, all)) return *std::move(refused);
@@ -96,9 +96,9 @@ class subscriptions {
   /// `subscribed_to_all`.
   [[nodiscard]] command_result unsubscribe(session& client, const json& payload) const {
     const auto names = read(payload);
-    if (const auto* const wrong = std::get_if<command_error>(&names)) return *wrong;
+    if (!names) return names.error();
     filter wanted = client.wanted();
-    for (const std::string_view name : std::get<0>(names)) {
+    for (const std::string_view name : *names) {
       if (wanted.hears_all() && name != "*")
         return command_error{"subscribed_to_all", "every event type is subscribed: unsubscribe \"*\", or name some",
                              false};
@@ -109,7 +109,6 @@ class subscriptions {
 
  private:
   using name_list = std::vector<std::string_view>;
-  using names_or_error = std::variant<name_list, command_error>;
 
   // Said with its place, as everything that is wrong with a list of names.
   [[nodiscard]] std::optional<command_error> forbidden(const connection_info& who, const name_list& all,
@@ -122,7 +121,7 @@ class subscriptions {
     return refused;
   }
 
-  [[nodiscard]] static names_or_error read(const json& payload) {
+  [[nodiscard]] static expected<name_list, command_error> read(const json& payload) {
     const json events = payload["events"];
     if (!events.is_array()) return command_error{"invalid_payload", "events: expected array", false};
     name_list found;

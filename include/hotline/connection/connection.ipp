@@ -75,14 +75,13 @@ HOTLINE_DETAIL_INLINE connection::received connection::fail(close_code why, bool
 
 HOTLINE_DETAIL_INLINE connection::received connection::receive_close(std::string_view payload, bool listening) {
   const auto parsed = parse_close(payload);
-  if (const auto* const wrong = std::get_if<close_code>(&parsed)) return fail(*wrong, listening);
-  const auto& frame = std::get<close_frame>(parsed);
+  if (!parsed) return fail(parsed.error(), listening);
   // RFC 6455 section 5.5.1: answer with the code that was sent, unless ours went first.
   if (listening) out.append_unbounded(opcode::close, payload.substr(0, 2));
   if (listening) close_started_ = last_heard();
   phase_ = phase::closing;
   answer_expected_ = false;
-  return {.what = inbound::peer_closed, .code = frame.code, .reason = frame.reason};
+  return {.what = inbound::peer_closed, .code = parsed->code, .reason = parsed->reason};
 }
 
 HOTLINE_DETAIL_INLINE void connection::upgrade(std::string_view response_head, steady_time now) {

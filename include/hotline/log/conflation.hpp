@@ -2,7 +2,7 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
-#include <hotline/keyed_hash.hpp>
+#include <hotline/keyed_table.hpp>
 #include <hotline/types.hpp>
 
 #include <cstddef>
@@ -10,7 +10,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
 namespace hotline::detail {
@@ -23,7 +22,7 @@ class conflation_index {
   /// The cost of the index itself, in bytes, from its first entry on: the pieces that its members begin with.
   static constexpr std::size_t own_cost = 800;
 
-  explicit conflation_index(const hash_key& key = {}) : newest_(0, keyed_hash{key}) {}
+  explicit conflation_index(const hash_key& key = {}) : newest_(key) {}
 
   /// Returns the bytes that one more entry costs at most.
   [[nodiscard]] static constexpr std::size_t cost_of(std::string_view type, std::string_view key) noexcept {
@@ -39,38 +38,42 @@ class conflation_index {
     name.append(type).append(1, '\0').append(key);  // no type holds a NUL
     order_.push_back({seq, nullptr});
     try {
-      order_.back().newest = &*newest_.try_emplace(std::move(name), 0).first;
+      key_record* const known = newest_.find(name);
+      order_.back().key = known != nullptr ? known : &newest_.add(std::move(name));
     } catch (...) {
       order_.pop_back();
       throw;
     }
-    auto& [noted, newest] = *order_.back().newest;
-    footprint_ += noted.size() + entry_cost;
-    const sequence older = std::exchange(newest, seq);
+    key_record& noted = *order_.back().key;
+    footprint_ += noted.name().size() + entry_cost;
+    const sequence older = std::exchange(noted.newest, seq);
     return older == 0 ? std::nullopt : std::optional(older);
   }
 
   /// Entries before `oldest` are gone.
   void forget_before(sequence oldest) noexcept {
     while (!order_.empty() && order_.front().seq < oldest) {
-      const auto [seq, newest] = order_.front();
+      const auto [seq, key] = order_.front();
       order_.pop_front();
-      footprint_ -= newest->first.size() + entry_cost;
-      if (newest->second == seq) newest_.erase(newest->first);
+      footprint_ -= key->name().size() + entry_cost;
+      if (key->newest == seq) newest_.erase(*key);
     }
   }
 
  private:
-  using map = std::unordered_map<std::string, sequence, keyed_hash>;
-  struct keyed_entry {
-    sequence seq;
-    map::value_type* newest;
+  struct key_record : keyed_entry {
+    using keyed_entry::keyed_entry;
+    sequence newest = 0;
   };
-  // A node of the map, its bucket, and the place in the order.
+  struct place {
+    sequence seq;
+    key_record* key;
+  };
+  // A record, its bucket, and the place in the order.
   static constexpr std::size_t entry_cost = 128;
 
-  map newest_;
-  std::deque<keyed_entry> order_;  // by seq
+  keyed_table<key_record> newest_;
+  std::deque<place> order_;  // by seq
   std::size_t footprint_ = 0;
 };
 

@@ -5,7 +5,7 @@
 #include <hotline/compiled.hpp>
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
-#include <hotline/keyed_hash.hpp>
+#include <hotline/keyed_table.hpp>
 #include <hotline/log/age_wheel.hpp>
 #include <hotline/log/entry.hpp>
 #include <hotline/log/ledger.hpp>
@@ -22,7 +22,6 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -52,15 +51,15 @@ class project_table : public std::enable_shared_from_this<project_table> {
     {
       const std::lock_guard lock(mutex_);
       names.reserve(projects_.size());
-      for (const auto& [name, known] : projects_) names.push_back(name);
+      for (const project* p = projects_.first(); p != nullptr; p = projects_.after(*p)) names.push_back(p->name());
     }
     for (const std::string& name : names) {
       std::shared_ptr<memory_stream> stream;
       {
         const std::lock_guard lock(mutex_);
-        const auto found = projects_.find(name);
-        if (found == projects_.end()) continue;
-        stream = found->second.stream;
+        const project* const found = projects_.find(name);
+        if (found == nullptr) continue;
+        stream = found->stream;
       }
       f(std::string_view(name), *stream);
     }
@@ -78,11 +77,11 @@ class project_table : public std::enable_shared_from_this<project_table> {
   struct by_use;
   struct holding;
 
-  struct project : ring_link<by_use>, ring_link<by_age> {
-    project(std::shared_ptr<memory_stream> s, steady_time now) noexcept : stream(std::move(s)), used_at(now) {}
+  struct project : keyed_entry, ring_link<by_use>, ring_link<by_age> {
+    project(std::string name, std::shared_ptr<memory_stream> s, steady_time now) noexcept
+        : keyed_entry(std::move(name)), stream(std::move(s)), used_at(now) {}
 
     const std::shared_ptr<memory_stream> stream;
-    const std::string* name = nullptr;
     std::weak_ptr<holding> held{};
     steady_time used_at;      // made, or let go of by the last who held it
     std::size_t holders = 0;  // `holding`s that are not quite gone yet
@@ -103,8 +102,6 @@ class project_table : public std::enable_shared_from_this<project_table> {
     std::shared_ptr<memory_stream> stream;
   };
 
-  using map = std::unordered_map<std::string, project, keyed_hash, std::equal_to<>>;
-
   // Several managers may share a log, and each sweeps it at every tick.
   static constexpr std::chrono::milliseconds sweep_interval{375};
   // The bound for each kind of step: a project that is looked at, or so many bytes that are given back to the system.
@@ -118,8 +115,8 @@ class project_table : public std::enable_shared_from_this<project_table> {
   static constexpr std::size_t free_of_charge = 128;
   // Its stream, its node here and its place in the ledger, its epoch and what holds it, as malloc counts them.
   static constexpr std::size_t malloc_overhead = 16;
-  static constexpr std::size_t own_cost = sizeof(memory_stream) + sizeof(map::value_type) + sizeof(holding) +
-                                          memory_stream::more_memory + 64 + 4 * malloc_overhead;
+  static constexpr std::size_t own_cost =
+      sizeof(memory_stream) + sizeof(project) + sizeof(holding) + memory_stream::more_memory + 64 + 4 * malloc_overhead;
 
   [[nodiscard]] static std::size_t cost_of(std::string_view name) noexcept {
     return own_cost + name.size() + malloc_overhead;
@@ -161,7 +158,7 @@ class project_table : public std::enable_shared_from_this<project_table> {
   const log_options limits_;
   const std::shared_ptr<log_ledger> ledger_;
   mutable std::mutex mutex_;
-  map projects_;
+  keyed_table<project> projects_;
   ring<project, by_use> unused_;  // that nobody holds, without an event
   ring<project, by_use> used_;    // that nobody holds, the one that was used longest ago first
   age_wheel<project> by_age_;     // all of them

@@ -10,7 +10,7 @@ HOTLINE_DETAIL_INLINE project_table::project_table(std::shared_ptr<environment> 
     : env_(std::move(env)),
       limits_(limits),
       ledger_(std::make_shared<log_ledger>(limits.total_bytes)),
-      projects_(0, keyed_hash{hash_key::draw(*env_)}),
+      projects_(hash_key::draw(*env_)),
       by_age_(env_->now()) {}
 
 HOTLINE_DETAIL_INLINE std::shared_ptr<memory_stream> project_table::hold(std::string_view name) {
@@ -38,10 +38,10 @@ HOTLINE_DETAIL_INLINE result<sequence> project_table::append(std::string_view na
   std::shared_ptr<memory_stream> stream;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = projects_.find(name);
-    if (found != projects_.end() && found->second.has_events) {
-      stream = found->second.stream;  // from here on it is in use
-      if (found->second.holders == 0) used_.push(found->second);
+    project* const found = projects_.find(name);
+    if (found != nullptr && found->has_events) {
+      stream = found->stream;  // from here on it is in use
+      if (found->holders == 0) used_.push(*found);
     }
   }
   return stream ? stream->append(record) : append_first(name, record);
@@ -99,8 +99,7 @@ HOTLINE_DETAIL_INLINE result<sequence> project_table::append_first(std::string_v
 HOTLINE_DETAIL_INLINE project_table::project* project_table::find_or_make(std::string_view name,
                                                                           std::unique_lock<std::mutex>& lock) {
   for (;;) {
-    const auto found = projects_.find(name);
-    if (found != projects_.end()) return &found->second;
+    if (project* const found = projects_.find(name)) return found;
     const std::size_t cost = free_ < free_of_charge ? 0 : cost_of(name);
     if (cost > most_cost()) return nullptr;
     log_ledger::share room(*ledger_);
@@ -118,12 +117,10 @@ HOTLINE_DETAIL_INLINE project_table::project* project_table::find_or_make(std::s
 
 HOTLINE_DETAIL_INLINE project_table::project& project_table::make(std::string_view name, std::size_t cost,
                                                                   log_ledger::share& room) {
-  auto stream = std::make_shared<memory_stream>(limits_, *env_, random_hex(*env_, 1), ledger_, cost,
-                                                projects_.hash_function().key);
+  auto stream = std::make_shared<memory_stream>(limits_, *env_, random_hex(*env_, 1), ledger_, cost, projects_.key());
   room.keep(cost);
   const steady_time now = env_->now();
-  auto& [key, made] = *projects_.try_emplace(std::string(name), std::move(stream), now).first;
-  made.name = &key;
+  project& made = projects_.add(std::string(name), std::move(stream), now);
   charged_ += cost;
   if (cost == 0) ++free_;
   unused_.push(made);
@@ -152,7 +149,7 @@ HOTLINE_DETAIL_INLINE std::shared_ptr<memory_stream> project_table::take(project
   const std::size_t cost = taken->own_cost();
   charged_ -= cost;
   if (cost == 0) --free_;
-  projects_.erase(projects_.find(*p.name));
+  projects_.erase(p);
   return taken;
 }
 

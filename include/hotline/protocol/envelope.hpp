@@ -4,6 +4,7 @@
 // A client's message becomes a command, or the named reason why it does not. No I/O here.
 
 #include <hotline/error.hpp>
+#include <hotline/expected.hpp>
 #include <hotline/options.hpp>
 #include <hotline/protocol/command_id.hpp>
 #include <hotline/protocol/json.hpp>
@@ -16,7 +17,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 
 namespace hotline::detail {
 
@@ -46,8 +46,8 @@ struct protocol_failure {
 }
 
 /// Reads one message with the JSON reader, whatever it looks like.
-[[nodiscard]] inline std::variant<client_command, protocol_failure> read_any_envelope(std::string_view text,
-                                                                                      const session_limits& limits) {
+[[nodiscard]] inline expected<client_command, protocol_failure> read_any_envelope(std::string_view text,
+                                                                                  const session_limits& limits) {
   auto parsed = parse_json(text, {limits.json_depth, limits.json_nodes, limits.message_bytes});
   if (!parsed) return as_failure(parsed.error(), text);
   if (!parsed->is_object()) return protocol_failure{"not_an_object", "a message is a JSON object", {}, {}};
@@ -73,10 +73,10 @@ struct protocol_failure {
 /// Reads one message. Failure codes: not_json, too_big, too_deep, too_many_values, duplicate_key and
 /// number_out_of_range (in any object or array of the message), not_an_object, no_command, invalid_command, invalid_id,
 /// invalid_payload.
-[[nodiscard]] inline std::variant<client_command, protocol_failure> read_envelope(std::string_view text,
-                                                                                  const session_limits& limits) {
-  std::variant<client_command, protocol_failure> read;
-  if (!plain_envelope_reader(text, limits).read(std::get<client_command>(read))) read = read_any_envelope(text, limits);
+[[nodiscard]] inline expected<client_command, protocol_failure> read_envelope(std::string_view text,
+                                                                              const session_limits& limits) {
+  expected<client_command, protocol_failure> read = client_command();
+  if (!plain_envelope_reader(text, limits).read(*read)) read = read_any_envelope(text, limits);
   return read;
 }
 

@@ -146,12 +146,12 @@ class delivery final : public room_output, public command_output, public settler
 
   /// Measures the pace of every project, at a tick: a producer's patience may be over.
   void measure_paces() {
-    for (const auto& [project, watched] : paces_) {
+    paces_.for_each([this](const std::string& project) {
       if (project_room* const room = rooms_.find(project))
         paces_.measure(*room, now());
       else
         paces_.measure_nobody(project);
-    }
+    });
   }
 
   /// Closes each connection that has received everything, from here on.

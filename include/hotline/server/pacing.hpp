@@ -5,7 +5,7 @@
 
 #include <hotline/connection/pauses.hpp>
 #include <hotline/connection/subscriber.hpp>
-#include <hotline/keyed_hash.hpp>
+#include <hotline/keyed_table.hpp>
 #include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
 #include <hotline/room/pace_meter.hpp>
@@ -19,7 +19,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
 namespace hotline::detail {
@@ -35,60 +34,69 @@ class pacing {
 
   /// `loop` runs the tasks that call the functions. `gaps`: when the loop did not run; null: unknown.
   pacing(std::shared_ptr<loop_poster> loop, live_metrics& counted, const hash_key& key, pauses* gaps = nullptr)
-      : loop_(std::move(loop)), counted_(counted), gaps_(gaps), watched_(0, keyed_hash{key}) {}
+      : loop_(std::move(loop)), counted_(counted), gaps_(gaps), watched_(key) {}
 
   [[nodiscard]] bool empty() const noexcept { return watched_.empty(); }
-  [[nodiscard]] auto begin() const noexcept { return watched_.begin(); }
-  [[nodiscard]] auto end() const noexcept { return watched_.end(); }
+  /// Calls `f(project)` for each project that has a function. `f` may change none.
+  template <class F>
+  void for_each(F f) const {
+    for (const watched_project* one = watched_.first(); one != nullptr; one = watched_.after(*one)) f(one->name());
+  }
 
   /// Sets the function of a project, in place of an earlier one; a null one ends it.
   void watch(std::string project, pace_marks marks, listener told) {
-    if (!told)
-      watched_.erase(project);
-    else
-      watched_.insert_or_assign(std::move(project),
-                                watch_entry{pace_meter(marks, gaps_), std::make_shared<listener>(std::move(told))});
+    auto kept = told ? std::make_shared<listener>(std::move(told)) : nullptr;
+    watched_project* const known = watched_.find(project);
+    if (known == nullptr) {
+      if (kept) watched_.add(std::move(project), pace_meter(marks, gaps_), std::move(kept));
+    } else if (kept) {
+      known->meter = pace_meter(marks, gaps_);
+      known->told.swap(kept);  // the former one goes last: it may have functions of the host's
+    } else {
+      kept.swap(known->told);
+      watched_.erase(*known);
+    }
   }
 
   void clear() { watched_.clear(); }
 
   /// Measures a project after a flush, or when time has passed.
   void measure(project_room& room, steady_time now) {
-    const auto found = watched_.find(room.project());
-    if (found != watched_.end()) measure(found->second, room, now);
+    if (watched_project* const found = watched_.find(room.project())) measure(*found, room, now);
   }
 
   /// Measures a project after a subscriber that lags was sent something. It can only change to `caught_up`.
   void measure_relief(project_room& room, steady_time now) {
-    const auto found = watched_.find(room.project());
-    if (found != watched_.end() && found->second.meter.now() == pace::behind) measure(found->second, room, now);
+    watched_project* const found = watched_.find(room.project());
+    if (found != nullptr && found->meter.now() == pace::behind) measure(*found, room, now);
   }
 
   /// A subscriber of the project leaves, or is about to subscribe to something else.
   void lose(const std::string& project, subscriber& s, steady_time now) {
     if (!s.place.late_since) return;
-    const auto found = watched_.find(project);
-    if (found != watched_.end()) found->second.meter.lose(s, now);
+    if (watched_project* const found = watched_.find(project)) found->meter.lose(s, now);
   }
 
   /// The project has no room here any more.
   void measure_nobody(const std::string& project) {
-    const auto found = watched_.find(project);
-    if (found != watched_.end()) tell(found->second, found->second.meter.measure_nobody());
+    if (watched_project* const found = watched_.find(project)) tell(*found, found->meter.measure_nobody());
   }
 
  private:
-  struct watch_entry {
+  struct watched_project : keyed_entry {
+    watched_project(std::string project, pace_meter m, std::shared_ptr<listener> f)
+        : keyed_entry(std::move(project)), meter(m), told(std::move(f)) {}
+
     pace_meter meter;
     std::shared_ptr<listener> told;
   };
 
-  void measure(watch_entry& of, project_room& room, steady_time now) {
+  void measure(watched_project& of, project_room& room, steady_time now) {
     tell(of, of.meter.measure(room.subscribers().lagging(), room.subscribers().stream(), now));
     if (const std::size_t used_up = of.meter.take_used_up()) counted_.limits[limit::patience].add(used_up);
   }
 
-  void tell(watch_entry& whom, std::optional<pace> changed) noexcept {
+  void tell(watched_project& whom, std::optional<pace> changed) noexcept {
     if (!changed) return;
     try {
       loop_->post([told = std::weak_ptr(whom.told), to = *changed] {
@@ -102,7 +110,7 @@ class pacing {
   const std::shared_ptr<loop_poster> loop_;
   live_metrics& counted_;
   pauses* const gaps_;
-  std::unordered_map<std::string, watch_entry, keyed_hash> watched_;
+  keyed_table<watched_project> watched_;
 };
 
 }  // namespace hotline::detail

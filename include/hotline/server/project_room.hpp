@@ -4,7 +4,7 @@
 // A project's room, woken when its log grows.
 
 #include <hotline/concepts.hpp>
-#include <hotline/keyed_hash.hpp>
+#include <hotline/keyed_table.hpp>
 #include <hotline/log/memory_stream.hpp>
 #include <hotline/metrics.hpp>
 #include <hotline/room/room.hpp>
@@ -20,11 +20,11 @@ namespace hotline::detail {
 
 /// A room, its project's id, and its place on the list of rooms to flush. `room_list` owns it while the project has
 /// connections here. For one loop, but for `wake` and `on_append`.
-class project_room final : public log_watcher, public mailbox_room {
+class project_room final : public keyed_entry, public log_watcher, public mailbox_room {
  public:
   project_room(std::string name, std::shared_ptr<memory_stream> stream, room_output& output, std::size_t catch_up_bytes,
                std::shared_ptr<mailbox> mail, environment& env, live_metrics& counted, const hash_key& key)
-      : project_(std::move(name)),
+      : keyed_entry(std::move(name)),
         subscribers_(std::move(stream), output, catch_up_bytes, key),
         mail_(std::move(mail)),
         env_(env),
@@ -70,14 +70,13 @@ class project_room final : public log_watcher, public mailbox_room {
     }
   }
 
-  [[nodiscard]] const std::string& project() const noexcept { return project_; }
+  [[nodiscard]] const std::string& project() const noexcept { return name(); }
   [[nodiscard]] room& subscribers() noexcept { return subscribers_; }
   [[nodiscard]] const room& subscribers() const noexcept { return subscribers_; }
 
  private:
   static constexpr steady_time not_grown = steady_time::min();
 
-  const std::string project_;
   room subscribers_;
   const std::shared_ptr<mailbox> mail_;
   environment& env_;

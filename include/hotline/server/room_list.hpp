@@ -4,7 +4,7 @@
 // The rooms of a hub, one for each project that has connections here.
 
 #include <hotline/connection/connection.hpp>
-#include <hotline/keyed_hash.hpp>
+#include <hotline/keyed_table.hpp>
 #include <hotline/log/memory_event_log.hpp>
 #include <hotline/log/memory_stream.hpp>
 #include <hotline/metrics.hpp>
@@ -15,7 +15,6 @@
 #include <cstddef>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
 namespace hotline::detail {
@@ -35,24 +34,20 @@ class room_list {
         catch_up_bytes_(catch_up_bytes),
         mail_(std::move(mail)),
         counted_(counted),
-        rooms_(0, keyed_hash{key}) {}
+        rooms_(key) {}
 
   /// Returns the project's room, and makes it when there is none. `stream`: the project's. The reference is valid until
   /// the last connection has left.
   [[nodiscard]] project_room& open(const std::string& project, std::shared_ptr<memory_stream> stream) {
     if (project_room* const room = find(project)) return *room;
-    auto room = std::make_unique<project_room>(project, std::move(stream), output_, catch_up_bytes_, mail_, log_->env(),
-                                               counted_, rooms_.hash_function().key);
-    project_room& opened = *rooms_.emplace(project, std::move(room)).first->second;
+    project_room& opened =
+        rooms_.add(project, std::move(stream), output_, catch_up_bytes_, mail_, log_->env(), counted_, rooms_.key());
     counted_.projects.set(rooms_.size());
     return opened;
   }
 
   /// Returns the project's room, null when the project has no connections here.
-  [[nodiscard]] project_room* find(const std::string& project) const {
-    const auto found = rooms_.find(project);
-    return found == rooms_.end() ? nullptr : found->second.get();
-  }
+  [[nodiscard]] project_room* find(std::string_view project) const noexcept { return rooms_.find(project); }
 
   /// Ends the events of a connection. The room is destroyed with its last one.
   void leave(connection& c) noexcept {
@@ -60,13 +55,13 @@ class room_list {
     project_room& room = *std::exchange(c.room, nullptr);
     room.subscribers().leave(c);
     if (room.subscribers().size() > 0) return;
-    rooms_.erase(rooms_.find(room.project()));
+    rooms_.erase(room);
     counted_.projects.set(rooms_.size());
   }
 
   /// Sends the connections of every room what their logs have.
   void flush() {
-    for (auto& [project, room] : rooms_) room->subscribers().flush();
+    for (project_room* room = rooms_.first(); room != nullptr; room = rooms_.after(*room)) room->subscribers().flush();
   }
 
  private:
@@ -75,7 +70,7 @@ class room_list {
   const std::size_t catch_up_bytes_;
   const std::shared_ptr<mailbox> mail_;
   live_metrics& counted_;
-  std::unordered_map<std::string, std::unique_ptr<project_room>, keyed_hash> rooms_;
+  keyed_table<project_room> rooms_;
 };
 
 }  // namespace hotline::detail

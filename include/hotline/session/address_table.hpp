@@ -3,12 +3,12 @@
 #if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/intrusive_list.hpp>
-#include <hotline/keyed_hash.hpp>
+#include <hotline/keyed_table.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <unordered_map>
+#include <string_view>
 #include <utility>
 
 namespace hotline::detail {
@@ -22,8 +22,9 @@ struct session_links {
 };
 
 /// The connections and detached sessions of one address.
-struct address_record {
-  const std::string* address = nullptr;  ///< the key of its table
+struct address_record : keyed_entry {
+  using keyed_entry::keyed_entry;
+
   std::uint32_t connections = 0;
   std::uint32_t users = 0;  ///< connections and sessions that point to it
   /// Its detached sessions, the one that has waited longest first.
@@ -38,21 +39,16 @@ struct address_record {
 ///     table.let_go(here);                                    // the record stays for the session
 class address_table {
  public:
-  explicit address_table(const hash_key& key = {}) : records_(0, keyed_hash{key}) {}
+  explicit address_table(const hash_key& key = {}) : records_(key) {}
 
   /// Returns the record, null when nothing uses the address.
-  [[nodiscard]] const address_record* find(const std::string& address) const {
-    const auto found = records_.find(address);
-    return found == records_.end() ? nullptr : &found->second;
-  }
+  [[nodiscard]] const address_record* find(std::string_view address) const noexcept { return records_.find(address); }
 
   /// Returns the address's record, which stays until each `use` has been followed by `let_go`; null for no address.
   [[nodiscard]] address_record* use(const std::string& address) {
     if (address.empty()) return nullptr;
-    const auto found = records_.try_emplace(address).first;
-    found->second.address = &found->first;
-    ++found->second.users;
-    return &found->second;
+    address_record* const known = records_.find(address);
+    return share(known != nullptr ? known : &records_.add(address));
   }
 
   /// Counts one more user of the record, and returns it.
@@ -64,11 +60,11 @@ class address_table {
   /// Counts one user less, and sets `record` to null. The record is destroyed with its last user.
   void let_go(address_record*& record) noexcept {
     address_record* const left = std::exchange(record, nullptr);
-    if (left != nullptr && --left->users == 0) records_.erase(records_.find(*left->address));
+    if (left != nullptr && --left->users == 0) records_.erase(*left);
   }
 
  private:
-  std::unordered_map<std::string, address_record, keyed_hash> records_;
+  keyed_table<address_record> records_;
 };
 
 }  // namespace hotline::detail

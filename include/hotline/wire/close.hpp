@@ -2,6 +2,7 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/expected.hpp>
 #include <hotline/types.hpp>
 #include <hotline/utf8.hpp>
 #include <hotline/wire/frame.hpp>
@@ -10,7 +11,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <variant>
 
 namespace hotline::detail {
 
@@ -44,7 +44,7 @@ struct close_frame {
 
 /// Reads the payload of a peer's close frame (RFC 6455 sections 5.5.1 and 7.4). For a frame that breaks the rules it returns
 /// the code to close with: 1002, or 1007 for a reason that is not UTF-8.
-[[nodiscard]] inline std::variant<close_frame, close_code> parse_close(std::string_view payload) {
+[[nodiscard]] inline expected<close_frame, close_code> parse_close(std::string_view payload) {
   if (payload.empty()) return close_frame{};
   if (payload.size() == 1 || payload.size() > control_payload_bytes) return close_code::protocol_error;
   const unsigned high = static_cast<unsigned char>(payload[0]);
