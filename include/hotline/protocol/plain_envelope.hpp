@@ -44,18 +44,21 @@ class plain_envelope_reader {
     std::size_t values = 1;
     do {
       skip_blanks();
-      const std::string_view name = take_string();
-      if (name.empty() || !take(':')) return false;
-      skip_blanks();
       ++values;
-      if (name == R"("command")" && read.command.empty()) {
-        const std::string_view token = take_string();
-        if (token.empty() || !is_command_name(unquoted(token))) return false;
-        read.command = unquoted(token);
-      } else if (name == R"("id")" && !read.id) {
+      if (take_name(R"("command")")) {
+        if (!read.command.empty() || !take(':')) return false;
+        skip_blanks();
+        const std::string_view name = take_command();
+        if (name.empty()) return false;
+        read.command = name;
+      } else if (take_name(R"("id")")) {
+        if (read.id || !take(':')) return false;
+        skip_blanks();
         read.id = take_id();
         if (!read.id) return false;
-      } else if (name == R"("payload")") {
+      } else if (take_name(R"("payload")")) {
+        if (!take(':')) return false;
+        skip_blanks();
         if (!take_payload(read.payload, values)) return false;
         break;  // it is the last one
       } else {
@@ -77,9 +80,9 @@ class plain_envelope_reader {
     return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
   }
   [[nodiscard]] static constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
-  [[nodiscard]] static constexpr std::string_view unquoted(std::string_view token) noexcept {
-    return token.substr(1, token.size() - 2);
-  }
+
+  // What is not taken yet; `substr` would check that `at_` lies within the text.
+  [[nodiscard]] std::string_view rest() const noexcept { return {text_.data() + at_, text_.size() - at_}; }
 
   void skip_blanks() noexcept {
     while (at_ < text_.size() && is_blank(text_[at_])) ++at_;
@@ -92,15 +95,32 @@ class plain_envelope_reader {
     return true;
   }
 
+  // A member's name, with its quotes.
+  [[nodiscard]] bool take_name(std::string_view name) noexcept {
+    if (!rest().starts_with(name)) return false;
+    at_ += name.size();
+    return true;
+  }
+
+  // Without its quotes; empty when there is none.
+  [[nodiscard]] std::string_view take_command() noexcept {
+    const std::string_view token = rest().substr(0, longest_token);
+    if (!token.starts_with('"')) return {};
+    const std::string_view name = token.substr(1, token.find('"', 1) - 1);
+    if (name.size() + 2 > token.size() || !is_command_name(name)) return {};
+    at_ += name.size() + 2;
+    return name;
+  }
+
   // With its quotes; empty when there is none, or one that is not plain.
   [[nodiscard]] std::string_view take_string() noexcept {
-    const std::string_view rest = text_.substr(at_, longest_token);
-    if (rest.empty() || rest.front() != '"') return {};
+    const std::string_view token = rest().substr(0, longest_token);
+    if (!token.starts_with('"')) return {};
     std::size_t size = 1;
-    while (size < rest.size() && is_plain(rest[size])) ++size;
-    if (size == rest.size() || rest[size] != '"') return {};
+    while (size < token.size() && is_plain(token[size])) ++size;
+    if (size == token.size() || token[size] != '"') return {};
     at_ += size + 1;
-    return rest.substr(0, size + 1);
+    return token.substr(0, size + 1);
   }
 
   // The token is what an id's text is: an integer in its only form, or a plain string.
@@ -121,17 +141,17 @@ class plain_envelope_reader {
 
   // The last member: what stands before the message's own bracket. All else does not end as an object does, or is no JSON.
   [[nodiscard]] bool take_payload(json& payload, std::size_t values) {
-    std::string_view rest = text_.substr(at_);
-    while (!rest.empty() && is_blank(rest.back())) rest.remove_suffix(1);
-    if (!rest.ends_with('}')) return false;
-    rest.remove_suffix(1);
-    while (!rest.empty() && is_blank(rest.back())) rest.remove_suffix(1);
-    if (!rest.starts_with('{') || !rest.ends_with('}') || values > limits_.json_nodes) return false;
+    std::string_view object = rest();
+    while (!object.empty() && is_blank(object.back())) object.remove_suffix(1);
+    if (!object.ends_with('}')) return false;
+    object.remove_suffix(1);
+    while (!object.empty() && is_blank(object.back())) object.remove_suffix(1);
+    if (!object.starts_with('{') || !object.ends_with('}') || values > limits_.json_nodes) return false;
     result<json> read =
-        parse_json(rest, {limits_.json_depth - 1, limits_.json_nodes - values + 1, limits_.message_bytes});
+        parse_json(object, {limits_.json_depth - 1, limits_.json_nodes - values + 1, limits_.message_bytes});
     if (!read) return false;
     payload = *std::move(read);
-    at_ += rest.size();
+    at_ += object.size();
     return true;
   }
 
