@@ -30,6 +30,7 @@
 #include <hotline/log/project_table.ipp>
 #include <hotline/manager.ipp>
 #include <hotline/observers.ipp>
+#include <hotline/protocol/json_document.ipp>
 #include <hotline/protocol/json_reader.ipp>
 #include <hotline/protocol/json_writer.ipp>
 #include <hotline/room/room.ipp>

@@ -3,6 +3,8 @@
 #if HOTLINE_DETAIL_LANGUAGE
 // The meaning of a JSON text, for its readers. No parsing here (that is json_reader.hpp), no I/O.
 
+#include <hotline/protocol/json_document.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -11,55 +13,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace hotline {
 
-/// The kind of a `json`. `missing`: there is no such value, unlike a `null` that is there.
-enum class json_kind : std::uint8_t { missing, null, boolean, number, string, array, object };
-
 namespace detail {
-
-/// How a node's number or string is held.
-enum class json_form : std::uint8_t { none, int64, uint64, real, in_text, unescaped };
-
-/// One value, or one member's name, of a document; they lie in the order of the text (preorder).
-struct json_node {
-  struct slice {
-    std::uint32_t offset;
-    std::uint32_t size;
-  };
-  union content {
-    bool boolean;
-    std::int64_t int64;
-    std::uint64_t uint64;
-    double real;
-    slice string;         ///< within the text, or within `unescaped`
-    std::uint32_t count;  ///< elements or members
-  };
-
-  std::uint32_t begin;  ///< offsets of the value's own text
-  std::uint32_t end;
-  std::uint32_t next;  ///< the node after this one and all that is inside it
-  json_kind kind;
-  json_form form;
-  content value;
-};
-static_assert(sizeof(json_node) <= 24);
-
-/// A whole parsed text; never changed once it is made, so it may be read from any thread.
-struct json_document {
-  explicit json_document(std::string_view whole) : text(whole) {}
-
-  std::string text;
-  std::string unescaped;  ///< the strings that have escapes in the text, one after the other, without them
-  std::vector<json_node> nodes;
-
-  [[nodiscard]] std::string_view string_of(const json_node& node) const noexcept {
-    const std::string& from = node.form == json_form::unescaped ? unescaped : text;
-    return {from.data() + node.value.string.offset, node.value.string.size};
-  }
-};
 
 class json_builder;
 
@@ -134,7 +91,7 @@ class json {
   [[nodiscard]] json operator[](std::string_view name) const noexcept {
     if (!is_object()) return {};
     const detail::json_document& document = *document_;
-    const detail::json_node* const nodes = document.nodes.data();
+    const detail::json_node* const nodes = document.nodes;
     const std::uint32_t end = nodes[index_].next;
     for (std::uint32_t at = index_ + 1; at != end; at = nodes[at + 1].next) {
       if (document.string_of(nodes[at]) == name) return {document_, at + 1};
@@ -160,7 +117,7 @@ class json {
   /// missing. The view lives as long as any `json` of the same document.
   [[nodiscard]] std::string_view text() const noexcept {
     if (!document_) return {};
-    return std::string_view(document_->text).substr(node().begin, node().end - node().begin);
+    return document_->text.substr(node().begin, node().end - node().begin);
   }
 
  private:

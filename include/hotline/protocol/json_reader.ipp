@@ -17,6 +17,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <new>
@@ -37,8 +38,8 @@ class json_stream {
  public:
   using Ch = char;
 
-  json_stream(const std::string& text, std::string* unescaped) noexcept
-      : begin_(text.c_str()), at_(begin_), unescaped_(unescaped) {}
+  /// A NUL ends the text.
+  json_stream(const char* text, std::string* unescaped) noexcept : begin_(text), at_(text), unescaped_(unescaped) {}
 
   // The reader takes the NUL behind the text for its end, and never takes it.
   [[nodiscard]] Ch Peek() const noexcept { return *at_; }
@@ -90,14 +91,15 @@ class json_allocator : public rapidjson::CrtAllocator {
 /// Takes what RapidJSON's reader finds and lays it down as nodes. Answers false to stop the reader at once.
 class json_builder {
  public:
+  // The guess for the nodes is right for most messages: a value or a name for each four bytes.
   json_builder(std::string_view text, const json_limits& limits)
-      : limits_(limits), document_(std::make_shared<json_document>(text)), reading_(&document_->text) {
-    // A guess that holds for most messages: a value or a name for each four bytes.
-    document_->nodes.reserve(std::min<std::size_t>(text.size() / 4 + 1, 64));
-  }
+      : limits_(limits),
+        capacity_(std::min<std::size_t>(text.size() / 4 + 1, 64)),
+        document_(json_document::make(text, capacity_)),
+        reading_(document_->text.data()) {}
 
   /// From here on `text` is read for what the document has: as long, and different in digits alone.
-  void read_instead(const std::string& text) noexcept { reading_ = &text; }
+  void read_instead(const std::string& text) noexcept { reading_ = text.c_str(); }
 
   [[nodiscard]] result<json> read() {
     // At once for all of the text: the reader would look at each byte by itself, and not past a string.
@@ -107,8 +109,8 @@ class json_builder {
     // would make doubles of long integers. In situ: else it copies each string byte by byte.
     constexpr unsigned flags =
         rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseInsituFlag;
-    const bool has_escapes = document_->text.find('\\') != std::string::npos;
-    json_stream stream(*reading_, has_escapes ? &document_->unescaped : nullptr);
+    const bool has_escapes = document_->text.find('\\') != std::string_view::npos;
+    json_stream stream(reading_, has_escapes ? &document_->unescaped : nullptr);
     // Where the reader notes in what it is; the levels of most texts need no more.
     alignas(std::max_align_t) std::array<char, 512> memory;
     using pool = rapidjson::MemoryPoolAllocator<json_allocator>;
@@ -138,9 +140,10 @@ class json_builder {
     return true;
   }
 
-  bool RawNumber(const char*, rapidjson::SizeType size, bool) {
-    if (!add(json_kind::number, size)) return false;
-    json_node& node = last();
+  bool RawNumber(const char* number, rapidjson::SizeType size, bool) {
+    if (!count_value()) return false;
+    const auto begin = static_cast<std::uint32_t>(number - reading_);
+    json_node& node = push(json_kind::number, begin, begin + size);
     const char* const first = document_->text.data() + node.begin;
     const char* const end = document_->text.data() + node.end;
     const std::string_view text(first, size);
@@ -191,11 +194,11 @@ class json_builder {
   bool Double(double) { return false; }
 
  private:
-  [[nodiscard]] json_node& last() noexcept { return document_->nodes.back(); }
+  [[nodiscard]] json_node& last() noexcept { return document_->nodes[count_ - 1]; }
 
   /// Where the token begins that was just read or is about to be: after the one before and what may stand between.
   [[nodiscard]] std::uint32_t next_token() const noexcept {
-    const std::string& text = document_->text;
+    const std::string_view text = document_->text;
     std::uint32_t at = after_;
     while (at < text.size() && is_between_tokens(text[at])) ++at;
     return at;
@@ -211,10 +214,19 @@ class json_builder {
   }
 
   json_node& push(json_kind kind, std::uint32_t begin, std::uint32_t end) {
-    auto& nodes = document_->nodes;
+    if (count_ == capacity_) grow();
     after_ = end;
-    ++nodes_;
-    return nodes.emplace_back(json_node{begin, end, nodes_, kind, json_form::none, {}});
+    json_node& node = document_->nodes[count_++];
+    node = {begin, end, count_, kind, json_form::none, {}};
+    return node;
+  }
+
+  [[gnu::noinline]] void grow() {
+    std::vector<json_node>& many = document_->many;
+    if (many.empty()) many.assign(document_->nodes, document_->nodes + count_);
+    many.resize(std::size_t{2} * count_);
+    document_->nodes = many.data();
+    capacity_ *= 2;
   }
 
   bool add(json_kind kind, std::uint32_t size) {
@@ -226,7 +238,7 @@ class json_builder {
 
   /// `string` lies in the text, between its quotes.
   bool add_string(std::string_view string) {
-    const auto begin = static_cast<std::uint32_t>(string.data() - reading_->data());
+    const auto begin = static_cast<std::uint32_t>(string.data() - reading_);
     const auto size = static_cast<std::uint32_t>(string.size());
     json_node& node = push(json_kind::string, begin - 1, begin + size + 1);
     node.form = json_form::in_text;
@@ -255,7 +267,7 @@ class json_builder {
     if (depth_ >= limits_.depth) return refuse(errc::json_too_deep, next_token(), "nested too deep");
     if (!add(kind, 1)) return false;
     last().next = inside_;  // until it is closed
-    inside_ = nodes_ - 1;
+    inside_ = count_ - 1;
     ++depth_;
     return true;
   }
@@ -265,7 +277,7 @@ class json_builder {
     inside_ = node.next;
     --depth_;
     node.end = next_token() + 1;
-    node.next = nodes_;
+    node.next = count_;
     node.value.count = count;
     after_ = node.end;
   }
@@ -330,13 +342,14 @@ class json_builder {
   }
 
   json_limits limits_;
+  std::size_t capacity_;     ///< for how many nodes there is room
+  std::uint32_t count_ = 0;  ///< how many there are
   std::shared_ptr<json_document> document_;
-  const std::string* reading_;        ///< the text that the reader reads: the document's, mostly
+  const char* reading_;               ///< the text that the reader reads: the document's, mostly
   std::size_t depth_ = 0;             ///< how many arrays and objects are open within each other
   std::uint32_t inside_ = 0;          ///< the innermost of them
   std::vector<std::uint32_t> names_;  ///< kept for its memory
   std::uint32_t after_ = 0;           ///< the end of the last token
-  std::uint32_t nodes_ = 0;           ///< how many the document has
   std::uint32_t unescaped_ = 0;       ///< how much of the document's `unescaped` is in use
   std::size_t values_ = 0;
   errc code_{};
