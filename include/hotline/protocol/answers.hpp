@@ -12,9 +12,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,10 +45,17 @@ struct connected_info {
 template <std::size_t Longest>
 class short_text {
  public:
+  static constexpr std::size_t longest = Longest;
+
   constexpr void append(std::string_view text) {
     for (const char c : text) characters_[size_++] = c;
   }
-  [[nodiscard]] constexpr std::string_view view() const noexcept { return {characters_.data(), size_}; }
+  /// Writes it to `to`, which has room for the longest one, and returns its size. A copy of a size that the compiler knows
+  /// takes a few instructions; one of a size that it does not know is a call.
+  std::size_t copy_to(char* to) const noexcept {
+    std::memcpy(to, characters_.data(), Longest);
+    return size_;
+  }
 
  private:
   std::array<char, Longest> characters_{};
@@ -63,24 +72,24 @@ class message_begin {
     text_.append(R"(","timestamp":)");
   }
 
-  [[nodiscard]] std::string_view text() const noexcept { return text_.view(); }
+  [[nodiscard]] const auto& text() const noexcept { return text_; }
 
  private:
-  short_text<56> text_;
+  short_text<55> text_;
 };
 
-/// A member's name: one of the protocol's own, which are short literals and need no escapes.
+/// A member's name with what stands around it, `"name":`. It is one of the protocol's own, which are short literals and need
+/// no escapes.
 class member_name {
  public:
   template <std::size_t Size>
   consteval member_name(const char (&name)[Size]) {
-    text_.append(",\"");
+    text_.append("\"");
     text_.append({name, Size - 1});
     text_.append("\":");
   }
 
-  /// Returns the name with what stands around it: `"name":`, after a comma unless it is the first of its object.
-  [[nodiscard]] std::string_view text(bool is_first) const noexcept { return text_.view().substr(is_first ? 1 : 0); }
+  [[nodiscard]] const auto& text() const noexcept { return text_; }
 
  private:
   short_text<31> text_;
@@ -91,21 +100,25 @@ class member_name {
 class answer_writer {
  public:
   /// `bytes` is about how long the message will be.
-  answer_writer(const message_begin& begin, wall_time now, std::size_t bytes = 256) {
-    text_.reserve(bytes);
-    text_.append(begin.text());
-    append_seconds(text_, now);
+  answer_writer(const message_begin& begin, wall_time now, std::size_t bytes = 256) : text_(bytes, '\0') {
+    size_ = begin.text().copy_to(room(begin.text().longest));
+    put(decimal_seconds(since_1970(now)).text());
   }
 
   answer_writer& member(const member_name& name, std::string_view value) {
+    if (kind_of_string(value) != string_kind::plain) return replaced(name, value);
     key(name);
-    append_replaced(text_, value);
+    char* const at = room(value.size() + 2);
+    at[0] = '"';
+    value.copy(at + 1, value.size());
+    at[value.size() + 1] = '"';
+    size_ += value.size() + 2;
     return *this;
   }
   answer_writer& member(const member_name& name, std::uint64_t value) {
-    key(name);
-    append_number(text_, value);
-    return *this;
+    std::array<char, 24> digits;
+    const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+    return raw(name, {digits.data(), static_cast<std::size_t>(end - digits.data())});
   }
   answer_writer& flag(const member_name& name, bool value) { return raw(name, value ? "true" : "false"); }
   answer_writer& seconds(const member_name& name, std::chrono::milliseconds value) {
@@ -113,24 +126,48 @@ class answer_writer {
   }
   answer_writer& raw(const member_name& name, std::string_view finished_json) {
     key(name);
-    text_.append(finished_json);
+    put(finished_json);
     return *this;
   }
   answer_writer& id(const std::optional<command_id>& id) { return id ? raw("id", id->text()) : *this; }
   answer_writer& begin(const member_name& name) { return raw(name, "{"); }
   answer_writer& end() {
-    text_.push_back('}');
+    put("}");
     return *this;
   }
   [[nodiscard]] std::string text() {
     end();
+    text_.resize(size_);
     return std::move(text_);
   }
 
  private:
-  void key(const member_name& name) { text_.append(name.text(text_.back() == '{')); }
+  void key(const member_name& name) {
+    char* at = room(name.text().longest + 1);
+    if (at[-1] != '{') *at++ = ',';
+    at += name.text().copy_to(at);
+    size_ = static_cast<std::size_t>(at - text_.data());
+  }
 
-  std::string text_;
+  answer_writer& replaced(const member_name& name, std::string_view value) {
+    std::string text;
+    append_replaced(text, value);
+    return raw(name, text);
+  }
+
+  void put(std::string_view piece) {
+    piece.copy(room(piece.size()), piece.size());
+    size_ += piece.size();
+  }
+
+  // Returns the place of the next piece, with room for so many bytes.
+  [[nodiscard]] char* room(std::size_t bytes) {
+    if (text_.size() - size_ < bytes) text_.resize(size_ + std::max(size_, bytes));
+    return text_.data() + size_;
+  }
+
+  std::string text_;  // with room at its end
+  std::size_t size_ = 0;
 };
 
 [[nodiscard]] inline std::string connected_text(const connected_info& info, wall_time now) {
@@ -166,7 +203,11 @@ class answer_writer {
 /// `result` is finished JSON.
 [[nodiscard]] inline std::string command_response_text(std::string_view command, const std::optional<command_id>& id,
                                                        std::string_view result, wall_time now) {
-  return answer_writer("command_response", now).member("command", command).id(id).raw("result", result).text();
+  return answer_writer("command_response", now, 256 + result.size())
+      .member("command", command)
+      .id(id)
+      .raw("result", result)
+      .text();
 }
 
 /// `progress` is finished JSON.

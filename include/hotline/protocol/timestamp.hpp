@@ -50,10 +50,13 @@ inline void append_seconds(std::string& out, std::chrono::milliseconds duration)
   out.append(decimal_seconds(duration).text());
 }
 
-/// Appends seconds since 1970, `1762000000.042`; a time before 1970 is 0.
-inline void append_seconds(std::string& out, wall_time time) {
-  append_seconds(out, std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch()));
+/// Returns the time since 1970.
+[[nodiscard]] inline std::chrono::milliseconds since_1970(wall_time time) noexcept {
+  return std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch());
 }
+
+/// Appends seconds since 1970, `1762000000.042`; a time before 1970 is 0.
+inline void append_seconds(std::string& out, wall_time time) { append_seconds(out, since_1970(time)); }
 
 /// Returns a duration in seconds, with as many decimals as it needs: `30`, `0.5`.
 [[nodiscard]] inline std::string seconds_text(std::chrono::milliseconds duration) {
