@@ -34,7 +34,8 @@ enum class string_kind { plain, escapes, not_utf8 };
   return ((control | word | special) & tops) != 0;
 }
 
-/// The first bytes of `text`, at most eight; letters in place of those that it does not have.
+/// The first bytes of `text`, which is not empty, at most eight and in any order; letters in place of those that it does not
+/// have.
 [[nodiscard]] inline std::uint64_t word_of(std::string_view text) noexcept {
   std::uint64_t word = 0x7878787878787878;
   if (text.size() >= sizeof(word)) {
@@ -42,8 +43,9 @@ enum class string_kind { plain, escapes, not_utf8 };
   } else if (text.size() >= 4) {  // its two ends, which overlap
     std::memcpy(&word, text.data(), 4);
     std::memcpy(reinterpret_cast<char*>(&word) + 4, text.data() + text.size() - 4, 4);
-  } else {
-    for (std::size_t i = 0; i < text.size(); ++i) std::memcpy(reinterpret_cast<char*>(&word) + i, &text[i], 1);
+  } else {  // its ends and its middle, which may be the same
+    const auto at = [&](std::size_t i) { return static_cast<std::uint64_t>(static_cast<unsigned char>(text[i])); };
+    word = 0x7878787878000000 | at(0) << 16 | at(text.size() / 2) << 8 | at(text.size() - 1);
   }
   return word;
 }
