@@ -32,12 +32,18 @@ namespace hotline::detail {
 
 /// Returns how many bytes from the front of `text` on are UTF-8 (RFC 3629).
 [[nodiscard]] inline std::size_t utf8_valid_front(std::string_view text) noexcept {
+  constexpr std::uint64_t tops = 0x8080808080808080;
   std::size_t at = 0;
   while (at < text.size()) {
-    // Most text is ASCII: check eight bytes at once while they are.
-    for (std::uint64_t word = 0; text.size() - at >= sizeof(word); at += sizeof(word)) {
+    // Most text is ASCII: check eight bytes at once while they are, and the last eight when less are left.
+    std::uint64_t word = 0;
+    for (; text.size() - at >= sizeof(word); at += sizeof(word)) {
       std::memcpy(&word, text.data() + at, sizeof(word));
-      if ((word & 0x8080808080808080U) != 0) break;
+      if ((word & tops) != 0) break;
+    }
+    if (at >= sizeof(word) && text.size() - at < sizeof(word)) {
+      std::memcpy(&word, text.data() + text.size() - sizeof(word), sizeof(word));
+      if ((word & tops) == 0) return text.size();
     }
     // Then byte by byte up to the next chance.
     for (int i = 0; i < 8 && at < text.size(); ++i) {
