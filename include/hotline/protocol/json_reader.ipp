@@ -363,7 +363,7 @@ HOTLINE_DETAIL_INLINE result<json> parse_json(std::string_view text, json_limits
   if (text.size() > std::min<std::size_t>(limits.bytes, std::numeric_limits<std::uint32_t>::max())) {
     return failure{make_error_code(errc::json_too_big), "offset " + std::to_string(limits.bytes) + ": too much text"};
   }
-  if (text.substr(0, 3) == "\xEF\xBB\xBF") {
+  if (text.size() >= 3 && text[0] == '\xEF' && text[1] == '\xBB' && text[2] == '\xBF') {
     return failure{make_error_code(errc::invalid_json), "offset 0: byte order mark"};
   }
   result<json> read = detail::json_builder(text, limits).read();

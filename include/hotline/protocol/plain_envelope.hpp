@@ -9,7 +9,9 @@
 #include <hotline/protocol/json_reader.hpp>
 #include <hotline/types.hpp>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -81,8 +83,12 @@ class plain_envelope_reader {
   }
   [[nodiscard]] static constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
-  // What is not taken yet; `substr` would check that `at_` lies within the text.
+  // The text that is not taken yet.
   [[nodiscard]] std::string_view rest() const noexcept { return {text_.data() + at_, text_.size() - at_}; }
+  // As much of it as a string can have.
+  [[nodiscard]] std::string_view next_token() const noexcept {
+    return {text_.data() + at_, std::min(text_.size() - at_, longest_token)};
+  }
 
   void skip_blanks() noexcept {
     while (at_ < text_.size() && is_blank(text_[at_])) ++at_;
@@ -95,27 +101,29 @@ class plain_envelope_reader {
     return true;
   }
 
-  // A member's name, with its quotes.
-  [[nodiscard]] bool take_name(std::string_view name) noexcept {
-    if (!rest().starts_with(name)) return false;
+  // A member's name, with its quotes. Inline, so that the compiler knows its size.
+  [[nodiscard]] [[gnu::always_inline]] bool take_name(std::string_view name) noexcept {
+    if (text_.size() - at_ < name.size() || std::memcmp(text_.data() + at_, name.data(), name.size()) != 0) return false;
     at_ += name.size();
     return true;
   }
 
   // Without its quotes; empty when there is none.
   [[nodiscard]] std::string_view take_command() noexcept {
-    const std::string_view token = rest().substr(0, longest_token);
-    if (!token.starts_with('"')) return {};
-    const std::string_view name = token.substr(1, token.find('"', 1) - 1);
-    if (name.size() + 2 > token.size() || !is_command_name(name)) return {};
-    at_ += name.size() + 2;
+    const std::string_view token = next_token();
+    if (token.empty() || token.front() != '"') return {};
+    std::size_t size = 1;
+    while (size < token.size() && token[size] != '"') ++size;
+    const std::string_view name(token.data() + 1, size - 1);
+    if (size == token.size() || !is_command_name(name)) return {};
+    at_ += size + 1;
     return name;
   }
 
   // With its quotes; empty when there is none, or one that is not plain.
   [[nodiscard]] std::string_view take_string() noexcept {
-    const std::string_view token = rest().substr(0, longest_token);
-    if (!token.starts_with('"')) return {};
+    const std::string_view token = next_token();
+    if (token.empty() || token.front() != '"') return {};
     std::size_t size = 1;
     while (size < token.size() && is_plain(token[size])) ++size;
     if (size == token.size() || token[size] != '"') return {};
