@@ -5,7 +5,6 @@
 
 #include <hotline/compiled.hpp>
 #include <hotline/protocol/json.hpp>
-#include <hotline/utf8.hpp>
 
 #include <algorithm>
 #include <array>
@@ -50,20 +49,15 @@ enum class string_kind { plain, escapes, not_utf8 };
   return word;
 }
 
+/// As `kind_of_string`, for a text that has more than plain characters.
+[[nodiscard]] string_kind kind_of_special_string(std::string_view text) noexcept;
+
 [[nodiscard]] inline string_kind kind_of_string(std::string_view text) noexcept {
-  string_kind kind = string_kind::plain;
   while (!text.empty()) {
-    if (!has_special(word_of(text))) {
-      text.remove_prefix(std::min(text.size(), sizeof(std::uint64_t)));
-      continue;
-    }
-    const std::size_t size = utf8_sequence(text);
-    if (size == 0) return string_kind::not_utf8;
-    const auto byte = static_cast<unsigned char>(text.front());
-    if (byte < 0x20 || byte == '"' || byte == '\\') kind = string_kind::escapes;
-    text.remove_prefix(size);
+    if (has_special(word_of(text))) return kind_of_special_string(text);
+    text.remove_prefix(std::min(text.size(), sizeof(std::uint64_t)));
   }
-  return kind;
+  return string_kind::plain;
 }
 
 /// `text` with each byte that is not UTF-8 replaced by U+FFFD.

@@ -5,9 +5,13 @@
 
 #include <hotline/protocol/json_writer.hpp>
 
+#include <hotline/utf8.hpp>
+
 #include <rapidjson/writer.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -34,6 +38,22 @@ class double_writer : rapidjson::Writer<string_stream> {
 HOTLINE_DETAIL_INLINE void append_number(std::string& out, double value) {
   string_stream stream{out};
   double_writer(stream).write(value);
+}
+
+[[gnu::noinline]] HOTLINE_DETAIL_INLINE string_kind kind_of_special_string(std::string_view text) noexcept {
+  string_kind kind = string_kind::plain;
+  while (!text.empty()) {
+    if (!has_special(word_of(text))) {
+      text.remove_prefix(std::min(text.size(), sizeof(std::uint64_t)));
+      continue;
+    }
+    const std::size_t size = utf8_sequence(text);
+    if (size == 0) return string_kind::not_utf8;
+    const auto byte = static_cast<unsigned char>(text.front());
+    if (byte < 0x20 || byte == '"' || byte == '\\') kind = string_kind::escapes;
+    text.remove_prefix(size);
+  }
+  return kind;
 }
 
 HOTLINE_DETAIL_INLINE std::string utf8_or_replaced(std::string_view text) {
