@@ -103,7 +103,8 @@ class plain_envelope_reader {
 
   // A member's name, with its quotes. Inline, so that the compiler knows its size.
   [[nodiscard]] [[gnu::always_inline]] bool take_name(std::string_view name) noexcept {
-    if (text_.size() - at_ < name.size() || std::memcmp(text_.data() + at_, name.data(), name.size()) != 0) return false;
+    if (text_.size() - at_ < name.size() || std::memcmp(text_.data() + at_, name.data(), name.size()) != 0)
+      return false;
     at_ += name.size();
     return true;
   }
