@@ -223,10 +223,11 @@ class json_builder {
 
   [[gnu::noinline]] void grow() {
     std::vector<json_node>& many = document_->many;
-    if (many.empty()) many.assign(document_->nodes, document_->nodes + count_);
-    many.resize(std::size_t{2} * count_);
+    const bool is_first = many.empty();
+    many.resize(2 * capacity_);
+    if (is_first) std::memcpy(many.data(), document_->nodes, count_ * sizeof(json_node));
     document_->nodes = many.data();
-    capacity_ *= 2;
+    capacity_ = many.size();
   }
 
   bool add(json_kind kind, std::uint32_t size) {
