@@ -86,6 +86,20 @@ TEST_CASE("nothing but white space may follow the value, a NUL least of all", "[
   CHECK(outcome("[1,\0 2]"s).starts_with("invalid JSON"));
 }
 
+TEST_CASE("a text of any number of values keeps all of them", "[protocol]") {
+  for (int count = 0; count < 300; ++count) {
+    CAPTURE(count);
+    std::string text = "[";
+    for (int i = 0; i < count; ++i) text += (i == 0 ? "" : ",") + std::to_string(i % 10);
+    const auto read = parse_json(text += "]");
+    REQUIRE(read);
+    REQUIRE(read->size() == static_cast<std::size_t>(count));
+    int expected = 0;
+    for (const json& element : read->elements()) REQUIRE(element.as_int64() == expected++ % 10);
+    REQUIRE(expected == count);
+  }
+}
+
 TEST_CASE("a byte order mark is refused", "[protocol]") {
   CHECK(outcome("\xEF\xBB\xBF{}") == invalid("offset 0: byte order mark"));
   CHECK(outcome("\xFF\xFE{\0}\0"s).starts_with("invalid JSON"));
