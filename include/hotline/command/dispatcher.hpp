@@ -184,7 +184,10 @@ class dispatcher final : public answer_receiver {
   };
 
   void run(session& client, client_command&& command, steady_time now, wall_time wall) {
-    const request q(client.origin(), std::move(command.command), std::move(command.id), std::move(command.payload));
+    // The host never sees a built-in command: its session need not keep an origin for it.
+    const bool is_seen = !is_built_in(command.command);
+    const request q(is_seen ? client.origin() : nullptr, std::move(command.command), std::move(command.id),
+                    std::move(command.payload));
     source make(*this, client, q, deadline(now));
     // Before it runs: whatever becomes of its answer, it must not run again.
     run_mark ran(client.commands(), q.id());

@@ -66,7 +66,7 @@ class session final : public session_links {
   [[nodiscard]] std::string id() const { return hexadecimal(number_); }
   [[nodiscard]] const std::string& project() const noexcept { return project_; }
   [[nodiscard]] const std::string& principal() const noexcept { return principal_; }
-  /// Returns the facts that all its commands share. They are made with the first command.
+  /// Returns the facts that all its commands share. They are made with the first command that the host sees.
   [[nodiscard]] const std::shared_ptr<const command_origin>& origin() {
     if (!origin_) origin_ = std::make_shared<const command_origin>(command_origin{id(), project_, principal_});
     return origin_;
@@ -244,7 +244,7 @@ class session final : public session_links {
   const std::uint64_t number_;
   const std::string project_;
   const std::string principal_;
-  std::shared_ptr<const command_origin> origin_;  // from the first command on
+  std::shared_ptr<const command_origin> origin_;  // from the first command that the host sees on
   detail::connection* connection_ = nullptr;
   std::unique_ptr<command_table> commands_;  // from the first command on
   std::unique_ptr<interim> interim_;         // null, mostly
