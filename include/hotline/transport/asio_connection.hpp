@@ -37,11 +37,13 @@ class asio_roll;
 template <class Connection>
 class connection_reference;
 
-/// Room for the one operation that is pending for as long as a connection lives: waiting for input.
+/// Room for one pending operation of Asio's. An operation that does not fit goes to the heap.
+template <std::size_t Bytes>
 class operation_room {
  public:
-  void* take(std::size_t bytes) {
-    if (bytes > sizeof room_ || taken_) return ::operator new(bytes);
+  /// `alignment`: of the operation; a power of two.
+  void* take(std::size_t bytes, std::size_t alignment) {
+    if (bytes > sizeof room_ || alignment > alignof(operation_room) || taken_) return ::operator new(bytes);
     taken_ = true;
     return room_;
   }
@@ -55,34 +57,42 @@ class operation_room {
   }
 
  private:
-  alignas(std::max_align_t) std::byte room_[112];  // Asio's wait operation with our handler; larger ones go to the heap
+  alignas(void*) std::byte room_[Bytes];
   bool taken_ = false;
 };
 
+/// Room for a wait that is pending all the time, whatever its executor and its handler are.
+using ample_room = operation_room<112>;
+
+/// Room for a connection's wait for input: each idle connection has one, so it has no byte to spare. Asio's operation has
+/// 64 bytes of its own, the reference to the connection, and a copy of the executor.
+template <class Executor>
+using input_room = operation_room<64 + sizeof(void*) + (sizeof(Executor) + 7) / 8 * 8>;
+
 /// Hands an `operation_room` to Asio; the handler that carries it keeps the connection, and so the room, alive.
-template <class T>
+template <class T, class Room>
 struct operation_allocator {
   using value_type = T;
 
-  explicit operation_allocator(operation_room& r) noexcept : room(&r) {}
+  explicit operation_allocator(Room& r) noexcept : room(&r) {}
   template <class U>
-  operation_allocator(const operation_allocator<U>& other) noexcept : room(other.room) {}
+  operation_allocator(const operation_allocator<U, Room>& other) noexcept : room(other.room) {}
 
-  [[nodiscard]] T* allocate(std::size_t n) { return static_cast<T*>(room->take(n * sizeof(T))); }
+  [[nodiscard]] T* allocate(std::size_t n) { return static_cast<T*>(room->take(n * sizeof(T), alignof(T))); }
   void deallocate(T* p, std::size_t) noexcept { room->give_back(p); }
 
   template <class U>
-  bool operator==(const operation_allocator<U>& other) const noexcept {
+  bool operator==(const operation_allocator<U, Room>& other) const noexcept {
     return room == other.room;
   }
 
-  operation_room* room;
+  Room* room;
 };
 
 /// A handler whose pending operation has a room of its own: to wait again takes no memory, and cannot fail for it.
-template <class Function>
+template <class Room, class Function>
 struct in_room {
-  using allocator_type = operation_allocator<void>;
+  using allocator_type = operation_allocator<void, Room>;
 
   [[nodiscard]] allocator_type get_allocator() const noexcept { return allocator_type(*room); }
   template <class... Args>
@@ -90,11 +100,11 @@ struct in_room {
     f(std::forward<Args>(args)...);
   }
 
-  operation_room* room;  // kept alive by what `f` holds
+  Room* room;  // kept alive by what `f` holds
   Function f;
 };
-template <class Function>
-in_room(operation_room*, Function) -> in_room<Function>;
+template <class Room, class Function>
+in_room(Room*, Function) -> in_room<Room, Function>;
 
 /// Bytes that were read from a socket too early, for example by a host before `adopt`, and how many of them were taken.
 class early_input {
@@ -128,7 +138,7 @@ class early_input {
 
 }  // namespace detail
 
-/// One connection of a `basic_asio_transport`. About 300 bytes; buffers belong to the loop, not to connections.
+/// One connection of a `basic_asio_transport`. About 200 bytes; buffers belong to the loop, not to connections.
 template <class Executor, class Layer = detail::plain_layer>
 class asio_connection {
  public:
@@ -211,7 +221,7 @@ class asio_connection {
   bool opened_ : 1 = false;        // the receiver knows of it
   bool fin_sent_ : 1 = false;      // once what was taken is out
   bool through_loopback_ : 1 = false;
-  detail::operation_room room_;
+  detail::input_room<Executor> room_;
 };
 
 namespace detail {

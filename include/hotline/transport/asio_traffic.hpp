@@ -195,12 +195,19 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
     if (!c.closing_) await_header(c);
   }
 
+  struct header_ready {
+    using allocator_type = operation_allocator<void, input_room<Executor>>;
+
+    reference c;
+
+    [[nodiscard]] allocator_type get_allocator() const noexcept { return allocator_type(c->room_); }
+    void operator()(std::error_code failed) {
+      if (!c->closing_) c->traffic_->protect(*c, [&] { c->traffic_->take_header(*c, failed); });
+    }
+  };
+
   void await_header(connection& c) {
-    c.socket_.async_wait(asio::socket_base::wait_read, in_room{&c.room_, [c = reference(c)](std::error_code failed) {
-                                                                 if (c->closing_) return;
-                                                                 c->traffic_->protect(
-                                                                     *c, [&] { c->traffic_->take_header(*c, failed); });
-                                                               }});
+    c.socket_.async_wait(asio::socket_base::wait_read, header_ready{reference(c)});
   }
 
   void take_header(connection& c, std::error_code failed) {
@@ -287,7 +294,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
   }
 
   struct input_ready {
-    using allocator_type = operation_allocator<void>;
+    using allocator_type = operation_allocator<void, input_room<Executor>>;
 
     reference c;
 
