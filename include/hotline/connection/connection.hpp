@@ -6,6 +6,7 @@
 #include <hotline/compiled.hpp>
 #include <hotline/concepts.hpp>
 #include <hotline/connection/any_heartbeat.hpp>
+#include <hotline/connection/carried.hpp>
 #include <hotline/connection/newcomer.hpp>
 #include <hotline/connection/pauses.hpp>
 #include <hotline/connection/rates.hpp>
@@ -113,7 +114,7 @@ class connection final : public subscriber, public connection_notes {
         connected_at_(now),
         last_heard_(now),
         last_ping_(now),
-        last_position_(now) {
+        timed_from_(now) {
     socket = &carried_by;
   }
 
@@ -125,17 +126,12 @@ class connection final : public subscriber, public connection_notes {
   [[nodiscard]] newcomer* arriving() const noexcept { return newcomer_.get(); }
 
   /// Returns its session; null before the upgrade, and after a newer connection has taken the session over.
-  [[nodiscard]] session* of() const noexcept { return session_; }
-  /// It carries `s`, whose rates it uses up. For `session_table`.
-  void carry(session& s, rates& used) noexcept {
-    session_ = &s;
-    rates_ = &used;
-  }
+  /// Defined in session.hpp.
+  [[nodiscard]] session* of() const noexcept;
+  /// It carries `s`, which is a `session`, and uses up its rates. For `session_table`.
+  void carry(carried& s) noexcept { carried_ = &s; }
   /// It carries no session any more. For `session_table`.
-  void put_down() noexcept {
-    session_ = nullptr;
-    rates_ = nullptr;
-  }
+  void put_down() noexcept { carried_ = nullptr; }
 
   [[nodiscard]] phase at() const noexcept { return phase_; }
   [[nodiscard]] bool is_open() const noexcept { return phase_ == phase::open; }
@@ -188,13 +184,13 @@ class connection final : public subscriber, public connection_notes {
   /// Whether it is time to look where the client stands: at most once in `position_interval`.
   [[nodiscard]] bool position_is_due(steady_time now) noexcept {
     if (phase_ != phase::open || !position_may_be_due(now)) return false;
-    last_position_ = now;
+    timed_from_ = now;
     return options_.position_interval.count() > 0;
   }
 
   /// Returns false only where `position_is_due` would.
   [[nodiscard]] bool position_may_be_due(steady_time now) const noexcept {
-    return have_passed(options_.position_interval, last_position_, now);
+    return have_passed(options_.position_interval, timed_from_, now);
   }
 
   /// Starts the close handshake: `farewell` (a `disconnected` message, may be empty) and the close frame.
@@ -206,12 +202,12 @@ class connection final : public subscriber, public connection_notes {
 
   /// Whether, once the lane is empty, there is nothing left to wait for but the socket's own end.
   [[nodiscard]] bool may_end() const noexcept {
-    return phase_ == phase::responding || (phase_ == phase::closing && !answer_expected_ && !lingers_);
+    return phase_ == phase::responding || (phase_ == phase::closing && !answer_expected_ && lingering_ == 0);
   }
 
   /// The peer took some of what it is owed: while it does, an HTTP answer may take its time.
   void was_read(steady_time now) noexcept {
-    if (phase_ == phase::responding) close_started_ = now;
+    if (phase_ == phase::responding) timed_from_ = now;
   }
 
   /// The socket ends: bytes of it are dropped from here on.
@@ -270,11 +266,10 @@ class connection final : public subscriber, public connection_notes {
         return run_for(options_.handshake.timeout, connected_at_) && !reprieve() ? found : due::nothing;
       case due::admission_timeout: return run_for(options_.handshake.timeout, connected_at_) ? found : due::nothing;
       case due::close_timeout:
-        return run_for(options_.close_timeout, close_started_) && !reprieve() ? found : due::nothing;
+        return run_for(options_.close_timeout, timed_from_) && !reprieve() ? found : due::nothing;
       case due::linger_over:
         if (!gaps.is_late()) return found;
-        lingers_ = true;
-        --lingered_;
+        lingering_ = 1;
         return due::nothing;
       case due::nothing:
       case due::ping_queued: break;
@@ -301,17 +296,18 @@ class connection final : public subscriber, public connection_notes {
                                         message_compression* compression, pauses* gaps) {
     for (;;) {
       if (bytes.empty() || !answer_expected_) {
-        if (lingers_) skip(bytes);
+        if (lingering_ > 0) skip(bytes);
         bytes = {};
         // At a message's end a decoder knows nothing that the next one would need: it goes to whom it is needed by.
-        if (decoder_ && !lingers_ && (!answer_expected_ || decoder_->idle())) decoders.give_back(std::move(decoder_));
+        if (decoder_ && lingering_ == 0 && (!answer_expected_ || decoder_->idle()))
+          decoders.give_back(std::move(decoder_));
         return {};
       }
       if (!decoder_) decoder_ = decoders.lend(compression);
       const bool listening = phase_ == phase::open;
       // A message that will not be looked at is not inflated.
-      const bool inflates =
-          compression != nullptr && listening && !rates_->has_sent_too_much(options_.session, now, gaps, connected_at_);
+      const bool inflates = compression != nullptr && listening &&
+                            !carried_->used.has_sent_too_much(options_.session, now, gaps, connected_at_);
       const decode_result step = decoder_->consume(bytes, inflates);
       bytes = bytes.subspan(step.consumed);
       switch (step.event) {
@@ -319,7 +315,7 @@ class connection final : public subscriber, public connection_notes {
         case decode_event::pong:
         case decode_event::ping:
           if (!listening) break;
-          if (!rates_->take_control_frame(options_.session, now, gaps, connected_at_))
+          if (!carried_->used.take_control_frame(options_.session, now, gaps, connected_at_))
             return {.what = inbound::failed,
                     .code = close_code::too_many_messages,
                     .reason = "too many pings or pongs",
@@ -333,7 +329,7 @@ class connection final : public subscriber, public connection_notes {
           break;
         case decode_event::text:
           if (!listening) break;
-          if (!rates_->take_message(options_.session, step.size, now) || step.passed_over)
+          if (!carried_->used.take_message(options_.session, step.size, now) || step.passed_over)
             return receive_too_much(step, now, gaps);
           return {.what = inbound::message, .text = step.payload};
         case decode_event::binary:
@@ -355,9 +351,14 @@ class connection final : public subscriber, public connection_notes {
 
   [[nodiscard]] received receive_close(std::string_view payload, bool listening);
 
+  // First, where the notes leave room for them.
+  phase phase_ = phase::head;
+  bool answer_expected_ = true;  // false: what the peer still sends says nothing to us
+  std::uint8_t lingering_ = 0;   // ticks for which the rest of a message that was too big may come still
+  bool reprieved_ = false;       // has had one tick more, for its bytes were not read yet
+  bool paused_ = false;
   const manager_options& options_;
-  session* session_ = nullptr;
-  rates* rates_ = nullptr;              // its session's; null before the upgrade
+  carried* carried_ = nullptr;          // its session; null before the upgrade
   std::unique_ptr<newcomer> newcomer_;  // until the upgrade
   std::unique_ptr<decoder> decoder_;    // only in the middle of a message
   std::unique_ptr<std::string> unread_;
@@ -365,14 +366,7 @@ class connection final : public subscriber, public connection_notes {
   steady_time connected_at_;
   std::atomic<steady_time> last_heard_;
   steady_time last_ping_;
-  steady_time last_position_;
-  steady_time close_started_{};  // when the close handshake or the answer began
-  phase phase_ = phase::head;
-  bool answer_expected_ = true;  // false: what the peer still sends says nothing to us
-  bool lingers_ = false;         // but the rest of a message that was too big may come before our direction ends
-  std::uint8_t lingered_ = 0;    // for so many ticks
-  bool reprieved_ = false;       // has had one tick more, for its bytes were not read yet
-  bool paused_ = false;
+  steady_time timed_from_;  // open: its position was looked at; later: the close handshake or the answer began
 };
 
 }  // namespace hotline::detail

@@ -13,7 +13,7 @@ HOTLINE_DETAIL_INLINE void connection::close(close_code code, std::string_view r
   if (!farewell.empty()) out.append_unbounded(opcode::text, farewell);
   out.append_unbounded(opcode::close, close_payload(code, reason));
   phase_ = phase::closing;
-  close_started_ = now;
+  timed_from_ = now;
   reprieved_ = false;
   answer_expected_ = code != close_code::protocol_error && code != close_code::invalid_payload &&
                      code != close_code::message_too_big && code != close_code::unsupported_data;
@@ -29,9 +29,8 @@ HOTLINE_DETAIL_INLINE void connection::close(close_code code, std::string_view r
     case phase::responding:
     case phase::closing:
     case phase::finished:
-      if (have_passed(options_.close_timeout, close_started_, now)) return due::close_timeout;
-      if (!lingers_ || ++lingered_ < lingering_ticks) return due::nothing;
-      lingers_ = false;
+      if (have_passed(options_.close_timeout, timed_from_, now)) return due::close_timeout;
+      if (lingering_ == 0 || --lingering_ > 0) return due::nothing;
       return due::linger_over;
     case phase::open: break;
   }
@@ -52,13 +51,13 @@ HOTLINE_DETAIL_INLINE connection::received connection::receive_head(std::span<ch
 
 HOTLINE_DETAIL_INLINE void connection::skip(std::span<char> bytes) {
   (void)decoder_->consume(bytes);
-  lingers_ = decoder_->awaits_rest();
+  if (!decoder_->awaits_rest()) lingering_ = 0;
 }
 
 [[gnu::noinline]] HOTLINE_DETAIL_INLINE connection::received connection::receive_too_much(const decode_result& message,
                                                                                           steady_time now,
                                                                                           pauses* gaps) {
-  auto [what, over] = rates_->look_again(options_.session, now, gaps, connected_at_);
+  auto [what, over] = carried_->used.look_again(options_.session, now, gaps, connected_at_);
   if (message.passed_over) what = rates::verdict::far_over, over = limit::byte_rate;
   if (what != rates::verdict::far_over) return {.what = inbound::message, .text = message.payload, .over = over};
   const char* const why = over == limit::byte_rate ? "too many bytes" : "too many messages";
@@ -67,8 +66,10 @@ HOTLINE_DETAIL_INLINE void connection::skip(std::span<char> bytes) {
 
 HOTLINE_DETAIL_INLINE connection::received connection::fail(close_code why, bool listening, std::optional<limit> over) {
   answer_expected_ = false;
-  lingers_ = decoder_->awaits_rest();
-  if (!lingers_) decoder_.reset();
+  if (decoder_->awaits_rest())
+    lingering_ = lingering_ticks;
+  else
+    decoder_.reset();
   if (!listening) return {.what = inbound::peer_closed, .code = why};
   return {.what = inbound::failed, .code = why, .reason = to_string(why), .over = over};
 }
@@ -78,7 +79,7 @@ HOTLINE_DETAIL_INLINE connection::received connection::receive_close(std::string
   if (!parsed) return fail(parsed.error(), listening);
   // RFC 6455 section 5.5.1: answer with the code that was sent, unless ours went first.
   if (listening) out.append_unbounded(opcode::close, payload.substr(0, 2));
-  if (listening) close_started_ = last_heard();
+  if (listening) timed_from_ = last_heard();
   phase_ = phase::closing;
   answer_expected_ = false;
   return {.what = inbound::peer_closed, .code = parsed->code, .reason = parsed->reason};
@@ -97,7 +98,7 @@ HOTLINE_DETAIL_INLINE void connection::respond(std::string_view response, steady
   newcomer_->reader.reset();
   out.start_with(response);
   phase_ = phase::responding;
-  close_started_ = now;
+  timed_from_ = now;
   reprieved_ = false;
 }
 

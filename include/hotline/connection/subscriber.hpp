@@ -44,14 +44,14 @@ struct room_place {
 
 /// One connection as its room sees it. A delivery to a subscriber that is up to date reads the first two members alone.
 struct subscriber {
-  opaque_socket* socket = nullptr;  ///< takes the bytes
-  outbox out;                       ///< goes before the log's bytes
-  bool blocked = false;             ///< the socket took less than it was given: wait until it is writable
-  bool takes_deflate = false;       ///< permessage-deflate was agreed on
-  sequence cursor = 0;              ///< the last event of the log that was sent, or passed over
-  sequence told_at = 0;             ///< the last event passed over whose number the client has received
-  project_room* room = nullptr;     ///< the room that it is in; null: none
-  room_place place{};
+  opaque_socket* socket = nullptr;           ///< takes the bytes
+  outbox out;                                ///< goes before the log's bytes
+  sequence cursor = 0;                       ///< the last event of the log that was sent, or passed over
+  sequence told_at = 0;                      ///< the last event passed over whose number the client has received
+  project_room* room = nullptr;              ///< the room that it is in; null: none
+  [[no_unique_address]] room_place place{};  ///< the next two members stand in the bytes that it leaves free
+  bool blocked = false;                      ///< the socket took less than it was given: wait until it is writable
+  bool takes_deflate = false;                ///< permessage-deflate was agreed on
 };
 
 }  // namespace hotline::detail

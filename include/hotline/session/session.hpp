@@ -3,8 +3,8 @@
 #if HOTLINE_DETAIL_LANGUAGE
 // A client's state that survives its sockets. No I/O here, time is an argument.
 
+#include <hotline/connection/carried.hpp>
 #include <hotline/connection/connection.hpp>
-#include <hotline/connection/rates.hpp>
 #include <hotline/options.hpp>
 #include <hotline/session/address_table.hpp>
 #include <hotline/session/command_origin.hpp>
@@ -49,7 +49,7 @@ enum class announcement : std::uint8_t {
 /// While it is attached it has a connection; what it is sent goes there. While it is detached it keeps what it is
 /// answered, within `session_limits::control_lane_bytes`. `session_table` owns sessions and changes their state. For
 /// one loop; what other threads may read is changed under the table's lock.
-class session final : public session_links {
+class session final : public carried, public session_links {
  public:
   enum class state : std::uint8_t { attached, detached, ended };
 
@@ -84,7 +84,7 @@ class session final : public session_links {
   /// Makes `c` its connection. For `session_table`.
   void attach(detail::connection& c, std::string remote_address, wall_time wall) noexcept {
     connection_ = &c;
-    c.carry(*this, rates_);
+    c.carry(*this);
     c.place.kept_up = kept_up_;
     remote_address_ = std::move(remote_address);
     connected_wall_ = wall;
@@ -250,7 +250,6 @@ class session final : public session_links {
   std::unique_ptr<interim> interim_;         // null, mostly
   std::shared_ptr<const void> stream_;
   filter wanted_;
-  rates rates_;
   sequence first_ = 0;
   steady_time expires_at_ = steady_time::max();
   address_record* address_ = nullptr;
@@ -267,6 +266,8 @@ class session final : public session_links {
   bool overflowed_ = false;
   bool kept_up_ = false;  // detached: its place's
 };
+
+inline session* connection::of() const noexcept { return static_cast<session*>(carried_); }
 
 }  // namespace hotline::detail
 #endif

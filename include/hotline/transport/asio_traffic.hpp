@@ -206,9 +206,7 @@ class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Exec
     }
   };
 
-  void await_header(connection& c) {
-    c.socket_.async_wait(asio::socket_base::wait_read, header_ready{reference(c)});
-  }
+  void await_header(connection& c) { c.socket_.async_wait(asio::socket_base::wait_read, header_ready{reference(c)}); }
 
   void take_header(connection& c, std::error_code failed) {
     if (failed) return finish(c, failed);
