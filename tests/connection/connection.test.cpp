@@ -385,7 +385,7 @@ TEST_CASE("the policy receives when bytes last came, the last ping and the conne
   manager_options options;
   detail::decoder_pool decoders(options.session);
   connection c(options, no_socket(), 77, "", steady_time(1h));
-  detail::session of(options.session, 1, "p", "");
+  detail::session of(options.session, 1, hotline_test::project_name("p"), "");
   CHECK(c.tick(steady_time(1h), policy) == due::nothing);
   CHECK(asked.empty());
   of.attach(c, "", {});

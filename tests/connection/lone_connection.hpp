@@ -13,6 +13,7 @@
 #include <memory_client.hpp>
 
 #include <chrono>
+#include <memory>
 #include <ostream>
 #include <span>
 #include <string>
@@ -30,6 +31,11 @@ inline hotline::detail::opaque_socket& no_socket() noexcept {
   return *static_cast<hotline::detail::opaque_socket*>(static_cast<void*>(&place));
 }
 
+/// Returns the name of a project as a session has it.
+inline std::shared_ptr<const std::string> project_name(std::string name) {
+  return std::make_shared<const std::string>(std::move(name));
+}
+
 /// One connection with its session: what its bytes and the clock come to.
 struct lone_connection {
   using inbound = hotline::detail::connection::inbound;
@@ -41,7 +47,7 @@ struct lone_connection {
   explicit lone_connection(hotline::manager_options o = {})
       : options(std::move(o)),
         decoders(options.session),
-        of(options.session, 1, "p", ""),
+        of(options.session, 1, hotline_test::project_name("p"), ""),
         c(options, no_socket(), 0, "192.0.2.1:50123", now) {}
 
   /// Returns what the bytes come to, as words: one for each result but `need_more`.

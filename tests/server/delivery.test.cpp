@@ -98,7 +98,7 @@ TEST_CASE("a close says why, takes the connection out of its room and waits for 
   CHECK(c.room == nullptr);
   CHECK(h.outbound.rooms().find("p") == nullptr);
   CHECK(c.of()->ended().code == close_code::policy_violation);
-  CHECK(c.of()->ended().reason == "enough");
+  CHECK(c.of()->end_reason() == "enough");
   const list frames = h.sent(c);
   REQUIRE(frames.size() == 2);
   CHECK(says_goodbye(frames[0], 1008));

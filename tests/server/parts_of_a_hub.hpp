@@ -109,7 +109,7 @@ struct parts_of_a_hub {
   connection& open(const std::string& project = "p", const std::string& address = "192.0.2.1:50123") {
     connection& c = arrive(address);
     c.address = addresses.use(hotline::detail::counted_address(address));
-    session& s = keeper.begin(c, options, line.env(), project, "");
+    session& s = keeper.begin(c, options, line.env(), log->open(project), "");
     s.want(hotline::filter::everything());
     enter(c, s);
     return c;
@@ -120,7 +120,6 @@ struct parts_of_a_hub {
     const auto stream = log->open(s.project());
     c.upgrade("", now());
     c.room = &outbound.rooms().open(s.project(), stream);
-    s.keep(stream);
     c.room->subscribers().join(c, s.wanted());
     s.finish_resume(secret_of(s));
     s.announce(hotline::detail::announcement::connected);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace hotline;
@@ -42,7 +43,7 @@ std::string frame_of(std::string_view text) {
 
 TEST_CASE("a session is the client that its commands come from", "[session]") {
   const session_limits limits;
-  session s(limits, 7, "p", "ada");
+  session s(limits, 7, hotline_test::project_name("p"), "ada");
   CHECK(s.number() == 7);
   CHECK(s.id() == "0000000000000007");
   CHECK(s.origin()->connection_id == s.id());
@@ -116,15 +117,26 @@ TEST_CASE("how a connection ended decides whether its session goes on, until the
     one.of.end_connection(close_code::normal, false);
     one.of.explain_end("done");
     CHECK_FALSE(one.of.may_be_resumed_by("p", ""));
+    CHECK(one.of.end_reason() == "done");
     CHECK(one.of.take_reason() == "done");
+    CHECK(one.of.end_reason().empty());
+  }
+  SECTION("also after an end for lack of memory") {
+    one.of.explain_end("done");
+    one.of.end_without_memory();
+    CHECK(one.of.ended().code == close_code::internal_error);
+    CHECK(one.of.may_be_resumed_by("p", ""));
+    CHECK(one.of.end_reason() == "out of memory");
+    CHECK(one.of.take_reason() == "out of memory");
   }
   SECTION("a new connection has not ended") {
-    one.of.end_connection(close_code::unauthorized, false, "expired");
+    one.of.end_connection(close_code::unauthorized, false);
+    one.of.explain_end("expired");
     one.of.detach(one.now);
     lone_connection next;
     one.of.attach(next.c, "", {});
     CHECK(one.of.ended().code == close_code::abnormal);
-    CHECK(one.of.ended().reason.empty());
+    CHECK(one.of.end_reason().empty());
     CHECK(one.of.may_be_resumed_by("p", ""));
   }
 }
@@ -167,7 +179,7 @@ TEST_CASE("a token is good until the client has surely read the next", "[session
 
 TEST_CASE("a session that never gave out a token is resumed by none", "[session]") {
   const session_limits limits;
-  const session s(limits, 7, "p", "");
+  const session s(limits, 7, hotline_test::project_name("p"), "");
   CHECK(secrets_of(s).empty());
   CHECK_FALSE(s.gave_out(token_of(s, "guess")));
 }
@@ -176,7 +188,7 @@ TEST_CASE("while it is detached a session keeps what it is answered, within a bo
   constexpr std::size_t most = 1000, half = most / 2, longest_header = 10;
   session_limits limits;
   limits.control_lane_bytes = most;
-  session s(limits, 7, "p", "");
+  session s(limits, 7, hotline_test::project_name("p"), "");
   CHECK(s.kept_answers().empty());
   SECTION("as finished frames, in order") {
     CHECK(s.keep_answer("one"));
@@ -208,7 +220,7 @@ TEST_CASE("while it is detached a session keeps what it is answered, within a bo
 
 TEST_CASE("a session has a table of commands from its first command on", "[session]") {
   const session_limits limits;
-  session s(limits, 7, "p", "");
+  session s(limits, 7, hotline_test::project_name("p"), "");
   CHECK_FALSE(s.has_commands());
   const auto pending = std::make_shared<detail::pending_command>();
   pending->serial = 1;
@@ -219,11 +231,11 @@ TEST_CASE("a session has a table of commands from its first command on", "[sessi
 }
 
 TEST_CASE("a session keeps its project's stream", "[session]") {
-  const auto stream = std::make_shared<int>(1);
+  const auto stream = std::make_shared<std::pair<int, std::string>>(1, "p");
   {
     const session_limits limits;
-    session s(limits, 7, "p", "");
-    s.keep(stream);
+    const session s(limits, 7, std::shared_ptr<const std::string>(stream, &stream->second), "");
+    CHECK(s.project() == "p");
     CHECK(stream.use_count() == 2);
   }
   CHECK(stream.use_count() == 1);

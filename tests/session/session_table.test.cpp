@@ -41,7 +41,7 @@ struct table_with_connections {
 
   /// A session that is attached to a connection of that address, and has given out a token.
   session& begin(std::uint64_t number, const std::string& address = "a") {
-    session& s = table.add(std::make_unique<session>(options.session, number, "p", ""));
+    session& s = table.add(options.session, number, project, "");
     table.attach(s, connect(address), address, {});
     s.finish_resume(token_of(number).secret);
     return s;
@@ -68,6 +68,7 @@ struct table_with_connections {
 
   manager_options options;
   resume_options resume;
+  std::shared_ptr<const std::string> project = hotline_test::project_name("p");
   steady_time now{1h};
   address_table addresses;
   std::vector<std::unique_ptr<connection>> connections;
@@ -280,11 +281,13 @@ TEST_CASE("other threads read the sessions that are attached", "[session]") {
 
 TEST_CASE("a session's belongings are freed without the table's lock", "[session]") {
   table_with_connections t;
-  session& s = t.begin(1);
   bool freed = false;
-  s.keep(std::shared_ptr<const void>(&freed, [&](const void*) {
+  t.project = std::shared_ptr<const std::string>(new std::string("p"), [&](const std::string* name) {
     t.table.change([&] { freed = true; });  // would never return under the lock
-  }));
+    delete name;
+  });
+  session& s = t.begin(1);
+  t.project.reset();
   t.table.end(s);
   CHECK_FALSE(freed);
   t.table.remove(s);

@@ -51,13 +51,16 @@ class log_watcher {
 class memory_stream final : public detail::ledger_holder {
  public:
   /// `own_cost`: the bytes that the stream costs without its events; they are reserved for it already.
-  memory_stream(const log_options& limits, environment& env, std::string epoch,
+  memory_stream(const log_options& limits, environment& env, std::string project, std::string epoch,
                 std::shared_ptr<detail::log_ledger> ledger, std::size_t own_cost = 0, const detail::hash_key& key = {});
 
   memory_stream(const memory_stream&) = delete;
   memory_stream& operator=(const memory_stream&) = delete;
 
   ~memory_stream();
+
+  /// Returns the name of its project.
+  [[nodiscard]] const std::string& project() const noexcept { return project_; }
 
   /// The name of this numbering: another stream of the same project, which numbers from 1 again, has another one.
   [[nodiscard]] std::string_view epoch() const noexcept { return epoch_; }
@@ -191,6 +194,7 @@ class memory_stream final : public detail::ledger_holder {
 
   const log_options limits_;
   environment& env_;
+  const std::string project_;
   const std::string epoch_;
   const std::shared_ptr<detail::log_ledger> ledger_;
   const std::size_t own_cost_;

@@ -13,11 +13,12 @@
 
 namespace hotline {
 
-HOTLINE_DETAIL_INLINE memory_stream::memory_stream(const log_options& limits, environment& env, std::string epoch,
-                                                   std::shared_ptr<detail::log_ledger> ledger, std::size_t own_cost,
-                                                   const detail::hash_key& key)
+HOTLINE_DETAIL_INLINE memory_stream::memory_stream(const log_options& limits, environment& env, std::string project,
+                                                   std::string epoch, std::shared_ptr<detail::log_ledger> ledger,
+                                                   std::size_t own_cost, const detail::hash_key& key)
     : limits_(limits),
       env_(env),
+      project_(std::move(project)),
       epoch_(std::move(epoch)),
       ledger_(std::move(ledger)),
       own_cost_(own_cost),

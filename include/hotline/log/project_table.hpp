@@ -119,7 +119,7 @@ class project_table : public std::enable_shared_from_this<project_table> {
       sizeof(memory_stream) + sizeof(project) + sizeof(holding) + memory_stream::more_memory + 64 + 4 * malloc_overhead;
 
   [[nodiscard]] static std::size_t cost_of(std::string_view name) noexcept {
-    return own_cost + name.size() + malloc_overhead;
+    return own_cost + 2 * (name.size() + malloc_overhead);  // here and in the stream
   }
 
   // An event of half the total, which the options allow, finds room beside it.

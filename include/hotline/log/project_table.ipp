@@ -117,7 +117,8 @@ HOTLINE_DETAIL_INLINE project_table::project* project_table::find_or_make(std::s
 
 HOTLINE_DETAIL_INLINE project_table::project& project_table::make(std::string_view name, std::size_t cost,
                                                                   log_ledger::share& room) {
-  auto stream = std::make_shared<memory_stream>(limits_, *env_, random_hex(*env_, 1), ledger_, cost, projects_.key());
+  auto stream = std::make_shared<memory_stream>(limits_, *env_, std::string(name), random_hex(*env_, 1), ledger_, cost,
+                                                projects_.key());
   room.keep(cost);
   const steady_time now = env_->now();
   project& made = projects_.add(std::string(name), std::move(stream), now);

@@ -197,9 +197,7 @@ class delivery final : public room_output, public command_output, public settler
     counted_.out_of_memory.add();
     c.fate = doom::given_up;
     session* const of = c.of();
-    // The reason is so short that it needs no memory.
-    if (of != nullptr && of->ended().code == close_code::abnormal)
-      of->end_connection(close_code::internal_error, true, "out of memory");
+    if (of != nullptr && of->ended().code == close_code::abnormal) of->end_without_memory();
     turns_.touch(c);
   }
 

@@ -239,8 +239,7 @@ class handshakes {
       counted_.resumes[outcome.what].add();
     }
     const bool resumed = outcome.resumed != nullptr;
-    session& s =
-        resumed ? *outcome.resumed : sessions_.begin(c, options_, carrier_.env(), let_in.project, who.principal);
+    session& s = resumed ? *outcome.resumed : sessions_.begin(c, options_, carrier_.env(), stream, who.principal);
     if (!resumed) {
       counted_.new_sessions.add();
       table_.change([&] { s.want(options_.hears_all ? filter::everything() : filter()); });
@@ -251,7 +250,6 @@ class handshakes {
     c.takes_deflate = let_in.deflate;
     project_room& in = outbound_.rooms().open(let_in.project, stream);
     c.room = &in;
-    s.keep(stream);
     join(c, s, in.subscribers(), entry, resumed);
     const connection_info arrived = outbound_.info(s);  // before the greeting: after that nothing takes memory
     greet(c, s, outcome.what, resumed);

@@ -5,6 +5,7 @@
 
 #include <hotline/command/dispatcher.hpp>
 #include <hotline/connection/pauses.hpp>
+#include <hotline/log/memory_stream.hpp>
 #include <hotline/log_level.hpp>
 #include <hotline/metrics.hpp>
 #include <hotline/options.hpp>
@@ -30,6 +31,7 @@ struct takeover {
   struct replaced_connection {
     connection_info info;
     ending how;
+    std::string reason;
   };
 
   resume_outcome what = resume_outcome::resumed;  ///< also when there was no such wish
@@ -50,12 +52,12 @@ class session_keeper {
 
   /// Makes a new session, attached to `c`. Nothing has changed when it throws.
   [[nodiscard]] session& begin(connection& c, const manager_options& options, environment& env,
-                               const std::string& project, const std::string& principal) {
+                               const std::shared_ptr<memory_stream>& stream, const std::string& principal) {
     std::uint64_t number = env.random();
     while (sessions_.contains(number)) ++number;
-    auto begun = std::make_unique<session>(options.session, number, project, principal);
     const wall_time wall = outbound_.wall();
-    session& s = sessions_.add(std::move(begun));
+    const std::shared_ptr<const std::string> project(stream, &stream->project());
+    session& s = sessions_.add(options.session, number, project, principal);
     sessions_.attach(s, c, std::move(c.arriving()->remote_address), wall);
     return s;
   }
@@ -100,7 +102,7 @@ class session_keeper {
     s->begin_resume(std::move(kept));
     if (!waited) counted_.disconnections[s->ended().code].add();
     if (!waited || s->announced() == announcement::connected)
-      outcome.replaced = {std::move(info), ending{s->ended().code, s->ended().may_resume, s->take_reason()}};
+      outcome.replaced = {std::move(info), s->ended(), s->take_reason()};
     sessions_.attach(*s, c, std::move(c.arriving()->remote_address), wall);
     outcome.resumed = s;
     count();
@@ -126,8 +128,8 @@ class session_keeper {
 
   /// The same of a connection whose session goes on over a newer one: from here on it is nobody's.
   void tell_replaced(const takeover::replaced_connection& old) noexcept {
-    log_end(old.info, old.how);
-    calls_.tell("on_disconnect", calls_.on_disconnect, old.info, disconnection{old.how.code, old.how.reason, true});
+    log_end(old.info, old.how, old.reason);
+    calls_.tell("on_disconnect", calls_.on_disconnect, old.info, disconnection{old.how.code, old.reason, true});
   }
 
   /// Notifies the host of ends for which there was no memory before.
@@ -184,30 +186,31 @@ class session_keeper {
   // that the session has ended. Returns false when there was no memory.
   [[nodiscard]] bool tell_end(session& s, bool may_resume) noexcept {
     connection_info info;
-    ending how;
+    const ending how = s.ended();
+    std::string reason;
     try {
       info = outbound_.info(s);
-      how = s.ended();
+      reason = s.end_reason();
     } catch (...) {
       return s.announced() == announcement::nothing || (s.announced() == announcement::disconnected && may_resume);
     }
-    if (s.announced() == announcement::connected || s.connection() != nullptr) log_end(info, how);
+    if (s.announced() == announcement::connected || s.connection() != nullptr) log_end(info, how, reason);
     if (s.announced() == announcement::connected) {
       s.announce(announcement::disconnected);
-      calls_.tell("on_disconnect", calls_.on_disconnect, info, disconnection{how.code, how.reason, may_resume});
+      calls_.tell("on_disconnect", calls_.on_disconnect, info, disconnection{how.code, reason, may_resume});
     } else if (s.announced() == announcement::disconnected && !may_resume) {
       calls_.tell("on_session_expired", calls_.on_session_expired, info);
     }
     return true;
   }
 
-  void log_end(const connection_info& c, const ending& how) noexcept {
+  void log_end(const connection_info& c, const ending& how, std::string_view reason) noexcept {
     if (!calls_.on_log) return;
     calls_.guard("on_log", [&] {
       std::string line = c.id + " of " + c.project + " (" + c.remote_address +
                          ") ended: " + std::to_string(static_cast<int>(how.code)) + ", " +
                          std::string(to_string(how.code));
-      if (!how.reason.empty()) line.append(": ").append(how.reason);
+      if (!reason.empty()) line.append(": ").append(reason);
       calls_.log(log_level::info, line);
     });
   }

@@ -30,8 +30,8 @@ namespace hotline::detail {
 /// How a session's latest connection ended, or ends.
 struct ending {
   close_code code = close_code::abnormal;
-  bool may_resume = true;  ///< the code, or the reason behind it, lets a client come back to its session
-  std::string reason{};
+  bool may_resume = true;      ///< the code, or the reason behind it, lets a client come back to its session
+  bool lacked_memory = false;  ///< that is the reason, and none other is kept
 };
 
 /// How much the host knows of a session.
@@ -53,7 +53,10 @@ class session final : public carried, public session_links {
  public:
   enum class state : std::uint8_t { attached, detached, ended };
 
-  session(const session_limits& limits, std::uint64_t number, std::string project, std::string principal)
+  /// `project`: the name in its project's stream, which the session keeps, however quiet. Were the stream forgotten when
+  /// the client has left its room, a session that missed nothing could not go on.
+  session(const session_limits& limits, std::uint64_t number, std::shared_ptr<const std::string> project,
+          std::string principal)
       : limits_(limits), number_(number), project_(std::move(project)), principal_(std::move(principal)) {}
 
   session(const session&) = delete;
@@ -64,11 +67,11 @@ class session final : public carried, public session_links {
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
   /// Returns its connection id: its number as 16 hexadecimal digits.
   [[nodiscard]] std::string id() const { return hexadecimal(number_); }
-  [[nodiscard]] const std::string& project() const noexcept { return project_; }
+  [[nodiscard]] const std::string& project() const noexcept { return *project_; }
   [[nodiscard]] const std::string& principal() const noexcept { return principal_; }
   /// Returns the facts that all its commands share. They are made with the first command that the host sees.
   [[nodiscard]] const std::shared_ptr<const command_origin>& origin() {
-    if (!origin_) origin_ = std::make_shared<const command_origin>(command_origin{id(), project_, principal_});
+    if (!origin_) origin_ = std::make_shared<const command_origin>(command_origin{id(), *project_, principal_});
     return origin_;
   }
 
@@ -88,7 +91,7 @@ class session final : public carried, public session_links {
     c.place.kept_up = kept_up_;
     remote_address_ = std::move(remote_address);
     connected_wall_ = wall;
-    ending_ = ending{};
+    end_connection(close_code::abnormal, true);
     state_ = state::attached;
   }
 
@@ -107,14 +110,32 @@ class session final : public carried, public session_links {
   void end() noexcept { state_ = state::ended; }
 
   /// Notes how its connection ends.
-  void end_connection(close_code code, bool may_resume, std::string reason = {}) noexcept {
-    ending_ = ending{code, may_resume, std::move(reason)};
+  void end_connection(close_code code, bool may_resume) noexcept {
+    ending_ = ending{code, may_resume};
+    reason_.reset();
   }
-  /// Notes why its connection ends, for the host.
-  void explain_end(std::string reason) noexcept { ending_.reason = std::move(reason); }
+  /// Notes that there is no memory for its connection, which ends.
+  void end_without_memory() noexcept {
+    ending_ = ending{close_code::internal_error, true, true};
+    reason_.reset();
+  }
+  /// Notes why its connection ends, for the host. Nothing has changed when it throws.
+  void explain_end(std::string reason) {
+    if (reason.empty()) return reason_.reset();
+    reason_ = std::make_unique<std::string>(std::move(reason));
+  }
   /// Returns how its latest connection ended, or is ending.
   [[nodiscard]] const ending& ended() const noexcept { return ending_; }
-  [[nodiscard]] std::string take_reason() noexcept { return std::move(ending_.reason); }
+  /// Returns why, and forgets it. Takes no memory.
+  [[nodiscard]] std::string take_reason() noexcept {
+    const std::unique_ptr<std::string> reason = std::move(reason_);
+    return reason ? std::move(*reason) : std::string(ending_.lacked_memory ? "out of memory" : "");
+  }
+  /// Returns why its latest connection ended, or is ending.
+  [[nodiscard]] std::string_view end_reason() const noexcept {
+    if (reason_) return *reason_;
+    return ending_.lacked_memory ? "out of memory" : "";
+  }
 
   /// Returns what the host knows of it.
   [[nodiscard]] announcement announced() const noexcept { return announced_; }
@@ -142,7 +163,7 @@ class session final : public carried, public session_links {
 
   /// Returns whether it is for this project and principal, and its connection ended in a way that lets it go on.
   [[nodiscard]] bool may_be_resumed_by(std::string_view project, std::string_view principal) const noexcept {
-    return ending_.may_resume && project_ == project && principal_ == principal;
+    return ending_.may_resume && *project_ == project && principal_ == principal;
   }
 
   /// Returns whether the token is its own: the latest, or the one before until the client has surely read the latest.
@@ -223,9 +244,6 @@ class session final : public carried, public session_links {
   /// Returns the event after which it began.
   [[nodiscard]] sequence first() const noexcept { return first_; }
   void begin_at(sequence first) noexcept { first_ = first; }
-  /// Keeps its project's stream, however quiet: were the stream forgotten when the client has left its room, a session
-  /// that missed nothing could not go on.
-  void keep(std::shared_ptr<const void> stream) noexcept { stream_ = std::move(stream); }
 
   /// Its address's record, null for no address. `session_table` sets it.
   [[nodiscard]] address_record*& address() noexcept { return address_; }
@@ -242,13 +260,12 @@ class session final : public carried, public session_links {
 
   const session_limits& limits_;
   const std::uint64_t number_;
-  const std::string project_;
+  const std::shared_ptr<const std::string> project_;
   const std::string principal_;
   std::shared_ptr<const command_origin> origin_;  // from the first command that the host sees on
   detail::connection* connection_ = nullptr;
   std::unique_ptr<command_table> commands_;  // from the first command on
   std::unique_ptr<interim> interim_;         // null, mostly
-  std::shared_ptr<const void> stream_;
   filter wanted_;
   sequence first_ = 0;
   steady_time expires_at_ = steady_time::max();
@@ -258,8 +275,9 @@ class session final : public carried, public session_links {
   steady_time connected_at_{};  // detached: of the connection that it had last; so are the next two
   steady_time last_heard_{};
   steady_time detached_at_{};
+  std::unique_ptr<std::string> reason_;  // why its connection ends: mostly null
+  digest secret_{};                      // that of the token that its client was given last
   ending ending_;
-  digest secret_{};  // that of the token that its client was given last
   state state_ = state::detached;
   announcement announced_ = announcement::nothing;
   bool subscribed_ = false;

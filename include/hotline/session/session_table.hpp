@@ -35,7 +35,7 @@ struct crowded_out {
 
 /// A manager's sessions: it owns them, finds them and changes their state.
 ///
-///     session& s = table.add(std::make_unique<session>(…));
+///     session& s = table.add(limits, number, project, principal);
 ///     table.attach(s, c, address, wall);   // its client is here
 ///     table.detach(s, now);                // the socket has ended; the session waits
 ///     table.end(s);                        // its client does not come back
@@ -58,13 +58,13 @@ class session_table {
   [[nodiscard]] bool contains(std::uint64_t number) const { return sessions_.contains(number); }
 
   /// Returns the session of that number, whatever its state; null when there is none.
-  [[nodiscard]] session* find(std::uint64_t number) const {
+  [[nodiscard]] session* find(std::uint64_t number) {
     const auto found = sessions_.find(number);
-    return found == sessions_.end() ? nullptr : found->second.get();
+    return found == sessions_.end() ? nullptr : &found->second;
   }
 
   /// Returns the session of that connection id while its connection is open; null otherwise.
-  [[nodiscard]] session* find_open(std::string_view id) const {
+  [[nodiscard]] session* find_open(std::string_view id) {
     std::uint64_t number = 0;
     const char* const last = id.data() + id.size();
     const auto [end, wrong] = std::from_chars(id.data(), last, number, 16);
@@ -74,7 +74,7 @@ class session_table {
   }
 
   /// Returns the session that gave out the token and has not ended; null when there is none.
-  [[nodiscard]] session* find_by(const resume_token& token) const {
+  [[nodiscard]] session* find_by(const resume_token& token) {
     session* const found = find(token.number);
     return found != nullptr && found->at() != session::state::ended && found->gave_out(token) ? found : nullptr;
   }
@@ -88,15 +88,15 @@ class session_table {
 
   /// Calls `f(session&)` with each session, on the loop; `f` may change their state, and removes none.
   template <class F>
-  void for_each(F f) const {
-    for (const auto& [number, s] : sessions_) f(*s);
+  void for_each(F f) {
+    for (auto& [number, s] : sessions_) f(s);
   }
 
   /// Calls `f(session&)` with each session, on the loop, and frees those for which it returns true: they have ended.
   template <class F>
   void sift(F f) {
     for (auto at = sessions_.begin(); at != sessions_.end();)
-      if (session& s = *(at++)->second; f(s)) remove(s);
+      if (session& s = (at++)->second; f(s)) remove(s);
   }
 
   /// Calls `f(session&)` with each that is detached, the one that has waited longest first; `f` ends none.
@@ -110,7 +110,7 @@ class session_table {
   void read(F f) const {
     const std::lock_guard lock(mutex_);
     for (const auto& [number, s] : sessions_)
-      if (s->at() == session::state::attached) f(*s);
+      if (s.at() == session::state::attached) f(s);
   }
 
   /// Changes what other threads may be reading of a session.
@@ -136,11 +136,11 @@ class session_table {
 
   // --------------------------------------------------------------------------------------------- transitions
 
-  /// Adds a new session, which is to be attached at once.
-  session& add(std::unique_ptr<session> s) {
+  /// Adds a new session, which is to be attached at once. No session has that number yet.
+  session& add(const session_limits& limits, std::uint64_t number, std::shared_ptr<const std::string> project,
+               std::string principal) {
     const std::lock_guard lock(mutex_);
-    const std::uint64_t number = s->number();
-    return *sessions_.emplace(number, std::move(s)).first->second;
+    return sessions_.try_emplace(number, limits, number, std::move(project), std::move(principal)).first->second;
   }
 
   /// Its client is here, over `c`. A session that was attached to another connection leaves that one.
@@ -179,11 +179,9 @@ class session_table {
 
   /// Destroys the session. Only once it has ended.
   void remove(const session& s) noexcept {
-    std::unique_ptr<session> gone;  // freed without the lock: its commands may call the host
+    decltype(sessions_)::node_type gone;  // freed without the lock: its commands may call the host
     const std::lock_guard lock(mutex_);
-    const auto found = sessions_.find(s.number());
-    gone = std::move(found->second);
-    sessions_.erase(found);
+    gone = sessions_.extract(sessions_.find(s.number()));
   }
 
  private:
@@ -210,7 +208,7 @@ class session_table {
   const resume_options& options_;
   address_table& addresses_;
   mutable std::mutex mutex_;
-  std::unordered_map<std::uint64_t, std::unique_ptr<session>> sessions_;
+  std::unordered_map<std::uint64_t, session> sessions_;
   waiting_list waiting_;  // in the order in which their time ends
   std::deque<resume_token> expired_;
 };
