@@ -44,7 +44,7 @@ class command_table {
       for (const auto& pending : under_way_)
         if (pending->id == id) return {admission::under_way};
       for (const answer& known : answers_)
-        if (known.id == *id) return {admission::answered, known.text};
+        if (known.is_of(*id)) return {admission::answered, known.text()};
     }
     return {under_way_.size() < limits_.commands_in_flight ? admission::run : admission::too_many};
   }
@@ -76,17 +76,37 @@ class command_table {
     return false;
   }
 
-  /// An answer that is kept for its id's next coming.
-  struct answer {
-    command_id id;
-    std::string text{};  ///< empty: forgotten
+  /// An answer that is kept for its id's next coming. The id and the text are one string: that takes one block of memory.
+  class answer {
+   public:
+    explicit answer(const command_id& id) : kept_(id.text()), id_size_(static_cast<std::uint32_t>(kept_.size())) {}
+
+    [[nodiscard]] bool is_of(const command_id& id) const noexcept {
+      return std::string_view(kept_).substr(0, id_size_) == id.text();
+    }
+    /// Returns the text, empty when it was forgotten.
+    [[nodiscard]] std::string_view text() const noexcept { return std::string_view(kept_).substr(id_size_); }
+    /// Adds the text. Nothing has changed when it throws.
+    void keep(std::string_view text) { kept_.append(text); }
+    /// Removes the text, and frees its memory where there is memory for the id alone.
+    void forget() noexcept {
+      try {
+        kept_ = std::string(kept_, 0, id_size_);
+      } catch (...) {
+        kept_.resize(id_size_);
+      }
+    }
+
+   private:
+    std::string kept_;
+    std::uint32_t id_size_;
   };
 
   /// Returns all the memory that it takes to remember that `id` has run. To be called before it runs.
   [[nodiscard]] answer prepare(const command_id& id) {
     if (answers_.size() == answers_.capacity() && answers_.size() < limits_.remembered_answers)
       answers_.reserve(std::min(limits_.remembered_answers, 2 * answers_.size() + 1));
-    return {id};
+    return answer(id);
   }
 
   /// Keeps an answer for the id's next coming. When they are too long together the oldest texts are forgotten, and when
@@ -94,20 +114,22 @@ class command_table {
   void remember(answer latest, std::string_view text) noexcept {
     if (limits_.remembered_answers == 0) return;
     try {
-      if (text.size() <= limits_.remembered_bytes) latest.text = text;
+      if (text.size() <= limits_.remembered_bytes) latest.keep(text);
     } catch (...) {
-      latest.text.clear();
+      // Its text is forgotten.
     }
-    remembered_bytes_ += latest.text.size();
+    remembered_bytes_ += latest.text().size();
     if (answers_.size() < limits_.remembered_answers) {
       answers_.push_back(std::move(latest));
     } else {
-      remembered_bytes_ -= answers_[oldest_].text.size();
+      remembered_bytes_ -= answers_[oldest_].text().size();
       answers_[oldest_] = std::move(latest);
       oldest_ = (oldest_ + 1) % answers_.size();
     }
-    for (std::size_t i = oldest_; remembered_bytes_ > limits_.remembered_bytes; i = (i + 1) % answers_.size())
-      remembered_bytes_ -= std::exchange(answers_[i].text, {}).size();
+    for (std::size_t i = oldest_; remembered_bytes_ > limits_.remembered_bytes; i = (i + 1) % answers_.size()) {
+      remembered_bytes_ -= answers_[i].text().size();
+      answers_[i].forget();
+    }
   }
   void remember(const command_id& id, std::string_view text) { remember(prepare(id), text); }
 
