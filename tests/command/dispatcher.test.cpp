@@ -127,6 +127,29 @@ TEST_CASE("with too many commands under way, the built-in ones go on, cancel abo
   CHECK(s.kept[0].stop_token().stop_requested());
 }
 
+TEST_CASE("a subscription that is repeated is not run again, and is answered with the types as they are now",
+          "[command]") {
+  counting s;
+  s.send(R"({"command":"subscribe","id":1,"payload":{"events":["a"]}})");
+  CHECK(s.text().find(R"("events":["a"])") != std::string::npos);
+  s.send(R"({"command":"unsubscribe","id":2,"payload":{"events":["a"]}})");
+  CHECK(s.text().find(R"("events":[])") != std::string::npos);
+  for (const std::string command : {"subscribe", "unsubscribe", "later"}) {
+    s.send(R"({"command":")" + command + R"(","id":1,"payload":{"events":["a"]}})");
+    const std::string answer = s.text();
+    CHECK(answer.find(R"("events":[])") != std::string::npos);
+    CHECK(answer.find(R"("id":1)") != std::string::npos);
+    CHECK(answer.find(command == "unsubscribe" ? R"("command":"unsubscribe")" : R"("command":"subscribe")") !=
+          std::string::npos);
+  }
+  CHECK(s.ran == 0);
+  // A refusal is remembered as it was.
+  s.send(R"({"command":"subscribe","id":3,"payload":{"events":7}})");
+  const std::string refusal = s.text();
+  s.send(R"({"command":"subscribe","id":3,"payload":{"events":["b"]}})");
+  CHECK(s.text() == refusal);
+}
+
 TEST_CASE("cancel says whether there was something to cancel", "[command]") {
   counting s;
   s.send(R"({"command":"later","id":1})");

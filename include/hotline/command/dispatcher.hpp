@@ -92,6 +92,7 @@ class dispatcher final : public answer_receiver {
         if (!verdict.remembered.empty()) return output_.answer(client, verdict.remembered);
         return fail(client, command,
                     {"answer_forgotten", "the command was answered, with more than is remembered", false}, wall);
+      case command_table::admission::made_again: return answer_again(client, command, wall);
       case command_table::admission::too_many:
         // Answered at once, so they add nothing; and `cancel` is what helps now.
         if (is_built_in(command.command)) break;
@@ -185,9 +186,8 @@ class dispatcher final : public answer_receiver {
 
   void run(session& client, client_command&& command, steady_time now, wall_time wall) {
     // The host never sees a built-in command: its session need not keep an origin for it.
-    const bool is_seen = !is_built_in(command.command);
-    const request q(is_seen ? client.origin() : nullptr, std::move(command.command), std::move(command.id),
-                    std::move(command.payload));
+    auto origin = is_built_in(command.command) ? nullptr : client.origin();
+    const request q(std::move(origin), std::move(command.command), std::move(command.id), std::move(command.payload));
     source make(*this, client, q, deadline(now));
     // Before it runs: whatever becomes of its answer, it must not run again.
     run_mark ran(client.commands(), q.id());
@@ -213,6 +213,9 @@ class dispatcher final : public answer_receiver {
     run_mark& operator=(const run_mark&) = delete;
     ~run_mark() { close({}); }
 
+    void make_again() noexcept {
+      if (kept_) kept_->make_again();
+    }
     void close(std::string_view text) noexcept {
       if (kept_) table_.remember(*std::move(kept_), text);
       kept_.reset();
@@ -300,7 +303,15 @@ class dispatcher final : public answer_receiver {
 
   // Those that come to `run`: `ping` never does.
   [[nodiscard]] static bool is_built_in(std::string_view command) noexcept {
-    return command == "subscribe" || command == "unsubscribe" || command == "cancel";
+    return changes_types(command) || command == "cancel";
+  }
+  [[nodiscard]] static bool changes_types(std::string_view name) {
+    return name == "subscribe" || name == "unsubscribe";
+  }
+
+  [[gnu::noinline]] void answer_again(session& client, const client_command& command, wall_time wall) {
+    const char* const name = command.command == "unsubscribe" ? "unsubscribe" : "subscribe";
+    output_.answer(client, answer_text(name, command.id, filters_.told(client), wall));
   }
 
   [[nodiscard]] static command_result cancel(session& client, const json& payload) {
@@ -367,6 +378,8 @@ class dispatcher final : public answer_receiver {
   void finish(session& client, const request& q, run_mark& ran, const command_result& result, wall_time wall) {
     const std::string text = answer_text(q.command(), q.id(), result, wall);
     count(result.failed());
+    // The client's types are there without a text, which most clients would cost for as long as they are here.
+    if (!result.failed() && changes_types(q.command())) ran.make_again();
     ran.close(text);
     output_.answer(client, text);
   }

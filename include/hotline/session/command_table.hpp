@@ -27,10 +27,11 @@ class command_table {
   explicit command_table(const session_limits& limits) : limits_(limits) {}
 
   enum class admission {
-    run,        ///< new: run it
-    under_way,  ///< this id runs already: its one answer is still to come
-    answered,   ///< this id was answered: `remembered` is the answer, empty when its text was forgotten
-    too_many,   ///< over `commands_in_flight`
+    run,         ///< new: run it
+    under_way,   ///< this id runs already: its one answer is still to come
+    answered,    ///< this id was answered: `remembered` is the answer, empty when its text was forgotten
+    made_again,  ///< this id was answered with the session's state: its answer is that state as it is now
+    too_many,    ///< over `commands_in_flight`
   };
 
   struct verdict {
@@ -44,7 +45,8 @@ class command_table {
       for (const auto& pending : under_way_)
         if (pending->id == id) return {admission::under_way};
       for (const answer& known : answers_)
-        if (known.is_of(*id)) return {admission::answered, known.text()};
+        if (known.is_of(*id))
+          return {known.is_made_again() ? admission::made_again : admission::answered, known.text()};
     }
     return {under_way_.size() < limits_.commands_in_flight ? admission::run : admission::too_many};
   }
@@ -97,9 +99,14 @@ class command_table {
       }
     }
 
+    /// Notes that the answer is made again when the id comes again: its text is not kept.
+    void make_again() noexcept { made_again_ = true; }
+    [[nodiscard]] bool is_made_again() const noexcept { return made_again_; }
+
    private:
     std::string kept_;
     std::uint32_t id_size_;
+    bool made_again_ = false;
   };
 
   /// Returns all the memory that it takes to remember that `id` has run. To be called before it runs.
@@ -114,7 +121,7 @@ class command_table {
   void remember(answer latest, std::string_view text) noexcept {
     if (limits_.remembered_answers == 0) return;
     try {
-      if (text.size() <= limits_.remembered_bytes) latest.keep(text);
+      if (!latest.is_made_again() && text.size() <= limits_.remembered_bytes) latest.keep(text);
     } catch (...) {
       // Its text is forgotten.
     }
