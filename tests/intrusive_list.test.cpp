@@ -104,6 +104,19 @@ TEST_CASE("a list is walked in order, and an object that is appended meanwhile i
   CHECK(walked == found{&a, &b, &late});
 }
 
+TEST_CASE("a list that is cleared is empty, and its objects may come again", "[intrusive_list]") {
+  job a, b;
+  job_queue q;
+  q.push_back(a);
+  q.push_back(b);
+  q.clear();
+  CHECK(q.empty());
+  CHECK(q.size() == 0);
+  CHECK_FALSE(job_queue::is_linked(a));
+  q.push_back(b);
+  CHECK(all_of(q) == found{&b});
+}
+
 TEST_CASE("a list that ends unlinks what is left in it", "[intrusive_list]") {
   job a, b;
   {

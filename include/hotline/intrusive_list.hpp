@@ -54,10 +54,7 @@ class intrusive_list {
   intrusive_list() noexcept = default;
   intrusive_list(const intrusive_list&) = delete;
   intrusive_list& operator=(const intrusive_list&) = delete;
-  ~intrusive_list() {
-    while (pop_front() != nullptr) {
-    }
-  }
+  ~intrusive_list() { clear(); }
 
   [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -101,6 +98,12 @@ class intrusive_list {
     T* const first = first_;
     if (first != nullptr) remove(*first);
     return first;
+  }
+
+  /// Removes all objects.
+  void clear() noexcept {
+    while (pop_front() != nullptr) {
+    }
   }
 
   /// Appends all objects of `other`, in their order, and leaves it empty.

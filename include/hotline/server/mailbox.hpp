@@ -105,10 +105,8 @@ class mailbox final : public loop_poster, public std::enable_shared_from_this<ma
     const std::lock_guard lock(mutex_);
     loop_ = nullptr;
     reader_ = nullptr;
-    while (rooms_.pop_front() != nullptr) {
-    }
-    while (due_.pop_front() != nullptr) {
-    }
+    rooms_.clear();
+    due_.clear();
     dropped.swap(tasks_);
   }
 
