@@ -108,7 +108,7 @@ TEST_CASE("a keyed table of any size finds, walks over and removes what it has",
   for (const std::string& name : model) REQUIRE(table.find(name)->name() == name);
 }
 
-TEST_CASE("what a keyed table has stays where it is as the table grows", "[keyed_table]") {
+TEST_CASE("an object of a keyed table stays where it is as the table grows", "[keyed_table]") {
   keyed_table<tally> table(some_key);
   const tally* const first = &table.add("first", 1);
   for (int i = 0; i < 1000; ++i) table.add(std::to_string(i), i);

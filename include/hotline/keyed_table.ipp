@@ -21,7 +21,7 @@ HOTLINE_DETAIL_INLINE void entry_table::reserve_one() {
   buckets_.push_back(nullptr);
   const std::size_t added = buckets_.size() - 1;
   if (added == 0) return;
-  // What belongs to the new bucket was in the one whose number lacks the highest bit.
+  // The entries of the new bucket were in the one whose number lacks the highest bit.
   keyed_entry** link = &buckets_[added - std::bit_floor(added)];
   while (keyed_entry* const entry = *link) {
     if (bucket_of(entry->hash_) != added) {

@@ -8,7 +8,7 @@ namespace hotline::detail {
 
 /// A session as the connection sees it that carries it. A record: the connection changes it.
 struct carried {
-  rates used{};  ///< of the session's rates
+  rates used{};  ///< the part of the session's rates that is used up
 };
 
 }  // namespace hotline::detail
