@@ -214,7 +214,7 @@ def idle():
             f"each; connecting: {median(got, 'connections_per_s'):,.0f}/s, "
             f"{median(got, 'cpu_us_per_connection'):.0f} us CPU each")
     target("KiB, subscriptions and resume state included",
-           median(results["hotline, subscribed"], "kib_per_connection"), 1.5)
+           median(results["hotline, subscribed"], "kib_per_connection"), 1.15)
     target("KiB, with deflate agreed on",
            median(results["hotline, deflate, subscribed"], "kib_per_connection"), 3)
 
