@@ -213,6 +213,7 @@ def idle():
         row(name, f"{median(got, 'kib_per_connection'):.2f} KiB",
             f"each; connecting: {median(got, 'connections_per_s'):,.0f}/s, "
             f"{median(got, 'cpu_us_per_connection'):.0f} us CPU each")
+    target("connecting: CPU, hotline / floor", ratio(results["hotline"], results["floor"], "cpu_us_per_connection"), 1.5)
     target("KiB, subscriptions and resume state included",
            median(results["hotline, subscribed"], "kib_per_connection"), 1.15)
     target("KiB, with deflate agreed on",

@@ -76,17 +76,5 @@ template <int Compression, int Finalization>
   return v0 ^ v1 ^ v2 ^ v3;
 }
 
-/// For maps with string keys, which may be asked with a view.
-struct keyed_hash {
-  using is_transparent = void;
-
-  hash_key key{};
-
-  // Not noexcept, though it does not throw: so libstdc++ keeps each hash beside its key and does not make it again.
-  [[nodiscard]] std::size_t operator()(std::string_view text) const {
-    return static_cast<std::size_t>(sip_hash<1, 3>(key, text));
-  }
-};
-
 }  // namespace hotline::detail
 #endif

@@ -38,11 +38,11 @@ class keyed_entry {
 /// takes long however big the table is. For one thread.
 class entry_table {
  public:
-  explicit entry_table(const hash_key& key) noexcept : hash_{key} {}
+  explicit entry_table(const hash_key& key) noexcept : key_(key) {}
   entry_table(const entry_table&) = delete;
   entry_table& operator=(const entry_table&) = delete;
 
-  [[nodiscard]] const hash_key& key() const noexcept { return hash_.key; }
+  [[nodiscard]] const hash_key& key() const noexcept { return key_; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
   /// Returns the entry of that name, null when there is none.
@@ -63,10 +63,13 @@ class entry_table {
   }
 
  private:
+  [[nodiscard]] std::size_t hash_of(std::string_view name) const noexcept {
+    return static_cast<std::size_t>(sip_hash<1, 3>(key_, name));
+  }
   [[nodiscard]] std::size_t bucket_of(std::size_t hash) const noexcept;
   [[nodiscard]] keyed_entry* first_from(std::size_t bucket) const noexcept;
 
-  const keyed_hash hash_;
+  const hash_key key_;
   std::vector<keyed_entry*> buckets_;
   std::size_t size_ = 0;
 };

@@ -10,7 +10,7 @@ namespace hotline::detail {
 
 HOTLINE_DETAIL_INLINE keyed_entry* entry_table::find(std::string_view name) const noexcept {
   if (size_ == 0) return nullptr;
-  const std::size_t hash = hash_(name);
+  const std::size_t hash = hash_of(name);
   keyed_entry* entry = buckets_[bucket_of(hash)];
   while (entry != nullptr && (entry->hash_ != hash || entry->name_ != name)) entry = entry->next_;
   return entry;
@@ -34,7 +34,7 @@ HOTLINE_DETAIL_INLINE void entry_table::reserve_one() {
 }
 
 HOTLINE_DETAIL_INLINE void entry_table::insert(keyed_entry& added) noexcept {
-  added.hash_ = hash_(added.name_);
+  added.hash_ = hash_of(added.name_);
   added.next_ = std::exchange(buckets_[bucket_of(added.hash_)], &added);
   ++size_;
 }
