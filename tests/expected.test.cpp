@@ -1,8 +1,11 @@
+#include <hotline/command/command_result.hpp>
+#include <hotline/error.hpp>
 #include <hotline/expected.hpp>
 
 #include <catch2_any.hpp>
 
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -94,5 +97,41 @@ TEST_CASE("an expected can do what its types can do", "[expected]") {
   CHECK(std::is_nothrow_move_constructible_v<expected<std::unique_ptr<int>, std::string>>);
   // A value that throws as it is moved would leave neither value nor error behind.
   CHECK(std::is_move_constructible_v<expected<throws_when_moved, int>>);
-  CHECK_FALSE(std::is_assignable_v<expected<throws_when_moved, int>&, expected<throws_when_moved, int>>);
+  CHECK(std::is_nothrow_move_assignable_v<expected<std::string, int>>);
+  CHECK_FALSE(std::is_assignable_v<expected<int, throws_when_moved>&, expected<int, throws_when_moved>>);
+  CHECK_FALSE(std::is_copy_assignable_v<expected<std::unique_ptr<int>, std::string>>);
+  // A copy takes memory: the classes around it must not promise that it cannot fail.
+  CHECK_FALSE(std::is_nothrow_copy_assignable_v<hotline::result<std::string>>);
+  CHECK_FALSE(std::is_nothrow_copy_assignable_v<hotline::command_result>);
+}
+
+TEST_CASE("an expected whose value cannot be moved in keeps what it had", "[expected]") {
+  struct moody {
+    moody(int v, bool t) : value(v), throws(t) {}
+    moody(moody&& other) : value(other.value), throws(other.throws) {
+      if (other.throws && other.armed) throw std::runtime_error("not now");
+      armed = other.throws;  // the next move throws
+    }
+    moody& operator=(moody&& other) {
+      if (other.throws) throw std::runtime_error("not now");
+      value = other.value;
+      return *this;
+    }
+    int value;
+    bool throws;
+    bool armed = false;
+  };
+  expected<moody, std::string> one = std::string("an error");
+  one = expected<moody, std::string>(moody(1, false));
+  REQUIRE(one);
+  CHECK(one->value == 1);
+  expected<moody, std::string> error = std::string("another error, too long for a small string");
+  CHECK_THROWS(error = expected<moody, std::string>(moody(2, true)));
+  REQUIRE_FALSE(error);
+  CHECK(error.error() == "another error, too long for a small string");
+  CHECK_THROWS(one = expected<moody, std::string>(moody(3, true)));
+  REQUIRE(one);
+  CHECK(one->value == 1);
+  one = expected<moody, std::string>(std::string("an error"));
+  CHECK(one.error() == "an error");
 }
