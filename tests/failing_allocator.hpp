@@ -1,11 +1,13 @@
 #pragma once
 
-// Memory that runs out at a chosen moment. Replaces the global operator new: include it in one file of an executable.
+// Memory that runs out at a chosen moment, and that is counted. Replaces the global operator new: include it in one file of an executable.
 
 #include <cstddef>
 #include <cstdlib>
 #include <new>
 #include <utility>
+
+#include <malloc.h>
 
 namespace hotline_test {
 
@@ -21,6 +23,7 @@ namespace failing_allocator {
 inline thread_local std::size_t until_failure = 0;  // this many more succeed, and one; 0: not short of memory
 inline thread_local bool lasts = false;
 inline thread_local std::size_t failures = 0;
+inline thread_local std::ptrdiff_t held = 0;  // bytes that this thread took, less those that it gave back
 
 inline bool refuses() noexcept {
   if (until_failure == 0 || --until_failure > 0) return false;
@@ -32,8 +35,16 @@ inline bool refuses() noexcept {
 inline void* allocate_or_null(std::size_t size, std::size_t alignment) noexcept {
   if (refuses()) return nullptr;
   if (size == 0) size = 1;
-  if (alignment <= alignof(std::max_align_t)) return std::malloc(size);
-  return std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+  void* const taken = alignment <= alignof(std::max_align_t)
+                          ? std::malloc(size)
+                          : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
+  held += static_cast<std::ptrdiff_t>(malloc_usable_size(taken));
+  return taken;
+}
+
+inline void give_back(void* p) noexcept {
+  held -= static_cast<std::ptrdiff_t>(malloc_usable_size(p));
+  std::free(p);
 }
 
 inline void* allocate(std::size_t size, std::size_t alignment) {
@@ -100,13 +111,15 @@ void* operator new(std::size_t size, std::align_val_t alignment) {
   return hotline_test::failing_allocator::allocate(size, static_cast<std::size_t>(alignment));
 }
 void* operator new[](std::size_t size, std::align_val_t alignment) { return operator new(size, alignment); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
-void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p) noexcept { hotline_test::failing_allocator::give_back(p); }
+void operator delete[](void* p) noexcept { hotline_test::failing_allocator::give_back(p); }
+void operator delete(void* p, std::size_t) noexcept { hotline_test::failing_allocator::give_back(p); }
+void operator delete[](void* p, std::size_t) noexcept { hotline_test::failing_allocator::give_back(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { hotline_test::failing_allocator::give_back(p); }
+void operator delete[](void* p, const std::nothrow_t&) noexcept { hotline_test::failing_allocator::give_back(p); }
+void operator delete(void* p, std::align_val_t) noexcept { hotline_test::failing_allocator::give_back(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { hotline_test::failing_allocator::give_back(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { hotline_test::failing_allocator::give_back(p); }
+void operator delete[](void* p, std::size_t, std::align_val_t) noexcept {
+  hotline_test::failing_allocator::give_back(p);
+}

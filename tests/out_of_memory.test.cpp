@@ -1,11 +1,14 @@
 #include <catch2_any.hpp>
 #include <failing_allocator.hpp>
+#include <hotline/command/command_result.hpp>
 #include <hotline/event_emitter.hpp>
 #include <hotline/log/memory_event_log.hpp>
 #include <hotline/observers.hpp>
 #include <hotline/server/mailbox.hpp>
 #include <hotline/server/project_room.hpp>
 #include <hotline/server/room_list.hpp>
+#include <hotline/session/command_table.hpp>
+#include <hotline/session/hook.hpp>
 #include <hotline/transport/memory_transport.hpp>
 #include <hotline/ws_manager.hpp>
 #include <memory_client.hpp>
@@ -493,4 +496,58 @@ TEST_CASE("an event that is in the log reaches its clients, whatever memory was 
   });
   CHECK(points > 0);
   CHECK(late > 0);
+}
+
+TEST_CASE("a hook that could not be set is as before, and needs no memory to be none", "[memory]") {
+  const auto points = fail_each_allocation([](auto&& short_of_memory) {
+    detail::hook<int()> h;
+    h = [] { return 1; };
+    std::function<int()> next = [] { return 2; };
+    const bool is_set = short_of_memory([&] { return had_memory([&] { h = std::move(next); }); });
+    CHECK(h() == (is_set ? 2 : 1));
+  });
+  CHECK(points > 0);
+  CHECK(fail_each_allocation([](auto&& short_of_memory) {
+          detail::hook<int()> h;
+          h = [] { return 1; };
+          CHECK(short_of_memory([&] { return had_memory([&] { h = nullptr; }); }));
+          CHECK_FALSE(h);
+        }) == 0);
+}
+
+TEST_CASE("a result that could not be copied is as before", "[memory]") {
+  const std::string long_text(100, 'x');
+  const command_result given = command_error{"failed", long_text, false};
+  CHECK(fail_each_allocation([&](auto&& short_of_memory) {
+          command_result copy;
+          const bool is_copied = short_of_memory([&] { return had_memory([&] { copy = given; }); });
+          CHECK(copy.failed() == is_copied);
+        }) > 0);
+}
+
+TEST_CASE("answers whose texts were forgotten have given their memory back", "[memory]") {
+  session_limits limits;
+  limits.remembered_answers = 64;
+  limits.remembered_bytes = 16 * 1024;
+  const auto id = [](int n) { return *command_id::from(*parse_json(std::to_string(n))); };
+  const std::string big(limits.remembered_bytes - 100, 'x');
+  const std::ptrdiff_t before = hotline_test::failing_allocator::held;
+  detail::command_table table(limits);
+  int next = 0;
+  const auto most = static_cast<std::ptrdiff_t>(limits.remembered_bytes + 16 * 1024);
+  SECTION("for newer texts") {
+    for (int i = 0; i < 300; ++i) table.remember(id(next++), big);
+    CHECK(hotline_test::failing_allocator::held - before < most);
+  }
+  SECTION("for ids whose answers are made again") {
+    for (int round = 0; round < 70; ++round) {
+      table.remember(id(next++), big);
+      for (int i = 0; i < 64; ++i) {
+        auto answer = table.prepare(id(next++));
+        answer.make_again(detail::command_table::admission::subscribed);
+        table.remember(std::move(answer), "");
+      }
+    }
+    CHECK(hotline_test::failing_allocator::held - before < most);
+  }
 }

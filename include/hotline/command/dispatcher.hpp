@@ -92,7 +92,8 @@ class dispatcher final : public answer_receiver {
         if (!verdict.remembered.empty()) return output_.answer(client, verdict.remembered);
         return fail(client, command,
                     {"answer_forgotten", "the command was answered, with more than is remembered", false}, wall);
-      case command_table::admission::made_again: return answer_again(client, command, wall);
+      case command_table::admission::subscribed: return answer_again(client, "subscribe", command.id, wall);
+      case command_table::admission::unsubscribed: return answer_again(client, "unsubscribe", command.id, wall);
       case command_table::admission::too_many:
         // Answered at once, so they add nothing; and `cancel` is what helps now.
         if (is_built_in(command.command)) break;
@@ -213,8 +214,8 @@ class dispatcher final : public answer_receiver {
     run_mark& operator=(const run_mark&) = delete;
     ~run_mark() { close({}); }
 
-    void make_again() noexcept {
-      if (kept_) kept_->make_again();
+    void make_again(command_table::admission after) noexcept {
+      if (kept_) kept_->make_again(after);
     }
     void close(std::string_view text) noexcept {
       if (kept_) table_.remember(*std::move(kept_), text);
@@ -303,15 +304,12 @@ class dispatcher final : public answer_receiver {
 
   // Those that come to `run`: `ping` never does.
   [[nodiscard]] static bool is_built_in(std::string_view command) noexcept {
-    return changes_types(command) || command == "cancel";
-  }
-  [[nodiscard]] static bool changes_types(std::string_view name) {
-    return name == "subscribe" || name == "unsubscribe";
+    return command == "subscribe" || command == "unsubscribe" || command == "cancel";
   }
 
-  [[gnu::noinline]] void answer_again(session& client, const client_command& command, wall_time wall) {
-    const char* const name = command.command == "unsubscribe" ? "unsubscribe" : "subscribe";
-    output_.answer(client, answer_text(name, command.id, filters_.told(client), wall));
+  [[gnu::noinline]] void answer_again(session& client, std::string_view ran, const std::optional<command_id>& id,
+                                      wall_time wall) {
+    output_.answer(client, answer_text(ran, id, filters_.told(client), wall));
   }
 
   [[nodiscard]] static command_result cancel(session& client, const json& payload) {
@@ -378,8 +376,9 @@ class dispatcher final : public answer_receiver {
   void finish(session& client, const request& q, run_mark& ran, const command_result& result, wall_time wall) {
     const std::string text = answer_text(q.command(), q.id(), result, wall);
     count(result.failed());
-    // The client's types are there without a text, which most clients would cost for as long as they are here.
-    if (!result.failed() && changes_types(q.command())) ran.make_again();
+    // Most clients only subscribe: the text of that answer would be a good part of what an idle client costs.
+    if (!result.failed() && q.command() == "subscribe") ran.make_again(command_table::admission::subscribed);
+    if (!result.failed() && q.command() == "unsubscribe") ran.make_again(command_table::admission::unsubscribed);
     ran.close(text);
     output_.answer(client, text);
   }

@@ -78,8 +78,10 @@ class registry {
 
   /// Sets the handler of a name, in place of an earlier one.
   void set(std::string name, handler h) {
+    shared_handler made;
+    made = std::move(h);
     named_handler* const known = handlers_.find(name);
-    (known != nullptr ? *known : handlers_.add(std::move(name))).runs = std::move(h);
+    (known != nullptr ? *known : handlers_.add(std::move(name))).runs = std::move(made);
   }
 
   /// Removes the handler of a name. A call that is running goes on.

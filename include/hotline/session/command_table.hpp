@@ -27,11 +27,12 @@ class command_table {
   explicit command_table(const session_limits& limits) : limits_(limits) {}
 
   enum class admission {
-    run,         ///< new: run it
-    under_way,   ///< this id runs already: its one answer is still to come
-    answered,    ///< this id was answered: `remembered` is the answer, empty when its text was forgotten
-    made_again,  ///< this id was answered with the session's state: its answer is that state as it is now
-    too_many,    ///< over `commands_in_flight`
+    run,           ///< new: run it
+    under_way,     ///< this id runs already: its one answer is still to come
+    answered,      ///< this id was answered: `remembered` is the answer, empty when its text was forgotten
+    subscribed,    ///< this id was a `subscribe` that succeeded: its answer is the client's types as they are now
+    unsubscribed,  ///< the same of an `unsubscribe`
+    too_many,      ///< over `commands_in_flight`
   };
 
   struct verdict {
@@ -45,8 +46,7 @@ class command_table {
       for (const auto& pending : under_way_)
         if (pending->id == id) return {admission::under_way};
       for (const answer& known : answers_)
-        if (known.is_of(*id))
-          return {known.is_made_again() ? admission::made_again : admission::answered, known.text()};
+        if (known.is_of(*id)) return {known.again(), known.text()};
     }
     return {under_way_.size() < limits_.commands_in_flight ? admission::run : admission::too_many};
   }
@@ -93,20 +93,22 @@ class command_table {
     /// Removes the text, and frees its memory where there is memory for the id alone.
     void forget() noexcept {
       try {
-        kept_ = std::string(kept_, 0, id_size_);
+        std::string(kept_, 0, id_size_).swap(kept_);  // an assignment may keep the memory
       } catch (...) {
         kept_.resize(id_size_);
       }
     }
 
-    /// Notes that the answer is made again when the id comes again: its text is not kept.
-    void make_again() noexcept { made_again_ = true; }
-    [[nodiscard]] bool is_made_again() const noexcept { return made_again_; }
+    /// Has the answer made again, of the client's types, when the id comes again; its text is not kept. `after`:
+    /// `admission::subscribed` or `unsubscribed`.
+    void make_again(admission after) noexcept { again_ = after; }
+    /// Returns what the id is when it comes again.
+    [[nodiscard]] admission again() const noexcept { return again_; }
 
    private:
     std::string kept_;
     std::uint32_t id_size_;
-    bool made_again_ = false;
+    admission again_ = admission::answered;
   };
 
   /// Returns all the memory that it takes to remember that `id` has run. To be called before it runs.
@@ -121,7 +123,7 @@ class command_table {
   void remember(answer latest, std::string_view text) noexcept {
     if (limits_.remembered_answers == 0) return;
     try {
-      if (!latest.is_made_again() && text.size() <= limits_.remembered_bytes) latest.keep(text);
+      if (latest.again() == admission::answered && text.size() <= limits_.remembered_bytes) latest.keep(text);
     } catch (...) {
       // Its text is forgotten.
     }
@@ -130,7 +132,7 @@ class command_table {
       answers_.push_back(std::move(latest));
     } else {
       remembered_bytes_ -= answers_[oldest_].text().size();
-      answers_[oldest_] = std::move(latest);
+      std::swap(answers_[oldest_], latest);  // an assignment may keep the former text's memory
       oldest_ = (oldest_ + 1) % answers_.size();
     }
     for (std::size_t i = oldest_; remembered_bytes_ > limits_.remembered_bytes; i = (i + 1) % answers_.size()) {
