@@ -108,6 +108,25 @@ TEST_CASE("a keyed table of any size finds, walks over and removes what it has",
   for (const std::string& name : model) REQUIRE(table.find(name)->name() == name);
 }
 
+TEST_CASE("an object that is destroyed with its table may look into the table", "[keyed_table]") {
+  struct curious : keyed_entry {
+    curious(std::string name, keyed_table<curious>& t) : keyed_entry(std::move(name)), table(t) {}
+    ~curious() {
+      for (const char* const other : {"a", "b", "c"}) {
+        CHECK(table.find(other) == nullptr);
+      }
+      CHECK(table.empty());
+    }
+
+    keyed_table<curious>& table;
+  };
+  keyed_table<curious> table(some_key);
+  for (const char* const name : {"a", "b", "c"}) table.add(name, table);
+  table.clear();
+  CHECK(table.find("a") == nullptr);
+  table.add("a", table);
+}
+
 TEST_CASE("an object of a keyed table stays where it is as the table grows", "[keyed_table]") {
   keyed_table<tally> table(some_key);
   const tally* const first = &table.add("first", 1);

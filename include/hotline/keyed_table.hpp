@@ -34,8 +34,8 @@ class keyed_entry {
 };
 
 /// A hash table through its entries, whatever their type; `keyed_table` owns them. It grows by linear hashing (Witold Litwin,
-/// "Linear hashing: a new tool for file and table addressing", 1980): an insertion splits at most one bucket, so that none
-/// takes long however big the table is. For one thread.
+/// "Linear hashing: a new tool for file and table addressing", 1980): an insertion splits at most one bucket, so the entries
+/// are never rehashed all at once. Where the array of buckets has to double it is copied, 8 bytes for each. For one thread.
 class entry_table {
  public:
   explicit entry_table(const hash_key& key) noexcept : key_(key) {}
@@ -54,6 +54,10 @@ class entry_table {
   void insert(keyed_entry& added) noexcept;
   /// Removes an entry that the table has.
   void remove(keyed_entry& gone) noexcept;
+
+  /// Removes all entries, and returns the first of them; `taken_after` returns the others.
+  [[nodiscard]] keyed_entry* take_all() noexcept;
+  [[nodiscard]] static keyed_entry* taken_after(const keyed_entry& entry) noexcept { return entry.next_; }
 
   /// Returns the first entry, in no order that means anything; null when there is none.
   [[nodiscard]] keyed_entry* first() const noexcept { return first_from(0); }
@@ -75,8 +79,7 @@ class entry_table {
 };
 
 /// Objects by name, which the table owns: a hash table whose hash no stranger can predict. Each `T` derives from
-/// `keyed_entry`, stays where it is, and is in one table. One type of table does the work for all `T`, so that one more
-/// costs the files that include it next to nothing to compile. For one thread.
+/// `keyed_entry`, stays where it is, and is in one table. `entry_table` does the work for all `T`. For one thread.
 ///
 ///     struct tally : keyed_entry { using keyed_entry::keyed_entry; int count = 0; };
 ///     keyed_table<tally> votes(key);
@@ -110,11 +113,11 @@ class keyed_table {
     delete &gone;
   }
 
-  /// Removes and destroys all of them.
+  /// Removes all of them, and then destroys them: a destructor that looks into the table finds none of them.
   void clear() noexcept {
-    for (T* one = first(); one != nullptr;) {
-      T& gone = *std::exchange(one, after(*one));
-      erase(gone);
+    for (keyed_entry* left = entries_.take_all(); left != nullptr;) {
+      T* const gone = static_cast<T*>(std::exchange(left, entry_table::taken_after(*left)));
+      delete gone;
     }
   }
 

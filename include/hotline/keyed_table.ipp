@@ -46,6 +46,18 @@ HOTLINE_DETAIL_INLINE void entry_table::remove(keyed_entry& gone) noexcept {
   --size_;
 }
 
+HOTLINE_DETAIL_INLINE keyed_entry* entry_table::take_all() noexcept {
+  keyed_entry* taken = nullptr;
+  for (keyed_entry*& bucket : buckets_) {
+    while (keyed_entry* const entry = bucket) {
+      bucket = entry->next_;
+      entry->next_ = std::exchange(taken, entry);
+    }
+  }
+  size_ = 0;
+  return taken;
+}
+
 HOTLINE_DETAIL_INLINE std::size_t entry_table::bucket_of(std::size_t hash) const noexcept {
   const std::size_t power = std::bit_ceil(buckets_.size());
   const std::size_t bucket = hash & (power - 1);

@@ -61,13 +61,20 @@ class operation_room {
   bool taken_ = false;
 };
 
-/// Room for a wait that is pending all the time, whatever its executor and its handler are.
-using ample_room = operation_room<112>;
-
-/// Room for a connection's wait for input: each idle connection has one, so it has no byte to spare. Asio's operation has
-/// 64 bytes of its own, the reference to the connection, and a copy of the executor.
+/// The bytes of Asio's operation for one wait: 64 of its own, which is `reactor_op` on systems of 64 bits, its handler, and a
+/// copy of the executor.
 template <class Executor>
-using input_room = operation_room<64 + sizeof(void*) + (sizeof(Executor) + 7) / 8 * 8>;
+inline constexpr std::size_t wait_bytes(std::size_t handler) noexcept {
+  return 64 + handler + (sizeof(Executor) + 7) / 8 * 8;
+}
+
+/// Room for a connection's wait for input. Each idle connection has one, so it is as small as can be.
+template <class Executor>
+using input_room = operation_room<wait_bytes<Executor>(sizeof(void*))>;
+
+/// Room for a listener's wait, or a timer's, whose handler has up to three pointers.
+template <class Executor>
+using wait_room = operation_room<wait_bytes<Executor>(3 * sizeof(void*))>;
 
 /// Hands an `operation_room` to Asio; the handler that carries it keeps the connection, and so the room, alive.
 template <class T, class Room>
@@ -78,7 +85,10 @@ struct operation_allocator {
   template <class U>
   operation_allocator(const operation_allocator<U, Room>& other) noexcept : room(other.room) {}
 
-  [[nodiscard]] T* allocate(std::size_t n) { return static_cast<T*>(room->take(n * sizeof(T), alignof(T))); }
+  [[nodiscard]] T* allocate(std::size_t n) {
+    static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+    return static_cast<T*>(room->take(n * sizeof(T), alignof(T)));
+  }
   void deallocate(T* p, std::size_t) noexcept { room->give_back(p); }
 
   template <class U>

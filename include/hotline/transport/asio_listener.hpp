@@ -238,7 +238,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
 
   asio::basic_socket_acceptor<protocol, Executor> acceptor_;
   asio_timer<Executor> pause_;
-  ample_room wait_room_, pause_room_;
+  wait_room<Executor> wait_room_, pause_room_;
   on_accept accepted_;
   unix_socket_file file_;
   reserve_descriptor reserve_;

@@ -148,7 +148,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
   std::optional<asio_timer<Executor>> tick_;
   typename clock::time_point due_{};
   asio_listeners<Executor> listeners_;
-  ample_room tick_room_;
+  wait_room<Executor> tick_room_;
   bool spares_ = false;  // those whose time is over, at the tick that is late
 };
 

@@ -63,7 +63,7 @@ class peer_address {
     return "unix";
   }
 
-  /// Returns the network that the peer counts for, in few bytes that are not for people: the 4 of an IPv4 address, the first 8
+  /// Returns the network that the peer counts for, as raw bytes, not printable: the 4 of an IPv4 address, the first 8
   /// of an IPv6 address, none for peers without an address. IPv4 as IPv6 writes it (::ffff:192.0.2.1) counts as IPv4.
   [[nodiscard]] std::string network() const {
     constexpr std::array<unsigned char, 12> ipv4_in_ipv6{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
