@@ -14,7 +14,7 @@
 
 namespace hotline::detail {
 
-/// The connections of many addresses. An address is a text; a table in order has no names that collide. Each step takes
+/// The connections of many addresses. An address is a text; a sorted map has no keys that collide. Each step takes
 /// time that grows with the logarithm of how many addresses there are. Only `add` and `move` take memory.
 class crowd {
  private:

@@ -32,8 +32,9 @@ class observer_list {
  public:
   using observers = std::vector<std::shared_ptr<observer>>;
 
-  /// Owns `added`. Returns the subscription that keeps it on the list that `to` holds. Throws `std::bad_alloc`.
-  [[nodiscard]] static subscription add(const std::shared_ptr<observer_list>& to, observer* added);
+  /// Adds an observer, which it owns, also when it throws. Returns the subscription that keeps it on the list that `to`
+  /// holds. Throws `std::bad_alloc`.
+  [[nodiscard]] static subscription add(const std::shared_ptr<observer_list>& to, observer* owned);
 
   [[nodiscard]] bool empty() const noexcept { return count_.load(std::memory_order_acquire) == 0; }
 

@@ -24,7 +24,7 @@ constexpr std::size_t type_begin = 3;
 void append(slab& block, char fill) {
   const std::string head(40, fill);
   const std::string tail(frame_size - head.size(), fill);
-  const std::array<std::string_view, 4> parts{head, tail};
+  const std::array<std::string_view, 4> parts{head, tail, "", ""};
   block.append(parts, type_begin, std::string(4, fill), 7, steady_time(std::chrono::seconds(fill)));
 }
 
@@ -66,7 +66,7 @@ TEST_CASE("a slab is full by its bytes, or by its index", "[slab]") {
   }
   SECTION("by its index, which is for frames of 96 bytes") {
     slab block(first, position, 192);
-    const std::array<std::string_view, 4> small{"x"};
+    const std::array<std::string_view, 4> small{"x", "", "", ""};
     block.append(small, 0, "x", 1, {});
     CHECK(block.has_room(1));
     block.append(small, 0, "x", 1, {});

@@ -6,7 +6,7 @@
 
 namespace hotline::detail {
 
-/// A session as the connection sees it that carries it. A record: the connection changes it.
+/// The part of a session that the connection which carries it reads and changes.
 struct carried {
   rates used{};  ///< the part of the session's rates that is used up
 };

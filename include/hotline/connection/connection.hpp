@@ -188,7 +188,7 @@ class connection final : public subscriber, public connection_notes {
     return options_.position_interval.count() > 0;
   }
 
-  /// Returns false only where `position_is_due` would.
+  /// Returns false only where `position_is_due` would. Before and after the open phase it means nothing.
   [[nodiscard]] bool position_may_be_due(steady_time now) const noexcept {
     return have_passed(options_.position_interval, timed_from_, now);
   }
@@ -269,7 +269,7 @@ class connection final : public subscriber, public connection_notes {
         return run_for(options_.close_timeout, timed_from_) && !reprieve() ? found : due::nothing;
       case due::linger_over:
         if (!gaps.is_late()) return found;
-        lingering_ = 1;
+        lingering_ = 1;  // one tick more: this one was late
         return due::nothing;
       case due::nothing:
       case due::ping_queued: break;
@@ -351,10 +351,10 @@ class connection final : public subscriber, public connection_notes {
 
   [[nodiscard]] received receive_close(std::string_view payload, bool listening);
 
-  // First, where the notes leave room for them.
+  // These stand first, in the tail padding of `connection_notes`: elsewhere they would cost eight bytes.
   phase phase_ = phase::head;
   bool answer_expected_ = true;  // false: what the peer still sends says nothing to us
-  std::uint8_t lingering_ = 0;   // ticks for which the rest of a message that was too big may come still
+  std::uint8_t lingering_ = 0;   // ticks for which the rest of a message that was too big may come still; 0: none may
   bool reprieved_ = false;       // has had one tick more, for its bytes were not read yet
   bool paused_ = false;
   const manager_options& options_;

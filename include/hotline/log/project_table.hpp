@@ -113,7 +113,7 @@ class project_table : public std::enable_shared_from_this<project_table> {
 
   // So few cost next to nothing, and a small log is there for its events alone.
   static constexpr std::size_t free_of_charge = 128;
-  // Its stream, its node here and its place in the ledger, its epoch and what holds it, as malloc counts them.
+  // Its stream, its entry here and its place in the ledger, its epoch and what holds it, as malloc counts them.
   static constexpr std::size_t malloc_overhead = 16;
   static constexpr std::size_t own_cost =
       sizeof(memory_stream) + sizeof(project) + sizeof(holding) + memory_stream::more_memory + 64 + 4 * malloc_overhead;

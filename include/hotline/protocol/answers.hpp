@@ -41,7 +41,7 @@ struct connected_info {
   std::optional<std::chrono::milliseconds> expires_in{};  ///< when its admission ends; nothing: never
 };
 
-/// A short text that is put together when it is compiled.
+/// A short text that the compiler puts together.
 template <std::size_t Longest>
 class short_text {
  public:
@@ -50,7 +50,7 @@ class short_text {
   constexpr void append(std::string_view text) {
     for (const char c : text) characters_[size_++] = c;
   }
-  /// Writes it to `to`, which has room for the longest one, and returns its size. A copy of a size that the compiler knows
+  /// Writes it to `to`, where it may overwrite `longest` bytes, and returns its size. A copy of a size that the compiler knows
   /// takes a few instructions; one of a size that it does not know is a call.
   std::size_t copy_to(char* to) const noexcept {
     std::memcpy(to, characters_.data(), Longest);
@@ -213,7 +213,11 @@ class answer_writer {
 /// `progress` is finished JSON.
 [[nodiscard]] inline std::string command_progress_text(std::string_view command, const std::optional<command_id>& id,
                                                        std::string_view progress, wall_time now) {
-  return answer_writer("command_progress", now).member("command", command).id(id).raw("progress", progress).text();
+  return answer_writer("command_progress", now, 256 + progress.size())
+      .member("command", command)
+      .id(id)
+      .raw("progress", progress)
+      .text();
 }
 
 [[nodiscard]] inline std::string command_error_text(std::string_view command, const std::optional<command_id>& id,

@@ -47,9 +47,14 @@ struct json_node {
 static_assert(sizeof(json_node) <= 24);
 
 /// A whole parsed text; never changed once it is made, so it may be read from any thread. `json_builder` makes one.
-struct json_document {
-  std::string_view text{};        ///< lies after the document, in the same piece of memory, before a NUL
-  json_node* nodes = nullptr;     ///< likewise, or those of `many`
+struct alignas(json_node) json_document {
+  json_document() = default;
+  json_document(const json_document&) = delete;
+  json_document& operator=(const json_document&) = delete;
+
+  // After the document lie, in the same piece of memory, room for nodes, its text and a NUL.
+  std::string_view text{};
+  json_node* nodes = nullptr;     ///< those after the document, or those of `many`
   std::vector<json_node> many{};  ///< when there are more than there is room for after the document
   std::string unescaped{};        ///< the strings that have escapes in the text, one after the other, without them
 

@@ -11,13 +11,13 @@
 
 namespace hotline::detail {
 
-/// The allocator of a document with so many bytes after it, in the same piece of memory.
+/// Allocates an object with so many bytes more after it, in the same piece of memory.
 template <class T>
 struct with_room {
   using value_type = T;
 
   std::size_t bytes;
-  void** room;  ///< receives where the bytes begin
+  void** room;  ///< receives where the bytes begin; `allocate` alone uses it
 
   with_room(std::size_t size, void** begin) noexcept : bytes(size), room(begin) {}
   template <class Other>

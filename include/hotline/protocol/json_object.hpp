@@ -300,7 +300,7 @@ class json_object {
     return nullptr;
   }
 
-  std::string text_{'{', '}'};  // shorter than a copy of a literal, which is a call
+  std::string text_ = "{}";
   std::vector<member_place> members_;
   bool valid_ = true;
 };
@@ -347,7 +347,7 @@ class json_array {
   [[nodiscard]] bool valid() const noexcept { return valid_; }
 
  private:
-  std::string text_{'[', ']'};
+  std::string text_ = "[]";
   std::size_t size_ = 0;
   bool valid_ = true;
 };

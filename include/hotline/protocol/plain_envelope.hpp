@@ -101,7 +101,7 @@ class plain_envelope_reader {
     return true;
   }
 
-  // A member's name, with its quotes. Inline, so that the compiler knows its size.
+  // A member's name, with its quotes. Inline, so that the compiler knows the name's size.
   [[nodiscard]] [[gnu::always_inline]] bool take_name(std::string_view name) noexcept {
     if (text_.size() - at_ < name.size() || std::memcmp(text_.data() + at_, name.data(), name.size()) != 0)
       return false;

@@ -51,7 +51,7 @@ class pacing {
       if (kept) watched_.add(std::move(project), pace_meter(marks, gaps_), std::move(kept));
     } else if (kept) {
       known->meter = pace_meter(marks, gaps_);
-      known->told.swap(kept);  // the former one goes last: it may have functions of the host's
+      known->told.swap(kept);  // the former one goes last: its destructor may run the host's code
     } else {
       kept.swap(known->told);
       watched_.erase(*known);

@@ -53,8 +53,8 @@ class session final : public carried, public session_links {
  public:
   enum class state : std::uint8_t { attached, detached, ended };
 
-  /// `project`: the name in its project's stream, which the session keeps, however quiet. Were the stream forgotten when
-  /// the client has left its room, a session that missed nothing could not go on.
+  /// `project` points to the name in its project's stream, and owns the stream: were the stream forgotten when the client has
+  /// left its room, a session that missed nothing could not go on.
   session(const session_limits& limits, std::uint64_t number, std::shared_ptr<const std::string> project,
           std::string principal)
       : limits_(limits), number_(number), project_(std::move(project)), principal_(std::move(principal)) {}

@@ -1,1 +1,0 @@
-#include <hotline/hotline.hpp>
