@@ -2,26 +2,18 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
-#include <hotline/intrusive_list.hpp>
-#include <hotline/transport/arrival_queue.hpp>
-#include <hotline/transport/asio_plain.hpp>
-#include <hotline/transport/asio_socket.hpp>
 #include <hotline/transport/peer_address.hpp>
+#include <hotline/transport/plain_layer.hpp>
+#include <hotline/transport/socket_connection.hpp>
 
 #include <asio/basic_stream_socket.hpp>
-#include <asio/buffer.hpp>
-#include <asio/error.hpp>
 #include <asio/generic/stream_protocol.hpp>
-#include <asio/socket_base.hpp>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <new>
-#include <string>
-#include <string_view>
-#include <system_error>
 #include <utility>
 
 namespace hotline {
@@ -30,9 +22,6 @@ namespace detail {
 
 template <class Executor, class Layer>
 class asio_traffic;
-
-template <class Connection, class Layer>
-class asio_roll;
 
 template <class Connection>
 class connection_reference;
@@ -116,121 +105,31 @@ struct in_room {
 template <class Room, class Function>
 in_room(Room*, Function) -> in_room<Room, Function>;
 
-/// Bytes that were read from a socket too early, for example by a host before `adopt`, and how many of them were taken.
-class early_input {
- public:
-  [[nodiscard]] explicit operator bool() const noexcept { return kept_ != nullptr; }
-
-  std::size_t take(asio::mutable_buffer into) noexcept {
-    const std::size_t n = asio::buffer_copy(into, asio::buffer(kept_->bytes) + kept_->taken);
-    kept_->taken += n;
-    if (kept_->taken == kept_->bytes.size()) kept_.reset();
-    return n;
-  }
-
-  /// `bytes` come before those that are there: they are new, or the last that were taken.
-  void put_back(std::string_view bytes) {
-    if (kept_)
-      kept_->taken -= bytes.size();
-    else
-      kept_ = std::make_unique<kept>(kept{std::string(bytes), 0});
-  }
-
-  void reset() noexcept { kept_.reset(); }
-
- private:
-  struct kept {
-    std::string bytes;
-    std::size_t taken;
-  };
-  std::unique_ptr<kept> kept_;
-};
-
 }  // namespace detail
 
 /// One connection of a `basic_asio_transport`. About 200 bytes; buffers belong to the loop, not to connections.
 template <class Executor, class Layer = detail::plain_layer>
-class asio_connection {
+class asio_connection final : public detail::socket_connection<asio_connection<Executor, Layer>, Layer> {
  public:
   using socket_type = asio::basic_stream_socket<asio::generic::stream_protocol, Executor>;
 
-  asio_connection(const asio_connection&) = delete;
-  asio_connection& operator=(const asio_connection&) = delete;
-
-  /// The receiver's own; null at first.
-  [[nodiscard]] void*& context() noexcept { return context_; }
-
-  /// "127.0.0.1:40312", "[::1]:40312" or "unix"; also when the peer is gone.
-  [[nodiscard]] std::string remote_address() const { return peer_.text(); }
-
-  /// Whether it came to a listener at a loopback address that expects no PROXY header: from this machine, and from a program
-  /// that has said nothing of whom it stands for. Never for an adopted socket.
-  [[nodiscard]] bool through_loopback() const noexcept { return through_loopback_; }
-
-  /// Whether bytes of the peer, or its end, wait to be read.
-  [[nodiscard]] bool has_input() noexcept { return early_ || layer_.has_input() || detail::is_readable(socket_); }
-
  private:
-  friend class detail::asio_traffic<Executor, Layer>;
-  friend class detail::connection_reference<asio_connection>;
-  friend class detail::arrival_queue<asio_connection>;
-  friend class detail::asio_roll<asio_connection, Layer>;
+  using base = detail::socket_connection<asio_connection, Layer>;
   using traffic_type = detail::asio_traffic<Executor, Layer>;
+  friend base;
+  friend traffic_type;
+  friend detail::socket_traffic<traffic_type, asio_connection, Layer>;
+  friend detail::connection_reference<asio_connection>;
 
-  asio_connection(std::shared_ptr<traffic_type> traffic, socket_type socket, detail::peer_address peer)
-      : traffic_(std::move(traffic)), socket_(std::move(socket)), peer_(peer) {}
+  asio_connection(std::shared_ptr<traffic_type> traffic, socket_type socket, const detail::peer_address& peer)
+      : base(peer), traffic_(std::move(traffic)), socket_(std::move(socket)) {}
 
-  /// The peer's FIN is the end for us too: who sends no more will not answer a close frame either. The end is orderly
-  /// unless the peer has left something unread.
-  [[nodiscard]] std::error_code end_of_input(std::error_code failed) const noexcept {
-    return failed == asio::error::eof && (ended_ || !awaits_output_) ? std::error_code{} : failed;
-  }
+  [[nodiscard]] int descriptor() noexcept { return socket_.native_handle(); }
 
-  /// Its address; empty without memory for it.
-  [[nodiscard]] std::string address_or_nothing() const noexcept {
-    try {
-      return remote_address();
-    } catch (...) {
-      return {};
-    }
-  }
-
-  /// The receiver learns no more of it than its end.
-  void close() noexcept {
-    closing_ = true;
-    std::error_code ignored;
-    socket_.close(ignored);
-  }
-
-  /// Once.
-  std::error_code send_fin() {
-    std::error_code failed;
-    if (!fin_sent_) socket_.shutdown(asio::socket_base::shutdown_send, failed);
-    fin_sent_ = true;
-    return failed;
-  }
-
+  std::atomic<std::uint32_t> references_{
+      1};  // the list's first; atomic: under a strand, Asio destroys handlers on any thread
   std::shared_ptr<traffic_type> traffic_;  // a connection keeps it alive; its stop() lets go of all connections
   socket_type socket_;
-  void* context_ = nullptr;
-  detail::list_link<asio_connection> place_;  // in the loop's list of all connections
-  detail::early_input early_;
-  std::unique_ptr<detail::arrival<asio_connection>> arrival_;  // until the header or handshake that it owes is done
-  [[no_unique_address]] Layer layer_;
-  detail::peer_address peer_;
-  std::atomic<std::uint32_t> references_{0};  // atomic: under a strand, Asio destroys handlers on any of its threads
-  bool awaits_input_ = false;
-  bool awaits_output_ = false;  // the socket has no room
-  bool owes_writable_ = false;  // a write came short
-  bool paused_ = false;
-  bool ended_ = false;             // no more writes, what comes in is discarded
-  bool closing_ = false;           // the receiver gets no more calls than on_closed
-  bool untold_ = false;            // and that one at the next tick: there was no memory to do it before
-  bool awaits_error_ : 1 = false;  // bits, for with one more byte the connection would take 16
-  bool error_told_ : 1 = false;    // that wait has ended without an error, and would again
-  bool opened_ : 1 = false;        // the receiver knows of it
-  bool fin_sent_ : 1 = false;      // once what was taken is out
-  bool through_loopback_ : 1 = false;
   detail::input_room<Executor> room_;
 };
 

@@ -7,10 +7,10 @@
 #include <hotline/error.hpp>
 #include <hotline/transport/asio_error.hpp>
 #include <hotline/transport/asio_listener.hpp>
-#include <hotline/transport/asio_socket.hpp>
 #include <hotline/transport/asio_traffic.hpp>
 #include <hotline/transport/context_watch.hpp>
 #include <hotline/transport/listen_options.hpp>
+#include <hotline/transport/native_socket.hpp>
 #include <hotline/transport/peer_address.hpp>
 #include <hotline/transport/stopped_context.hpp>
 
@@ -28,6 +28,8 @@
 #include <system_error>
 #include <utility>
 #include <vector>
+
+#include <unistd.h>
 
 namespace hotline::detail {
 
@@ -61,13 +63,25 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     tick_.emplace(executor);
     due_ = clock::now() + tick_interval;
     tick_later();
-    // The listeners keep no hold of us: they are silent once they are closed, and we close them before we go.
-    listeners_.start([this](socket_type socket, const endpoint& peer, std::size_t which) {
-      traffic_->arrive(std::move(socket), peer, which);
-    });
+    listeners_.start(arrivals());
     restart_if_stopped(executor);
     return {};
   }
+
+  /// A socket that listens already, from here on or, before `start`, from then on. It is the caller's after a failure.
+  [[nodiscard]] std::error_code adopt_listener(int descriptor, listen_options options) {
+    if (traffic_->is_stopped()) return errc::not_running;
+    options.descriptor = descriptor;
+    const std::size_t which = traffic_->add_door(options);
+    options_.push_back(options);
+    if (traffic_->started_for() == nullptr) return {};
+    const std::error_code failed = listeners_.add(traffic_->executor(), options, which);
+    if (!failed) listeners_.start_last(arrivals());
+    return as_standard(failed);
+  }
+
+  /// The descriptors of the listeners, which are the caller's and go on to listen.
+  [[nodiscard]] std::vector<int> release_listeners() { return listeners_.release(); }
 
   void stop_accepting() noexcept {
     listeners_.close();
@@ -82,7 +96,8 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     traffic_->finish_stop();
   }
 
-  /// A socket of another executor is registered again with ours. Without `peer` its address is the socket's.
+  /// A socket of another executor is registered again with ours. Without `peer` its address is the socket's. Throws without
+  /// memory for it.
   template <class Protocol, class Other>
   [[nodiscard]] std::error_code adopt(asio::basic_stream_socket<Protocol, Other> theirs, std::string_view already_read,
                                       const std::optional<asio::ip::tcp::endpoint>& peer) {
@@ -113,15 +128,38 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     std::error_code failed;
     const endpoint from = socket.remote_endpoint(failed);
     const auto timeout = options_.empty() ? listen_options{}.user_timeout : options_.front().user_timeout;
-    if (!failed) failed = prepare_socket(socket, from, timeout);
+    if (!failed) socket.non_blocking(true, failed);
     if (failed) return as_standard(failed);
-    return traffic_->adopt(std::move(socket), already_read, peer_address(peer ? endpoint(*peer) : from));
+    native_socket::prepare(socket.native_handle(), from.protocol().family(), timeout);
+    const endpoint named = peer ? endpoint(*peer) : from;
+    return traffic_->adopt(std::move(socket), already_read, peer_address(named.data(), named.size()));
+  }
+
+  template <class Protocol, class Other>
+  [[nodiscard]] static std::error_code move_socket(asio::basic_stream_socket<Protocol, Other>& theirs,
+                                                   socket_type& socket) {
+    std::error_code failed;
+    const asio::generic::stream_protocol protocol(theirs.local_endpoint(failed).protocol());
+    if (failed) return failed;
+    const int descriptor = theirs.release(failed);
+    if (failed) return failed;
+    socket.assign(protocol, descriptor, failed);
+    if (failed) ::close(descriptor);
+    return failed;
+  }
+
+  // The listeners keep no hold of us: they are silent once they are closed, and we close them before we go.
+  [[nodiscard]] typename asio_listeners<Executor>::on_accept arrivals() {
+    return [this](socket_type socket, const peer_address& peer, std::size_t which) {
+      traffic_->arrive(std::move(socket), peer, which);
+    };
   }
 
   void tick_later() {
     tick_->expires_after(tick_interval);
     tick_->async_wait(in_room{&tick_room_, [self = this->shared_from_this()](std::error_code) {
                                 traffic_type& traffic = *self->traffic_;
+                                traffic.note_turn();
                                 traffic.tick(self->judges());
                                 const typename clock::time_point began = clock::now();
                                 if (!traffic.is_stopped()) traffic.started_for()->on_tick();

@@ -136,6 +136,16 @@ class basic_asio_transport {
     return loop_->adopt(std::move(socket), already_read, peer);
   }
 
+  /// Takes over a socket that listens already, with the rules of `options`: as `listen_options::descriptor`, and at any time
+  /// until `stop`. Before `start` it listens from then on. On failure (`errc::not_running` once stopped, `errc::wrong_thread`
+  /// from beside the loop, `std::errc::invalid_argument` for another descriptor) the descriptor is the caller's still.
+  [[nodiscard]] std::error_code adopt_listener(int descriptor, listen_options options = {});
+
+  /// Stops to accept, and returns the descriptors of all that it listened at, in the order of the options. They are the
+  /// caller's, listen on, and keep the clients that come meanwhile for the next process: pass them on by SCM_RIGHTS, then
+  /// close them here, without `shutdown`, which would end the heir's listener too. The file of a Unix socket stays.
+  [[nodiscard]] std::vector<int> release_listeners();
+
   /// Calls the function for sockets that did not become connections, because of their PROXY header or their TLS handshake:
   /// with their address (in the transport's own writing) and why. A header that is none is `std::errc::protocol_error`; a
   /// socket that took too long is `timed_out`, one for which too many others were on their way `connection_refused`; one
@@ -241,6 +251,17 @@ std::uint16_t basic_asio_transport<Executor, Layer>::port() const noexcept {
 template <class Executor, class Layer>
 std::uint64_t basic_asio_transport<Executor, Layer>::turned_away() const noexcept {
   return loop_->listeners().turned_away();
+}
+
+template <class Executor, class Layer>
+std::error_code basic_asio_transport<Executor, Layer>::adopt_listener(int descriptor, listen_options options) {
+  if (runs_elsewhere()) return errc::wrong_thread;
+  return loop_->adopt_listener(descriptor, std::move(options));
+}
+
+template <class Executor, class Layer>
+std::vector<int> basic_asio_transport<Executor, Layer>::release_listeners() {
+  return loop_->release_listeners();
 }
 
 template <class Executor, class Layer>

@@ -3,26 +3,24 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/authority.hpp>
 #include <hotline/transport/arrival_queue.hpp>
 #include <hotline/transport/listen_options.hpp>
 
-#include <asio/ip/address.hpp>
-#include <asio/ip/address_v4.hpp>
-#include <asio/ip/address_v6.hpp>
-
-#include <string>
-#include <system_error>
+#include <cstddef>
+#include <string_view>
 
 namespace hotline::detail {
 
 /// Whether only this machine reaches a listener at `address`: 127.0.0.0/8, also as IPv6 writes it, and ::1.
-[[nodiscard]] inline bool is_loopback_address(const std::string& address) {
-  std::error_code failed;
-  const asio::ip::address at = asio::ip::make_address(address, failed);
-  if (failed) return false;
-  if (at.is_v6() && at.to_v6().is_v4_mapped())
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, at.to_v6()).is_loopback();
-  return at.is_loopback();
+[[nodiscard]] constexpr bool is_loopback_address(std::string_view address) noexcept {
+  if (const auto v4 = parse_ipv4(address)) return v4->front() == 127;
+  const auto v6 = parse_ipv6(address);
+  if (!v6) return false;
+  std::size_t zeros = 0;
+  while (zeros < v6->size() && (*v6)[zeros] == 0) ++zeros;
+  const bool is_mapped = zeros == 10 && (*v6)[10] == 0xff && (*v6)[11] == 0xff;
+  return is_mapped ? (*v6)[12] == 127 : zeros == 15 && v6->back() == 1;
 }
 
 template <class Connection>

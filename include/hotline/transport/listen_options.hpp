@@ -16,9 +16,14 @@ struct listen_options {
   std::string address = "127.0.0.1";  ///< an IPv4 or IPv6 address, no host name; "0.0.0.0" and "::" are all of them
   std::uint16_t port = 0;             ///< 0: any free one, told by `asio_transport::port`
   std::string unix_path{};            ///< if not empty: a Unix socket at this path, and no TCP
-  int backlog = 4096;                 ///< connections that the kernel keeps while we have not accepted them
-  bool listen = true;                 ///< false: nothing is accepted, connections come through `adopt` alone
-  bool reuse_address = true;          ///< a restarted server need not wait for old connections of its port to time out
+  /// If set: a socket that listens already, of the TCP or the Unix family, and no address, port, path, backlog or permission
+  /// of these options: systemd's LISTEN_FDS say, one of the host's with SO_REUSEPORT, or one that another process has passed
+  /// by SCM_RIGHTS. `start` fails with `std::errc::invalid_argument` for another descriptor; one that it does not take is the
+  /// caller's still. It is made not to block and not to survive an exec. The file of a Unix one is never removed.
+  std::optional<int> descriptor = {};
+  int backlog = 4096;         ///< connections that the kernel keeps while we have not accepted them
+  bool listen = true;         ///< false: nothing is accepted, connections come through `adopt` alone
+  bool reuse_address = true;  ///< a restarted server need not wait for old connections of its port to time out
   std::size_t read_buffer_bytes = 64 * 1024;   ///< one buffer for all connections; of several options the largest holds
   std::optional<int> socket_send_buffer = {};  ///< bytes that the kernel keeps per connection; none: it decides itself
   /// How long a TCP peer may acknowledge nothing of what it is owed, or keep its window shut, until the system gives it up

@@ -2,10 +2,6 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
-#include <asio/generic/stream_protocol.hpp>
-#include <asio/ip/address_v4.hpp>
-#include <asio/ip/address_v6.hpp>
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -23,15 +20,18 @@ class peer_address {
  public:
   peer_address() = default;
 
-  explicit peer_address(const asio::generic::stream_protocol::endpoint& endpoint) noexcept {
-    const auto size = endpoint.size();
-    if (endpoint.protocol().family() == AF_INET && size >= sizeof(sockaddr_in)) {
-      sockaddr_in from{};
-      std::memcpy(&from, endpoint.data(), sizeof from);
+  /// From the system's form of it: `size` bytes of a `sockaddr_in`, a `sockaddr_in6` or one of another family.
+  peer_address(const void* address, std::size_t size) noexcept {
+    ::sa_family_t family = AF_UNSPEC;
+    if (size >= offsetof(::sockaddr, sa_family) + sizeof family)
+      std::memcpy(&family, static_cast<const char*>(address) + offsetof(::sockaddr, sa_family), sizeof family);
+    if (family == AF_INET && size >= sizeof(::sockaddr_in)) {
+      ::sockaddr_in from{};
+      std::memcpy(&from, address, sizeof from);
       *this = v4(&from.sin_addr, ntohs(from.sin_port));
-    } else if (endpoint.protocol().family() == AF_INET6 && size >= sizeof(sockaddr_in6)) {
-      sockaddr_in6 from{};
-      std::memcpy(&from, endpoint.data(), sizeof from);
+    } else if (family == AF_INET6 && size >= sizeof(::sockaddr_in6)) {
+      ::sockaddr_in6 from{};
+      std::memcpy(&from, address, sizeof from);
       *this = v6(&from.sin6_addr, ntohs(from.sin6_port));
     }
   }
@@ -47,21 +47,17 @@ class peer_address {
 
   /// "127.0.0.1:40312", "[::1]:40312" or "unix".
   [[nodiscard]] std::string text() const {
-    switch (kind_) {
-      case kind::v4: {
-        asio::ip::address_v4::bytes_type bytes{};
-        std::memcpy(bytes.data(), address_.data(), bytes.size());
-        return asio::ip::address_v4(bytes).to_string() + ':' + std::to_string(port_);
-      }
-      case kind::v6: {
-        asio::ip::address_v6::bytes_type bytes{};
-        std::memcpy(bytes.data(), address_.data(), bytes.size());
-        return '[' + asio::ip::address_v6(bytes).to_string() + "]:" + std::to_string(port_);
-      }
-      case kind::local: break;
-    }
+    std::array<char, INET6_ADDRSTRLEN> room{};
+    if (kind_ == kind::v4)
+      return ::inet_ntop(AF_INET, address_.data(), room.data(), room.size()) + (':' + std::to_string(port_));
+    if (kind_ == kind::v6)
+      return std::string("[") + ::inet_ntop(AF_INET6, address_.data(), room.data(), room.size()) +
+             "]:" + std::to_string(port_);
     return "unix";
   }
+
+  /// 0 for a peer without one.
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
 
   /// Returns the network that the peer counts for, as raw bytes, not printable: the 4 of an IPv4 address, the first 8
   /// of an IPv6 address, none for peers without an address. IPv4 as IPv6 writes it (::ffff:192.0.2.1) counts as IPv4.

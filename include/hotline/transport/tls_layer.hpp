@@ -4,13 +4,10 @@
 #if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/concepts.hpp>
-#include <hotline/transport/asio_error.hpp>
-#include <hotline/transport/asio_plain.hpp>
+#include <hotline/transport/early_input.hpp>
+#include <hotline/transport/plain_layer.hpp>
 #include <hotline/transport/tls_context.hpp>
 #include <hotline/transport/tls_error.hpp>
-
-#include <asio/buffer.hpp>
-#include <asio/error.hpp>
 
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
@@ -113,7 +110,7 @@ class tls_layer {
 
   [[nodiscard]] bool is_shaking_hands() const noexcept { return begun_ && !established_; }
   [[nodiscard]] bool is_established() const noexcept { return established_; }
-  [[nodiscard]] bool has_input() const noexcept { return static_cast<bool>(input_ended_); }
+  [[nodiscard]] bool has_input() const noexcept { return input_ended_; }
 
   /// Its connection ends before it is one, and no hook is called.
   void drop(shared& s) const noexcept {
@@ -122,8 +119,7 @@ class tls_layer {
 
   /// Neighbouring spans become one record, as far as they fit: a record has its price. A record that the socket did not
   /// take as a whole counts as taken, and waits here.
-  template <class Socket>
-  layer_output send(shared& s, Socket& socket, std::span<const std::string_view> spans) {
+  layer_output send(shared& s, int socket, std::span<const std::string_view> spans) {
     layer_output out;
     std::size_t offered = 0;
     for (const std::string_view bytes : spans) offered += bytes.size();
@@ -158,9 +154,8 @@ class tls_layer {
     return out;
   }
 
-  template <class Socket>
-  layer_output flush(shared&, Socket& socket) {
-    const layer_output out = plain_layer::send_some(socket, asio::buffer(unsent_), unsent_.size());
+  layer_output flush(shared&, int socket) {
+    const layer_output out = plain_layer::send_some(socket, unsent_);
     if (out.all)
       unsent_ = std::string();  // its memory too
     else
@@ -169,22 +164,23 @@ class tls_layer {
   }
 
   /// Sends the peer `close_notify`, and drops the TLS state: later input is discarded anyway.
-  template <class Socket>
-  layer_output end(shared& s, Socket& socket) {
+  layer_output end(shared& s, int socket) {
     say_goodbye();
     ssl_.reset();
     return transmit(s, socket);
   }
 
   /// All that was read is decrypted, so that none of it waits in OpenSSL, where the socket would not tell of it.
-  template <class Socket, class Read>
-  layer_input receive(shared& s, Socket& socket, const Read& read) {
+  layer_input receive(shared& s, int socket, early_input& early) {
     layer_input in;
     if (input_ended_) return ended(s, socket);
-    const std::size_t n = read(asio::buffer(s.raw), in.failed);
-    if (in.failed == asio::error::eof && ssl_) in.failed = tls_truncated();
-    if (in.failed || !ssl_) return in;
-    s.incoming = {s.raw.data(), n};
+    const received_bytes read = plain_layer::read_raw(socket, early, s.raw);
+    in.failed = read.failed;
+    in.ended = read.ended;
+    in.drained = read.drained;
+    if (read.ended && ssl_) in.failed = tls_truncated();
+    if (in.failed || in.ended || !ssl_) return in;
+    s.incoming = {s.raw.data(), read.count};
     ::ERR_clear_error();
     if (established_)
       in.bytes = decrypt(s);
@@ -215,7 +211,7 @@ class tls_layer {
       ++s.counts.done;
     } else if (::SSL_get_error(ssl_.get(), result) != SSL_ERROR_WANT_READ) {
       const bool is_http = ERR_GET_REASON(::ERR_peek_error()) == SSL_R_HTTP_REQUEST;
-      input_ended_ = take_tls_error();
+      end_input(take_tls_error());
       if (is_http)
         s.outgoing =
             "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 21\r\nConnection: close\r\n\r\n"
@@ -232,20 +228,26 @@ class tls_layer {
       if (result == 1) continue;
       const int why = ::SSL_get_error(ssl_.get(), result);
       if (why == SSL_ERROR_ZERO_RETURN)
-        input_ended_ = asio::error::eof;
+        end_input({});
       else if (why != SSL_ERROR_WANT_READ)
-        input_ended_ = take_tls_error();
+        end_input(take_tls_error());
       break;
     }
     if (input_ended_) s.incoming = {};
     return {s.clear.data(), size};
   }
 
-  template <class Socket>
-  layer_input ended(shared& s, Socket& socket) {
+  /// `failed`: empty for the peer's `close_notify`.
+  void end_input(std::error_code failed) noexcept {
+    input_ended_ = true;
+    input_error_ = failed;
+  }
+
+  layer_input ended(shared& s, int socket) {
     layer_input in;
-    in.failed = input_ended_;
-    if (in.failed == asio::error::eof) say_goodbye();
+    in.ended = true;
+    in.failed = input_error_;
+    if (!in.failed) say_goodbye();
     transmit(s, socket);
     return in;
   }
@@ -257,8 +259,7 @@ class tls_layer {
   }
 
   /// Gives the socket what OpenSSL has written.
-  template <class Socket>
-  layer_output transmit(shared& s, Socket& socket) {
+  layer_output transmit(shared& s, int socket) {
     // The loop's, and the next connection's from here on, whatever becomes of it.
     struct emptying {
       ~emptying() { bytes.clear(); }
@@ -267,7 +268,7 @@ class tls_layer {
     layer_output out;
     std::string_view bytes = s.outgoing;
     if (unsent_.empty()) {
-      out = plain_layer::send_some(socket, asio::buffer(bytes), bytes.size());
+      out = plain_layer::send_some(socket, bytes);
       bytes.remove_prefix(out.taken);
     }
     if (!out.failed) unsent_.append(bytes);
@@ -315,7 +316,8 @@ class tls_layer {
 
   std::unique_ptr<::SSL, free_ssl> ssl_;  // until our direction has ended
   std::string unsent_;                    // written by OpenSSL, not taken by the socket
-  std::error_code input_ended_;           // the reason why no more input comes
+  std::error_code input_error_;           // the reason why no more input comes, if that is no `close_notify`
+  bool input_ended_ = false;
   bool begun_ = false;
   bool established_ = false;
 };

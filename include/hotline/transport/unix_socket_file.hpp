@@ -2,8 +2,6 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
-#include <asio/local/stream_protocol.hpp>
-
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
@@ -83,6 +81,14 @@ class unix_socket_file {
   unix_socket_file& operator=(const unix_socket_file&) = delete;
   ~unix_socket_file() { remove(); }
 
+  /// Returns the system's address of `path`, which has at most `longest_path` bytes.
+  [[nodiscard]] static ::sockaddr_un address_of(const std::string& path) noexcept {
+    ::sockaddr_un made{};
+    made.sun_family = AF_UNIX;
+    path.copy(made.sun_path, longest_path);
+    return made;
+  }
+
   /// Remembers the file that was just bound.
   void keep(const std::string& path) {
     struct stat status {};
@@ -100,15 +106,18 @@ class unix_socket_file {
     path_.clear();
   }
 
+  /// From here on the file is somebody else's.
+  void forget() noexcept { path_.clear(); }
+
   /// Removes a socket that a server which is gone left behind: one that refuses connections. Nothing else is touched.
-  static bool remove_stale(const std::string& path, const asio::local::stream_protocol::endpoint& endpoint) noexcept {
+  static bool remove_stale(const std::string& path) noexcept {
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
-    const int probe = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (probe < 0) return false;
-    ::fcntl(probe, F_SETFL, O_NONBLOCK);
+    const ::sockaddr_un to = address_of(path);
     const bool refused =
-        ::connect(probe, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0 && errno == ECONNREFUSED;
+        ::connect(probe, reinterpret_cast<const ::sockaddr*>(&to), sizeof to) != 0 && errno == ECONNREFUSED;
     ::close(probe);
     return refused && ::unlink(path.c_str()) == 0;
   }

@@ -5,9 +5,9 @@
 
 #include <hotline/intrusive_list.hpp>
 #include <hotline/transport/arrival_queue.hpp>
-#include <hotline/transport/asio_connection.hpp>
 #include <hotline/transport/door.hpp>
 #include <hotline/transport/listen_options.hpp>
+#include <hotline/transport/socket_connection.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -16,23 +16,22 @@
 
 namespace hotline::detail {
 
-/// All connections of a transport, each by one of its references, and the queues of those of which something is awaited.
+/// All connections of a transport, and the queues of those of which something is awaited. A connection that leaves is its
+/// owner's: the traffic.
 template <class Connection, class Layer>
-class asio_roll {
+class socket_roll {
  public:
-  using reference = connection_reference<Connection>;
   using layers = typename Layer::shared;
 
-  asio_roll(const std::vector<listen_options>& options, const layers& common) : handshakes_(queue_for(common)) {
+  socket_roll(const std::vector<listen_options>& options, const layers& common) : handshakes_(queue_for(common)) {
     for (const listen_options& o : options) doors_.emplace_back(o);
   }
 
-  /// One for each of the listen_options, in their order.
+  /// One for each of the listen_options, in their order; an element stays where it is.
   [[nodiscard]] std::deque<door<Connection>>& doors() noexcept { return doors_; }
   /// The queue of all doors and of adopted sockets.
   [[nodiscard]] arrival_queue<Connection>& handshakes() noexcept { return handshakes_; }
 
-  /// Takes over a reference that `c` counts already.
   void add(Connection& c) noexcept { connections_.push_back(c); }
 
   /// Takes `c` out of the queue that it is in, if it is in one.
@@ -40,11 +39,10 @@ class asio_roll {
     if (c.arrival_ && c.arrival_->queue != nullptr) c.arrival_->queue->remove(c);
   }
 
-  /// Takes `c` out for good, and returns the reference to it.
-  reference strike(Connection& c) noexcept {
+  /// Takes `c` out for good.
+  void strike(Connection& c) noexcept {
     leave_queue(c);
     connections_.remove(c);
-    return reference::of_held(c);
   }
 
   /// Returns a connection whose end the receiver does not know yet; null when there is none.
@@ -54,16 +52,17 @@ class asio_roll {
     return nullptr;
   }
 
-  /// Drops the connections that the receiver does not know, but for adopted sockets of which nothing is awaited.
-  void drop_unready(layers& common) noexcept {
-    drop_queues(common);
-    if constexpr (Layer::shakes_hands) drop_all_but([](const Connection& c) { return c.opened_; });
+  /// Takes out a connection that owes a header or a handshake, and returns it; null when there is none.
+  [[nodiscard]] Connection* pop_unready(layers& common) noexcept {
+    for (door<Connection>& by : doors_)
+      if (Connection* const c = pop(by.headers, common)) return c;
+    return pop(handshakes_, common);
   }
 
-  void drop_all(layers& common) noexcept {
-    drop_queues(common);
-    drop_all_but([](const Connection&) { return false; });
-  }
+  /// Takes out any connection, and returns it; null when there is none.
+  [[nodiscard]] Connection* pop() noexcept { return connections_.pop_front(); }
+
+  [[nodiscard]] std::size_t size() const noexcept { return connections_.size(); }
 
  private:
   [[nodiscard]] static arrival_queue<Connection> queue_for(const layers& common) noexcept {
@@ -73,27 +72,12 @@ class asio_roll {
       return arrival_queue<Connection>(std::chrono::milliseconds::max(), 0);
   }
 
-  void drop_queues(layers& common) noexcept {
-    for (door<Connection>& by : doors_) drop(by.headers, common);
-    drop(handshakes_, common);
-  }
-
-  void drop(arrival_queue<Connection>& queue, layers& common) noexcept {
-    while (Connection* const c = queue.pop()) {
-      c->layer_.drop(common);
-      strike(*c)->close();
-    }
-  }
-
-  template <class Predicate>
-  void drop_all_but(const Predicate& stays) noexcept {
-    for (std::size_t left = connections_.size(); left > 0; --left) {
-      Connection& c = *connections_.pop_front();
-      if (stays(c))
-        connections_.push_back(c);
-      else
-        reference::of_held(c)->close();
-    }
+  [[nodiscard]] Connection* pop(arrival_queue<Connection>& queue, layers& common) noexcept {
+    Connection* const c = queue.pop();
+    if (c == nullptr) return nullptr;
+    c->layer_.drop(common);
+    connections_.remove(*c);
+    return c;
   }
 
   std::deque<door<Connection>> doors_;

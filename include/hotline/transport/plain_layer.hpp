@@ -2,14 +2,11 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
-#include <hotline/transport/asio_error.hpp>
+#include <hotline/transport/early_input.hpp>
+#include <hotline/transport/native_socket.hpp>
 
-#include <asio/buffer.hpp>
-#include <asio/error.hpp>
-
-#include <array>
+#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <span>
 #include <string_view>
 #include <system_error>
@@ -30,11 +27,14 @@ struct layer_input {
   std::span<char> bytes{};  ///< for the receiver; in a buffer of the loop's
   std::string_view rest{};  ///< raw bytes that were not looked at yet: read these first the next time
   bool busy = false;        ///< as of `layer_output`: reading may cause answers
+  bool ended = false;       ///< the peer's direction, in good order as far as the layer knows
+  bool drained = false;     ///< the socket has no more for now: the system reports when more comes
   std::error_code failed{};
 };
 
 /// The layer between a connection and its socket that does nothing. A layer is a member of each connection and does all
-/// sending and reading. The other one is `tls_layer`; both have the members below.
+/// sending and reading. The other one is `tls_layer`; both have the members below. `socket` is a descriptor that does not
+/// block.
 class plain_layer {
  public:
   /// Whether `on_open` comes only after a handshake.
@@ -60,53 +60,51 @@ class plain_layer {
   /// Whether `receive` has something to tell although the socket may have nothing.
   [[nodiscard]] static bool has_input() noexcept { return false; }
 
-  template <class Socket>
-  static layer_output send(shared&, Socket& socket, std::span<const std::string_view> spans) {
+  static layer_output send(shared&, int socket, std::span<const std::string_view> spans) {
     if (spans.size() == 1)  // mostly: and a plain send costs the kernel less than a gathering one
-      return send_some(socket, asio::buffer(spans.front()), spans.front().size());
-    std::array<asio::const_buffer, 64> buffers;  // as many as Asio hands to the kernel at once
+      return send_some(socket, spans.front());
     layer_output out;
-    for (auto next = spans.begin(); next != spans.end() && out.all;) {
-      std::size_t count = 0;
+    while (!spans.empty() && out.all) {
+      const auto some = spans.first(std::min(spans.size(), native_socket::most_spans));
+      spans = spans.subspan(some.size());
       std::size_t offered = 0;
-      for (; next != spans.end() && count < buffers.size(); ++next) {
-        buffers[count++] = asio::buffer(*next);
-        offered += next->size();
-      }
+      for (const std::string_view bytes : some) offered += bytes.size();
       const std::size_t before = out.taken;
-      out = send_some(socket, std::span<const asio::const_buffer>(buffers.data(), count), offered);
+      out = result_of(native_socket::send(socket, some), offered);
       out.taken += before;
     }
     return out;
   }
 
-  template <class Socket>
-  static layer_output flush(shared&, Socket&) noexcept {
-    return {};
-  }
+  static layer_output flush(shared&, int) noexcept { return {}; }
 
   /// The last words before our FIN.
-  template <class Socket>
-  static layer_output end(shared&, Socket&) noexcept {
-    return {};
-  }
+  static layer_output end(shared&, int) noexcept { return {}; }
 
-  /// `read(buffer, error_code&)` brings raw bytes.
-  template <class Socket, class Read>
-  static layer_input receive(shared& s, Socket&, const Read& read) {
+  /// Raw bytes come from `early` first, then from the socket.
+  static layer_input receive(shared& s, int socket, early_input& early) {
     layer_input in;
-    in.bytes = std::span(s.buffer.data(), read(asio::buffer(s.buffer), in.failed));
+    const received_bytes read = read_raw(socket, early, s.buffer);
+    in.bytes = std::span(s.buffer.data(), read.count);
+    in.ended = read.ended;
+    in.drained = read.drained;
+    in.failed = read.failed;
     return in;
   }
 
-  template <class Socket, class Buffers>
-  static layer_output send_some(Socket& socket, const Buffers& buffers, std::size_t offered) {
+  static received_bytes read_raw(int socket, early_input& early, std::span<char> into) noexcept {
+    return early ? received_bytes{early.take(into), false, false, {}} : native_socket::receive(socket, into);
+  }
+
+  static layer_output send_some(int socket, std::string_view bytes) noexcept {
+    return result_of(native_socket::send(socket, bytes), bytes.size());
+  }
+
+ private:
+  [[nodiscard]] static layer_output result_of(const sent_bytes& sent, std::size_t offered) noexcept {
     layer_output out;
-    if (offered == 0) return out;
-    do {
-      out.taken = socket.send(buffers, 0, out.failed);
-    } while (out.failed == asio::error::interrupted);
-    if (is_busy(out.failed)) out.failed = {};
+    out.taken = sent.count;
+    out.failed = sent.failed;
     out.all = out.taken == offered;
     out.busy = !out.all && !out.failed;
     return out;

@@ -1,0 +1,259 @@
+// Listens at one address. Nothing waits here, and nothing is Asio's.
+#pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
+
+#include <hotline/metrics.hpp>
+#include <hotline/transport/listen_options.hpp>
+#include <hotline/transport/native_socket.hpp>
+#include <hotline/transport/peer_address.hpp>
+#include <hotline/transport/unix_socket_file.hpp>
+
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace hotline::detail {
+
+/// A descriptor kept for the day when there are no more: closing it makes room to accept a connection and close it at
+/// once. Else the connection would stay in the kernel's queue, and the listener would be readable for ever.
+class reserve_descriptor {
+ public:
+  reserve_descriptor() = default;
+  reserve_descriptor(const reserve_descriptor&) = delete;
+  reserve_descriptor& operator=(const reserve_descriptor&) = delete;
+  ~reserve_descriptor() { release(); }
+
+  void acquire() noexcept {
+    if (descriptor_ < 0) descriptor_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  }
+
+  void release() noexcept {
+    if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+  }
+
+ private:
+  int descriptor_ = -1;
+};
+
+/// A socket that listens, with the file of a Unix one. Its owner waits until it is readable, then calls `accept_some`.
+class listening_socket {
+ public:
+  /// The result of `accept_some`.
+  enum class outcome {
+    drained,    ///< nobody waits to be accepted, as far as the system tells; or it was closed meanwhile
+    more,       ///< there may be more
+    exhausted,  ///< the system has no room for more: pause for `pause_time`, then `go_on`
+  };
+
+  static constexpr std::chrono::milliseconds pause_time{10};
+
+  listening_socket() = default;
+  listening_socket(const listening_socket&) = delete;
+  listening_socket& operator=(const listening_socket&) = delete;
+  ~listening_socket() { close(); }
+
+  /// Binds and listens, or takes over the options' descriptor. A failure leaves nothing behind; a descriptor that was given
+  /// is the caller's then.
+  [[nodiscard]] std::error_code open(const listen_options& options) {
+    send_buffer_ = options.socket_send_buffer;
+    user_timeout_ = options.user_timeout;
+    std::error_code failed;
+    if (options.descriptor)
+      failed = adopt(options);
+    else
+      failed = options.unix_path.empty() ? bind_tcp(options) : bind_unix(options);
+    if (failed)
+      close();
+    else
+      reserve_.acquire();
+    return failed;
+  }
+
+  /// The caller has taken the descriptor out of every set that watches it: a set goes on to report a descriptor that was
+  /// closed here while another process has it.
+  void close() noexcept {
+    if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+    file_.remove();
+    reserve_.release();
+  }
+
+  /// As `close`, but the descriptor is the caller's and goes on to listen, and its file stays.
+  [[nodiscard]] int release() noexcept {
+    file_.forget();
+    reserve_.release();
+    return std::exchange(descriptor_, -1);
+  }
+
+  [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+  [[nodiscard]] int family() const noexcept { return family_; }
+  /// The TCP port; 0 for a Unix socket.
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+
+  /// Accepts up to 64 sockets. Each goes to `f(descriptor, peer_address)`, whose it is from then on; they neither block nor
+  /// survive an exec. `f` may close the listener. Where the process has no descriptors left, some of those who wait are
+  /// closed at once and count in `turned_away`.
+  template <class Function>
+  [[nodiscard]] outcome accept_some(counter& turned_away, const Function& f) {
+    for (int i = 0; i < accepts_per_turn; ++i) {
+      if (!is_open()) return outcome::drained;
+      ::sockaddr_storage peer;
+      ::socklen_t size = sizeof peer;
+      const int accepted = accept_one(peer, size);
+      if (accepted >= 0) {
+        if (send_buffer_) (void)::setsockopt(accepted, SOL_SOCKET, SO_SNDBUF, &*send_buffer_, sizeof *send_buffer_);
+        native_socket::prepare(accepted, family_, user_timeout_);
+        f(accepted, peer_address(&peer, size));
+      } else if (native_socket::is_busy()) {
+        return outcome::drained;
+      } else if (errno != EINTR && errno != ECONNABORTED) {
+        if (errno == EMFILE || errno == ENFILE) turn_away(turned_away);
+        return outcome::exhausted;
+      }
+    }
+    return is_open() ? outcome::more : outcome::drained;
+  }
+
+  /// After the pause.
+  void go_on() noexcept {
+    if (is_open()) reserve_.acquire();
+  }
+
+ private:
+  static constexpr int accepts_per_turn = 64;
+  static constexpr int turned_away_per_pause = 16;  // a storm of those who try again must not cost the others much
+
+  [[nodiscard]] std::error_code bind_tcp(const listen_options& options) {
+    if (options.unix_mode || !options.unix_group.empty()) return std::make_error_code(std::errc::invalid_argument);
+    ::sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(options.port);
+    ::sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(options.port);
+    const std::string& text = options.address;
+    std::error_code failed;
+    if (::inet_pton(AF_INET, text.c_str(), &v4.sin_addr) == 1)
+      failed = bind(&v4, sizeof v4, AF_INET, options);
+    else if (is_v6(text, v6))
+      failed = bind(&v6, sizeof v6, AF_INET6, options);
+    else
+      return std::make_error_code(std::errc::invalid_argument);
+    if (failed || (failed = listen(options))) return failed;
+    return read_name();
+  }
+
+  /// With the zone that a link-local address needs, "fe80::1%eth0".
+  [[nodiscard]] static bool is_v6(const std::string& text, ::sockaddr_in6& made) {
+    const std::size_t zone_at = text.find('%');
+    if (::inet_pton(AF_INET6, text.substr(0, zone_at).c_str(), &made.sin6_addr) != 1) return false;
+    if (zone_at == std::string::npos) return true;
+    const std::string zone = text.substr(zone_at + 1);
+    made.sin6_scope_id = ::if_nametoindex(zone.c_str());
+    if (made.sin6_scope_id != 0) return true;
+    const auto [end, wrong] = std::from_chars(zone.data(), zone.data() + zone.size(), made.sin6_scope_id);
+    return wrong == std::errc{} && end == zone.data() + zone.size();
+  }
+
+  [[nodiscard]] std::error_code bind_unix(const listen_options& options) {
+    const std::string& path = options.unix_path;
+    if (path.size() > unix_socket_file::longest_path) return std::make_error_code(std::errc::filename_too_long);
+    unix_permissions permissions;
+    std::error_code failed = permissions.read(options.unix_mode, options.unix_group);
+    if (failed) return failed;
+    const ::sockaddr_un at = unix_socket_file::address_of(path);
+    failed = bind(&at, sizeof at, AF_UNIX, options);
+    if (failed == std::errc::address_in_use && unix_socket_file::remove_stale(path)) {
+      ::close(std::exchange(descriptor_, -1));
+      failed = bind(&at, sizeof at, AF_UNIX, options);
+    }
+    if (failed) return failed;
+    file_.keep(path);
+    // Before it listens, so that nobody can connect with other permissions than these.
+    if ((failed = permissions.apply(path))) return failed;
+    return listen(options);
+  }
+
+  [[nodiscard]] std::error_code bind(const void* address, ::socklen_t size, int family, const listen_options& options) {
+    family_ = family;
+    descriptor_ = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor_ < 0) return last_error();
+    const int on = 1;
+    if (options.reuse_address && ::setsockopt(descriptor_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0)
+      return last_error();
+    return ::bind(descriptor_, static_cast<const ::sockaddr*>(address), size) == 0 ? std::error_code{} : last_error();
+  }
+
+  [[nodiscard]] std::error_code listen(const listen_options& options) noexcept {
+    return ::listen(descriptor_, options.backlog) == 0 ? std::error_code{} : last_error();
+  }
+
+  /// The descriptor may block, and would survive an exec: systemd hands over such ones.
+  [[nodiscard]] std::error_code adopt(const listen_options& options) {
+    const int given = *options.descriptor;
+    int listens = 0;
+    ::socklen_t size = sizeof listens;
+    if (::getsockopt(given, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0) return last_error();
+    int type = 0;
+    size = sizeof type;
+    if (::getsockopt(given, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return last_error();
+    if (listens == 0 || type != SOCK_STREAM) return std::make_error_code(std::errc::invalid_argument);
+    const int flags = ::fcntl(given, F_GETFL);
+    if (flags < 0 || ::fcntl(given, F_SETFL, flags | O_NONBLOCK) != 0) return last_error();
+    if (::fcntl(given, F_SETFD, FD_CLOEXEC) != 0) return last_error();
+    descriptor_ = given;
+    const std::error_code failed = read_name();
+    if (failed) descriptor_ = -1;
+    return failed;
+  }
+
+  [[nodiscard]] std::error_code read_name() noexcept {
+    ::sockaddr_storage bound{};
+    ::socklen_t size = sizeof bound;
+    if (::getsockname(descriptor_, reinterpret_cast<::sockaddr*>(&bound), &size) != 0) return last_error();
+    family_ = bound.ss_family;
+    port_ = peer_address(&bound, size).port();
+    return {};
+  }
+
+  [[nodiscard]] int accept_one(::sockaddr_storage& peer, ::socklen_t& size) noexcept {
+    return ::accept4(descriptor_, reinterpret_cast<::sockaddr*>(&peer), &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  }
+
+  void turn_away(counter& turned_away) noexcept {
+    reserve_.release();
+    for (int i = 0; i < turned_away_per_pause; ++i) {
+      ::sockaddr_storage peer;
+      ::socklen_t size = sizeof peer;
+      const int accepted = accept_one(peer, size);
+      if (accepted < 0) break;
+      ::close(accepted);
+      turned_away.add();
+    }
+    reserve_.acquire();
+  }
+
+  int descriptor_ = -1;
+  int family_ = AF_UNSPEC;
+  std::uint16_t port_ = 0;
+  std::optional<int> send_buffer_;
+  std::chrono::milliseconds user_timeout_{};
+  unix_socket_file file_;
+  reserve_descriptor reserve_;
+};
+
+}  // namespace hotline::detail
+#endif
