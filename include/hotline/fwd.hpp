@@ -86,6 +86,7 @@ using manager_metrics = basic_metrics<std::uint64_t>;
 
 // Transports.
 class asio_transport;
+class epoll_transport;
 class environment;
 class manual_environment;
 class memory_peer;

@@ -36,6 +36,9 @@
 #include <hotline/room/room.ipp>
 #include <hotline/server/hub.ipp>
 #include <hotline/transport/asio_transport.ipp>
+#if defined(__linux__)
+#include <hotline/transport/epoll_transport.ipp>
+#endif
 #include <hotline/wire/decoder.ipp>
 #include <hotline/wire/frame_reader.ipp>
 #include <hotline/wire/handshake.ipp>

@@ -52,11 +52,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
     std::error_code failed = listening_.open(options);
     if (failed) return failed;
     watched_.assign(protocol(listening_.family(), 0), listening_.descriptor(), failed);
-    if (!failed) return {};
-    if (options.descriptor)
-      (void)listening_.release();
-    else
-      listening_.close();
+    if (failed) listening_.abandon();
     return failed;
   }
 
@@ -68,6 +64,12 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
   void close() noexcept {
     stop_watching();
     listening_.close();
+  }
+
+  /// As `close`, but a descriptor that was given is the caller's again.
+  void abandon() noexcept {
+    stop_watching();
+    listening_.abandon();
   }
 
   /// As `close`, but the descriptor is the caller's and goes on to listen.
@@ -148,7 +150,8 @@ class asio_listeners {
       const listen_options& o = options[which];
       if (!o.listen) continue;
       if (const std::error_code failed = add(executor, o, which)) {
-        close();
+        for (const auto& listener : open_) listener->abandon();
+        open_.clear();
         return failed;
       }
     }

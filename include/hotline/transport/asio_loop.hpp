@@ -13,12 +13,12 @@
 #include <hotline/transport/native_socket.hpp>
 #include <hotline/transport/peer_address.hpp>
 #include <hotline/transport/stopped_context.hpp>
+#include <hotline/transport/tick_schedule.hpp>
 
 #include <asio/basic_stream_socket.hpp>
 #include <asio/generic/stream_protocol.hpp>
 #include <asio/ip/tcp.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -61,7 +61,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     if (const std::error_code failed = listeners_.open(executor, options_)) return as_standard(failed);
     traffic_->start(r);
     tick_.emplace(executor);
-    due_ = clock::now() + tick_interval;
+    ticks_.began(clock::now());
     tick_later();
     listeners_.start(arrivals());
     restart_if_stopped(executor);
@@ -111,10 +111,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     return adopt_ours(std::move(socket), already_read, peer);
   }
 
-  /// How long ago the next tick was due, or the one that runs; zero when it is not due yet. By the clock of the timers.
-  [[nodiscard]] std::chrono::nanoseconds lateness() const {
-    return std::max<std::chrono::nanoseconds>(clock::now() - due_, std::chrono::nanoseconds{0});
-  }
+  [[nodiscard]] std::chrono::nanoseconds lateness() const { return ticks_.lateness(clock::now()); }
 
   [[nodiscard]] const asio_listeners<Executor>& listeners() const noexcept { return listeners_; }
   [[nodiscard]] traffic_type& traffic() const noexcept { return *traffic_; }
@@ -160,19 +157,13 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     tick_->async_wait(in_room{&tick_room_, [self = this->shared_from_this()](std::error_code) {
                                 traffic_type& traffic = *self->traffic_;
                                 traffic.note_turn();
-                                traffic.tick(self->judges());
+                                traffic.tick(self->ticks_.judges(clock::now()));
                                 const typename clock::time_point began = clock::now();
                                 if (!traffic.is_stopped()) traffic.started_for()->on_tick();
                                 if (traffic.is_stopped()) return;
-                                self->due_ = began + tick_interval;  // a tick that takes long makes the next one late
+                                self->ticks_.began(began);
                                 self->tick_later();
                               }});
-  }
-
-  // Bytes that came while a tick was late are read after it. Not twice in a row, or a loop that is always late would end no one.
-  [[nodiscard]] bool judges() {
-    spares_ = !spares_ && lateness() >= late_tick;
-    return !spares_;
   }
 
   void context_ends() noexcept override {
@@ -184,10 +175,9 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
   context_watch* watch_;
   std::vector<listen_options> options_;
   std::optional<asio_timer<Executor>> tick_;
-  typename clock::time_point due_{};
+  tick_schedule ticks_;
   asio_listeners<Executor> listeners_;
   wait_room<Executor> tick_room_;
-  bool spares_ = false;  // those whose time is over, at the tick that is late
 };
 
 }  // namespace hotline::detail

@@ -13,7 +13,6 @@
 #include <charconv>
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -68,18 +67,21 @@ class listening_socket {
   /// Binds and listens, or takes over the options' descriptor. A failure leaves nothing behind; a descriptor that was given
   /// is the caller's then.
   [[nodiscard]] std::error_code open(const listen_options& options) {
-    send_buffer_ = options.socket_send_buffer;
-    user_timeout_ = options.user_timeout;
     std::error_code failed;
     if (options.descriptor)
-      failed = adopt(options);
+      failed = adopt(*options.descriptor);
     else
       failed = options.unix_path.empty() ? bind_tcp(options) : bind_unix(options);
-    if (failed)
+    if (failed) {
       close();
-    else
-      reserve_.acquire();
-    return failed;
+      return failed;
+    }
+    // All that it accepts has these from it: so none of them takes a call for each connection.
+    if (options.socket_send_buffer)
+      (void)::setsockopt(descriptor_, SOL_SOCKET, SO_SNDBUF, &*options.socket_send_buffer, sizeof(int));
+    native_socket::prepare(descriptor_, family_, options.user_timeout);
+    reserve_.acquire();
+    return {};
   }
 
   /// The caller has taken the descriptor out of every set that watches it: a set goes on to report a descriptor that was
@@ -95,6 +97,12 @@ class listening_socket {
     file_.forget();
     reserve_.release();
     return std::exchange(descriptor_, -1);
+  }
+
+  /// After a failure of what comes after `open`: closes it, but for a descriptor that was given, which is the caller's.
+  void abandon() noexcept {
+    if (was_given_) (void)release();
+    close();
   }
 
   [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
@@ -114,8 +122,6 @@ class listening_socket {
       ::socklen_t size = sizeof peer;
       const int accepted = accept_one(peer, size);
       if (accepted >= 0) {
-        if (send_buffer_) (void)::setsockopt(accepted, SOL_SOCKET, SO_SNDBUF, &*send_buffer_, sizeof *send_buffer_);
-        native_socket::prepare(accepted, family_, user_timeout_);
         f(accepted, peer_address(&peer, size));
       } else if (native_socket::is_busy()) {
         return outcome::drained;
@@ -202,21 +208,18 @@ class listening_socket {
   }
 
   /// The descriptor may block, and would survive an exec: systemd hands over such ones.
-  [[nodiscard]] std::error_code adopt(const listen_options& options) {
-    const int given = *options.descriptor;
-    int listens = 0;
+  [[nodiscard]] std::error_code adopt(int given) noexcept {
+    int listens = 0, type = 0;
     ::socklen_t size = sizeof listens;
     if (::getsockopt(given, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0) return last_error();
-    int type = 0;
     size = sizeof type;
     if (::getsockopt(given, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return last_error();
     if (listens == 0 || type != SOCK_STREAM) return std::make_error_code(std::errc::invalid_argument);
-    const int flags = ::fcntl(given, F_GETFL);
-    if (flags < 0 || ::fcntl(given, F_SETFL, flags | O_NONBLOCK) != 0) return last_error();
-    if (::fcntl(given, F_SETFD, FD_CLOEXEC) != 0) return last_error();
+    if (const std::error_code failed = native_socket::keep_from_blocking(given)) return failed;
     descriptor_ = given;
     const std::error_code failed = read_name();
     if (failed) descriptor_ = -1;
+    was_given_ = !failed;
     return failed;
   }
 
@@ -249,8 +252,7 @@ class listening_socket {
   int descriptor_ = -1;
   int family_ = AF_UNSPEC;
   std::uint16_t port_ = 0;
-  std::optional<int> send_buffer_;
-  std::chrono::milliseconds user_timeout_{};
+  bool was_given_ = false;
   unix_socket_file file_;
   reserve_descriptor reserve_;
 };

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <system_error>
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -102,6 +103,13 @@ inline void reset_on_close(int socket) noexcept {
   return ::poll(&asked, 1, 0) > 0;
 }
 
+/// Makes calls on `socket`, which somebody else has opened, return at once, and keeps it from a process that is started.
+[[nodiscard]] inline std::error_code keep_from_blocking(int socket) noexcept {
+  const int flags = ::fcntl(socket, F_GETFL);
+  if (flags < 0 || ::fcntl(socket, F_SETFL, flags | O_NONBLOCK) != 0) return last_error();
+  return ::fcntl(socket, F_SETFD, FD_CLOEXEC) == 0 ? std::error_code{} : last_error();
+}
+
 /// Returns the error of the socket since the last call.
 [[nodiscard]] inline std::error_code pending_error(int socket) noexcept {
   int value = 0;
@@ -110,9 +118,9 @@ inline void reset_on_close(int socket) noexcept {
   return {value, std::system_category()};
 }
 
-/// Prepares a connection to a peer of the address family `family`: small messages leave at once, and the system gives up a
-/// peer that has acknowledged nothing for longer than `user_timeout`; zero: after its own time. Failures are not told, for a
-/// slow connection is better than none.
+/// Prepares a socket of the address family `family`: small messages leave at once, and the system gives up a peer that has
+/// acknowledged nothing for longer than `user_timeout`; zero: after its own time. What a listener accepts has both from the
+/// listener. Failures are not told, for a slow connection is better than none.
 inline void prepare(int socket, int family, std::chrono::milliseconds user_timeout) noexcept {
   if (family != AF_INET && family != AF_INET6) return;
   const int on = 1;

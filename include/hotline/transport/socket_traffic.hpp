@@ -138,6 +138,11 @@ class socket_traffic {
       : layers_(std::move(common)), roll_(options, layers_) {}
   ~socket_traffic() = default;
 
+  [[nodiscard]] static bool is_closing(const connection& c) noexcept { return c.closing_; }
+  [[nodiscard]] static bool awaits_input(const connection& c) noexcept { return c.awaits_input_; }
+  [[nodiscard]] static bool awaits_output(const connection& c) noexcept { return c.awaits_output_; }
+  [[nodiscard]] static bool awaits_error(const connection& c) noexcept { return c.awaits_error_; }
+
   /// No callback follows.
   void drop_all() noexcept {
     drop_unready();

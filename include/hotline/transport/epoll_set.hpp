@@ -1,0 +1,143 @@
+// The descriptors of a loop of our own: what it watches, how it is woken, and when its time is over.
+#pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
+
+#include <hotline/transport/native_socket.hpp>
+#include <hotline/types.hpp>
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+namespace hotline::detail {
+
+/// A descriptor that is closed at its end.
+class owned_descriptor {
+ public:
+  owned_descriptor() = default;
+  explicit owned_descriptor(int descriptor) noexcept : descriptor_(descriptor) {}
+  owned_descriptor(const owned_descriptor&) = delete;
+  owned_descriptor& operator=(const owned_descriptor&) = delete;
+  ~owned_descriptor() { reset(); }
+
+  [[nodiscard]] int get() const noexcept { return descriptor_; }
+  [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
+  /// The descriptor is the caller's from here on.
+  int release() noexcept { return std::exchange(descriptor_, -1); }
+  void reset(int descriptor = -1) noexcept {
+    if (const int before = std::exchange(descriptor_, descriptor); before >= 0) ::close(before);
+  }
+
+ private:
+  int descriptor_ = -1;
+};
+
+/// An edge-triggered epoll set with an eventfd, which any thread may ring, and a timerfd. What it reports once it does not
+/// report again until something new happens, and the set itself is then not readable for a loop that watches it (epoll(7)).
+/// So a caller that leaves work undone rings.
+class epoll_set {
+ public:
+  /// The object behind an event. Its low bits are free, so the kind of the object stands there.
+  enum class kind : std::uintptr_t { connection, listener, bell, timer };
+  static constexpr std::uintptr_t kinds = 3;
+
+  struct report {
+    kind what;
+    void* object;
+    std::uint32_t events;
+  };
+
+  /// Nothing changes when it fails.
+  [[nodiscard]] std::error_code open() noexcept {
+    set_.reset(::epoll_create1(EPOLL_CLOEXEC));
+    if (!set_.is_open()) return last_error();
+    bell_.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    if (!bell_.is_open()) return failure();
+    timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+    if (!timer_.is_open()) return failure();
+    if (add(bell_.get(), kind::bell, nullptr, EPOLLIN) || add(timer_.get(), kind::timer, nullptr, EPOLLIN))
+      return failure();
+    return {};
+  }
+
+  /// -1 while it is not open.
+  [[nodiscard]] int descriptor() const noexcept { return set_.get(); }
+
+  /// `object` is aligned to 4 bytes at least. Its `kind` and the object come with each report.
+  [[nodiscard]] std::error_code add(int descriptor, kind what, void* object, std::uint32_t events) noexcept {
+    return control(EPOLL_CTL_ADD, descriptor, what, object, events);
+  }
+
+  /// Reports once more what is there.
+  void change(int descriptor, kind what, void* object, std::uint32_t events) noexcept {
+    (void)control(EPOLL_CTL_MOD, descriptor, what, object, events);
+  }
+
+  /// Before the descriptor is closed: a set goes on to report one that another process has as well.
+  void remove(int descriptor) noexcept { (void)::epoll_ctl(set_.get(), EPOLL_CTL_DEL, descriptor, nullptr); }
+
+  /// Returns how many of `room` are reported, after at most `wait`; a negative one is without end.
+  [[nodiscard]] std::size_t poll(std::span<::epoll_event> room, int wait) noexcept {
+    const int n = ::epoll_wait(set_.get(), room.data(), static_cast<int>(room.size()), wait);
+    return n < 0 ? 0 : static_cast<std::size_t>(n);  // interrupted: the host polls again
+  }
+
+  [[nodiscard]] static report read(const ::epoll_event& event) noexcept {
+    const auto word = static_cast<std::uintptr_t>(event.data.u64);
+    return {static_cast<kind>(word & kinds), reinterpret_cast<void*>(word & ~kinds), event.events};
+  }
+
+  /// Any thread. The set is readable until it is polled. The count in the eventfd is never read: each addition is an edge.
+  void ring() noexcept {
+    const std::uint64_t one = 1;
+    (void)!::write(bell_.get(), &one, sizeof one);
+  }
+
+  /// The timer reports once, at `when` of the system's steady clock; an earlier time is replaced.
+  void set_timer(steady_time when) noexcept {
+    const auto time = when.time_since_epoch();
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time);
+    ::itimerspec spec{};
+    spec.it_value.tv_sec = static_cast<std::time_t>(seconds.count());
+    spec.it_value.tv_nsec = static_cast<long>(std::chrono::nanoseconds(time - seconds).count());
+    (void)::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &spec, nullptr);
+  }
+
+  void stop_timer() noexcept {
+    const ::itimerspec never{};
+    (void)::timerfd_settime(timer_.get(), 0, &never, nullptr);
+  }
+
+ private:
+  [[nodiscard]] std::error_code control(int how, int descriptor, kind what, void* object,
+                                        std::uint32_t events) noexcept {
+    ::epoll_event event{};
+    event.events = events | EPOLLET;
+    event.data.u64 = reinterpret_cast<std::uintptr_t>(object) | static_cast<std::uintptr_t>(what);
+    return ::epoll_ctl(set_.get(), how, descriptor, &event) == 0 ? std::error_code{} : last_error();
+  }
+
+  std::error_code failure() noexcept {
+    const std::error_code why = last_error();
+    set_.reset();
+    bell_.reset();
+    timer_.reset();
+    return why;
+  }
+
+  owned_descriptor set_, bell_, timer_;
+};
+
+}  // namespace hotline::detail
+#endif

@@ -1,0 +1,400 @@
+// A loop of our own: an edge-triggered epoll set, which the host's loop sees as one descriptor.
+#pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
+
+#include <hotline/concepts.hpp>
+#include <hotline/error.hpp>
+#include <hotline/intrusive_list.hpp>
+#include <hotline/transport/arrival_queue.hpp>
+#include <hotline/transport/epoll_connection.hpp>
+#include <hotline/transport/epoll_listeners.hpp>
+#include <hotline/transport/epoll_set.hpp>
+#include <hotline/transport/listen_options.hpp>
+#include <hotline/transport/loop_thread.hpp>
+#include <hotline/transport/native_socket.hpp>
+#include <hotline/transport/peer_address.hpp>
+#include <hotline/transport/posted_functions.hpp>
+#include <hotline/transport/socket_traffic.hpp>
+#include <hotline/transport/system_environment.hpp>
+#include <hotline/transport/tick_schedule.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <span>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace hotline::detail {
+
+/// All of one transport. `run` keeps it alive, so that the transport may be destroyed in a callback.
+template <class Layer>
+class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<Layer>>,
+                            public socket_traffic<epoll_traffic<Layer>, epoll_connection<Layer>, Layer> {
+  using base = socket_traffic<epoll_traffic, epoll_connection<Layer>, Layer>;
+  friend base;
+
+ public:
+  using connection = epoll_connection<Layer>;
+  using receiver = transport_receiver<connection>;
+
+  epoll_traffic(std::vector<listen_options> options, typename Layer::shared common)
+      : base(options, std::move(common)), options_(std::move(options)), opened_(set_.open()) {}
+  ~epoll_traffic() {
+    stop();
+    free_graves();
+  }
+
+  [[nodiscard]] bool is_stopped() const noexcept { return stopped_; }
+  [[nodiscard]] int descriptor() const noexcept { return set_.descriptor(); }
+
+  [[nodiscard]] std::error_code start(receiver& r) {
+    if (stopped_) return errc::not_running;
+    if (this->started_for() != nullptr) return errc::already_running;
+    if (opened_ && (opened_ = set_.open())) return opened_;
+    std::size_t bytes = 1;
+    for (const listen_options& o : options_) bytes = std::max(bytes, o.read_buffer_bytes);
+    if (const std::error_code failed = this->layers().prepare(bytes)) return failed;
+    for (std::size_t which = 0; which < options_.size(); ++which) {
+      if (!options_[which].listen) continue;
+      if (const std::error_code failed = listeners_.open(options_[which], which)) {
+        listeners_.abandon();
+        return failed;
+      }
+    }
+    base::start(r);
+    ticks_.began(now());
+    set_timer();
+    return {};
+  }
+
+  void stop_accepting() noexcept {
+    listeners_.close();
+    base::stop_accepting();
+  }
+
+  void stop() noexcept {
+    if (stopped_.exchange(true)) return;
+    posted_.close();
+    set_.stop_timer();
+    listeners_.close();
+    this->drop_all();
+    if (!running_) free_graves();
+  }
+
+  /// Handles up to `most` of what is ready, after a wait of at most `wait` milliseconds for the first (negative: without end),
+  /// and returns whether more is left. Inside a callback it does nothing.
+  bool run(std::size_t most, int wait) {
+    if (running_) return false;
+    if (stopped_) return quieten();
+    const auto self = this->shared_from_this();
+    const turn now_running(*this);
+    std::array<::epoll_event, events_at_once> room;
+    const auto events = std::span(room).first(std::min(std::max<std::size_t>(most, 1), room.size()));
+    const std::size_t turns = turns_.size();
+    const std::size_t n = set_.poll(events, has_work() ? 0 : wait);
+    for (const ::epoll_event& event : events.first(n)) {
+      if (stopped_) return false;
+      handle(epoll_set::read(event));
+    }
+    run_turns(std::min(turns, events.size()));
+    run_posted();
+    listeners_.take_turns([this](listener& l) { accept(l); });
+    return !stopped_ && (has_work() || n == events.size());
+  }
+
+  /// Any thread.
+  template <class Function>
+  void post(Function&& function) {
+    posted_.add(std::forward<Function>(function), [this] { set_.ring(); });
+  }
+
+  /// Any thread: whether another one ran the loop last.
+  [[nodiscard]] bool runs_elsewhere() const noexcept { return !stopped_ && thread_.is_another(); }
+
+  /// Takes over `descriptor`, which is closed on failure. Without `peer` its address is the socket's.
+  [[nodiscard]] std::error_code adopt(int descriptor, std::string_view already_read, const ::sockaddr* peer,
+                                      ::socklen_t size) {
+    owned_descriptor taken(descriptor);
+    if (stopped_ || this->started_for() == nullptr) return errc::not_running;
+    ::sockaddr_storage from{};
+    ::socklen_t from_size = sizeof from;
+    if (::getpeername(descriptor, reinterpret_cast<::sockaddr*>(&from), &from_size) != 0) return last_error();
+    if (const std::error_code failed = native_socket::keep_from_blocking(descriptor)) return failed;
+    const auto timeout = options_.empty() ? listen_options{}.user_timeout : options_.front().user_timeout;
+    native_socket::prepare(descriptor, from.ss_family, timeout);
+    const bool is_local = from.ss_family != AF_INET && from.ss_family != AF_INET6;
+    connection* const c =
+        watch(descriptor, peer != nullptr ? peer_address(peer, size) : peer_address(&from, from_size), is_local);
+    if (c == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    taken.release();
+    return base::adopt(*c, already_read);
+  }
+
+  [[nodiscard]] std::error_code adopt_listener(int descriptor, listen_options options) {
+    if (stopped_) return errc::not_running;
+    options.descriptor = descriptor;
+    const std::size_t which = this->add_door(options);
+    options_.push_back(options);
+    return this->started_for() == nullptr ? std::error_code{} : listeners_.open(options, which);
+  }
+
+  [[nodiscard]] std::vector<int> release_listeners() { return listeners_.release(); }
+
+  [[nodiscard]] std::chrono::nanoseconds lateness() const { return ticks_.lateness(now()); }
+  [[nodiscard]] const epoll_listeners& listeners() const noexcept { return listeners_; }
+
+ private:
+  using step = typename connection::step;
+  using listener = epoll_listeners::listener;
+
+  static constexpr std::size_t events_at_once = 256;
+  static constexpr std::uint32_t input_events = EPOLLIN | EPOLLRDHUP;
+
+  /// While the loop has its turn. A host's function may throw; the loop goes on with the next turn.
+  class turn {
+   public:
+    explicit turn(epoll_traffic& traffic) noexcept : traffic_(traffic) {
+      traffic.thread_.note();
+      traffic.running_ = true;
+    }
+    turn(const turn&) = delete;
+    turn& operator=(const turn&) = delete;
+    ~turn() {
+      traffic_.running_ = false;
+      traffic_.free_graves();
+      if (!traffic_.stopped_ && traffic_.has_work()) traffic_.set_.ring();
+    }
+
+   private:
+    epoll_traffic& traffic_;
+  };
+
+  /// After the end nothing keeps the descriptor readable for a host that still waits for it.
+  bool quieten() noexcept {
+    std::array<::epoll_event, 4> room;
+    while (set_.poll(room, 0) == room.size()) {
+    }
+    return false;
+  }
+
+  [[nodiscard]] static steady_time now() { return default_environment()->now(); }
+  static void note_turn() noexcept {}  // once for all of a turn: `turn`
+
+  // -------------------------------------------------------------------------------------------------- a turn
+
+  void handle(const epoll_set::report& event) {
+    switch (event.what) {
+      case epoll_set::kind::connection: return handle(*static_cast<connection*>(event.object), event.events);
+      case epoll_set::kind::listener: return accept(*static_cast<listener*>(event.object));
+      case epoll_set::kind::timer: return take_time();
+      case epoll_set::kind::bell: return;
+    }
+  }
+
+  void handle(connection& c, std::uint32_t events) {
+    if (base::is_closing(c)) return;
+    if ((events & EPOLLOUT) != 0 && base::awaits_output(c)) {
+      if (c.is_local_) watch_output(c, false);
+      base::protect(c, [&] { base::send_on(c); });
+      if (base::is_closing(c)) return;
+    }
+    if ((events & ~std::uint32_t{EPOLLOUT}) == 0) return;
+    c.readable_ = true;
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) c.hung_up_ = true;
+    if ((events & (EPOLLHUP | EPOLLERR)) != 0) c.broken_ = true;
+    read(c);
+  }
+
+  /// What is awaited of `c`, which is readable.
+  void read(connection& c) {
+    if (c.next_ == step::header) {
+      c.next_ = step::read;
+      base::protect(c, [&] { base::take_header(c); });
+    } else if (base::awaits_input(c)) {
+      base::protect(c, [&] { base::take_input(c); });
+    } else if (c.broken_ && base::awaits_error(c)) {
+      base::take_error(c);
+    }
+  }
+
+  /// One turn each for the first `count` of those that the system will not report again. Who gets another one waits for the
+  /// next call.
+  void run_turns(std::size_t count) {
+    for (; count > 0 && !stopped_; --count) {
+      connection* const c = turns_.pop_front();
+      if (c == nullptr) return;
+      switch (std::exchange(c->next_, c->next_ == step::header ? step::header : step::read)) {
+        case step::report: base::report(*c, c->why_); break;
+        case step::open: base::protect(*c, [&] { base::open(*c); }); break;
+        case step::header:
+        case step::read:
+          if (!base::is_closing(*c)) read(*c);
+          break;
+      }
+    }
+  }
+
+  /// Those that were posted before the call.
+  void run_posted() {
+    for (std::size_t left = posted_.size(); left > 0 && !stopped_; --left)
+      if (const auto function = posted_.take()) function();
+  }
+
+  [[nodiscard]] bool has_work() const noexcept {
+    return !turns_.empty() || listeners_.has_more() || posted_.size() > 0;
+  }
+
+  /// In this turn or, outside of one, in the next.
+  void take_turn(connection& c) noexcept {
+    if (!decltype(turns_)::is_linked(c)) turns_.push_back(c);
+    if (!running_) set_.ring();
+  }
+
+  // -------------------------------------------------------------------------------------------------- the time
+
+  void set_timer() noexcept {
+    set_.set_timer(listeners_.rests() ? std::min(ticks_.due(), listeners_.rest_ends()) : ticks_.due());
+  }
+
+  void take_time() {
+    const steady_time time = now();
+    if (listeners_.rests() && time >= listeners_.rest_ends()) listeners_.end_rest([this](listener& l) { accept(l); });
+    if (stopped_) return;
+    if (time < ticks_.due()) return set_timer();
+    base::tick(ticks_.judges(time));
+    if (stopped_) return;
+    const steady_time began = now();
+    this->started_for()->on_tick();
+    if (stopped_) return;
+    ticks_.began(began);
+    set_timer();
+  }
+
+  // ------------------------------------------------------------------------------------------------- listening
+
+  void accept(listener& l) {
+    const bool rests = listeners_.accept(l, &now, [this](const listener& by, int accepted, const peer_address& peer) {
+      arrive(accepted, peer, by.family() == AF_UNIX, by.which());
+    });
+    if (rests && !stopped_) set_timer();
+  }
+
+  void arrive(int accepted, const peer_address& peer, bool is_local, std::size_t which) {
+    owned_descriptor taken(accepted);
+    try {
+      auto debt = this->debt_at(which);
+      connection* const c = watch(accepted, peer, is_local);
+      if (c == nullptr) return;
+      taken.release();
+      base::arrive(*c, std::move(debt), which);
+    } catch (const std::bad_alloc&) {
+      // No memory for one more: its socket was closed.
+    }
+  }
+
+  /// Returns null without memory for it; the descriptor is the caller's then.
+  [[nodiscard]] connection* watch(int descriptor, const peer_address& peer, bool is_local) noexcept {
+    auto* const c = new (std::nothrow) connection(descriptor, peer, is_local);
+    if (c == nullptr || !set_.add(descriptor, epoll_set::kind::connection, c, input_events)) return c;
+    delete c;
+    return nullptr;
+  }
+
+  // ------------------------------------------------------------------------------- as `socket_traffic` asks for it
+
+  [[nodiscard]] static std::error_code ended_early() noexcept { return std::make_error_code(std::errc::broken_pipe); }
+  void close(connection& c) noexcept {
+    if (c.descriptor_ < 0) return;
+    set_.remove(c.descriptor_);
+    ::close(std::exchange(c.descriptor_, -1));
+  }
+
+  /// A connection that is gone stays until the turn is over: the batch may have an event of it, and a caller may use it.
+  class burial {
+   public:
+    burial(epoll_traffic& traffic, connection& c) noexcept : traffic_(traffic), c_(c) {}
+    burial(const burial&) = delete;
+    burial& operator=(const burial&) = delete;
+    ~burial() { traffic_.bury(c_); }
+
+   private:
+    epoll_traffic& traffic_;
+    connection& c_;
+  };
+  [[nodiscard]] burial hold(connection& c) noexcept { return {*this, c}; }
+  void bury(connection& c) noexcept {
+    if (decltype(turns_)::is_linked(c)) turns_.remove(c);
+    graves_.push_back(c);
+  }
+
+  void free_graves() noexcept {
+    while (connection* const c = graves_.pop_front()) delete c;
+  }
+
+  static void was_read(connection& c, bool drained) noexcept {
+    if (drained && !c.hung_up_) c.readable_ = false;
+  }
+
+  void wait_header(connection& c) noexcept {
+    c.next_ = step::header;
+    if (c.readable_) take_turn(c);
+  }
+
+  void take_input_later(connection& c) noexcept { take_turn(c); }
+  void wait_input(connection& c) noexcept {
+    if (c.readable_) take_turn(c);
+  }
+  void wait_error(connection& c) noexcept {
+    if (c.broken_) take_turn(c);
+  }
+
+  /// A TCP socket reports room after it had none, so it is watched for that from the first time on. A Unix socket reports
+  /// after each write.
+  void wait_output(connection& c) noexcept { watch_output(c, true); }
+
+  void watch_output(connection& c, bool on) noexcept {
+    if (c.watches_output_ == on) return;
+    c.watches_output_ = on;
+    set_.change(c.descriptor_, epoll_set::kind::connection, &c, input_events | (on ? std::uint32_t{EPOLLOUT} : 0U));
+  }
+
+  void open_later(connection& c) noexcept {
+    c.next_ = step::open;
+    take_turn(c);
+  }
+
+  [[nodiscard]] bool report_later(connection& c, std::error_code why) noexcept {
+    c.next_ = step::report;
+    c.why_ = why;
+    take_turn(c);
+    return true;
+  }
+
+  std::vector<listen_options> options_;
+  epoll_set set_;
+  std::error_code opened_;
+  epoll_listeners listeners_{set_};
+  intrusive_list<connection, &connection::turn_> turns_;
+  intrusive_list<connection, &connection::turn_> graves_;  // a connection has no turn any more when it comes here
+  tick_schedule ticks_;
+  loop_thread thread_;
+  posted_functions posted_;
+  std::atomic<bool> stopped_{false};  // written on the loop only
+  bool running_ = false;
+};
+
+}  // namespace hotline::detail
+#endif
