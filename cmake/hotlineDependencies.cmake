@@ -9,8 +9,8 @@
 #
 #   hotline_find_component(<component> <found>)
 #
-# does so for what an optional part stands on (deflate: zlib, hotline::dep_zlib; tls: OpenSSL 3,
-# hotline::dep_openssl), lists those targets in
+# does so for what an optional part stands on (deflate: zlib, hotline::dep_zlib; tls: OpenSSL 3, hotline::dep_openssl;
+# boost_asio: Boost's headers, 1.74 or newer, hotline::dep_boost), lists those targets in
 # hotline_<component>_libraries, and says whether they are there. The part `compiled` needs nothing besides.
 # They are macros because imported targets belong to the directory that makes them.
 
@@ -101,6 +101,15 @@ macro(hotline_find_component component found)
     if(NOT TARGET hotline::dep_openssl)
       find_package(OpenSSL 3.0 QUIET COMPONENTS SSL Crypto)
       _hotline_wrap_target(openssl OpenSSL::SSL)
+    endif()
+  elseif("${component}" STREQUAL "boost_asio")
+    set(hotline_boost_asio_libraries hotline::dep_boost)
+    _hotline_wrap_target(boost Boost::headers Boost::boost)
+    # Headers before the config package, which may be one of another version.
+    _hotline_wrap_headers(boost HOTLINE_BOOST_INCLUDE_DIR boost/asio/any_io_executor.hpp)
+    if(NOT TARGET hotline::dep_boost)
+      find_package(Boost 1.74 CONFIG QUIET)
+      _hotline_wrap_target(boost Boost::headers Boost::boost)
     endif()
   endif()
   if("${component}" STREQUAL "compiled")

@@ -1,3 +1,4 @@
+#include <hotline/transport/tls_epoll_transport.hpp>
 #include <hotline/transport/tls_transport.hpp>
 
 #include <asio/io_context.hpp>
@@ -24,6 +25,7 @@
 #include "certificate.hpp"
 #include "tls_peer.hpp"
 #include "transport/conformance.hpp"
+#include "transport/epoll_loop.hpp"
 #include "transport/socket_loop.hpp"
 #include "transport/socket_peer.hpp"
 
@@ -96,6 +98,20 @@ class strand_fixture : public socket_loop {
                             hotline::listen_options{.socket_send_buffer = 64 * 1024}, patient};
 };
 
+/// Without Asio; `Most` events a turn.
+template <std::size_t Most>
+class epoll_fixture : public epoll_loop<hotline::tls_epoll_transport> {
+ public:
+  using transport_type = hotline::tls_epoll_transport;
+
+  epoll_fixture() : epoll_loop(Most) { watch(transport_); }
+  transport_type& transport() { return transport_; }
+  auto connect() { return peers.add(tls_peer::connect(transport_.port())); }
+
+ private:
+  transport_type transport_{context_of("localhost"), hotline::listen_options{.socket_send_buffer = 64 * 1024}, patient};
+};
+
 /// Connections that the host accepted itself, with the first bytes of TLS read already.
 class adopting_fixture : public socket_loop {
  public:
@@ -163,6 +179,12 @@ struct server {
 };
 
 }  // namespace
+
+TEST_CASE("tls_epoll_transport is a transport", "[transport]") { conformance::run<epoll_fixture<256>>(); }
+
+TEST_CASE("tls_epoll_transport that handles one event a turn is a transport", "[transport]") {
+  conformance::run<epoll_fixture<1>>();
+}
 
 TEST_CASE("tls_transport is a transport", "[tls]") { conformance::run<tls_fixture>(); }
 

@@ -7,6 +7,7 @@
 #include <hotline/transport/asio_connection.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/listening_socket.hpp>
+#include <hotline/transport/operation_room.hpp>
 #include <hotline/transport/peer_address.hpp>
 
 #include <asio/basic_socket_acceptor.hpp>

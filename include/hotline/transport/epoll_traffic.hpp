@@ -121,8 +121,8 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
     posted_.add(std::forward<Function>(function), [this] { set_.ring(); });
   }
 
-  /// Any thread: whether another one ran the loop last.
-  [[nodiscard]] bool runs_elsewhere() const noexcept { return !stopped_ && thread_.is_another(); }
+  /// The thread that ran it last. Its questions are for any thread.
+  [[nodiscard]] const loop_thread& thread() const noexcept { return thread_; }
 
   /// Takes over `descriptor`, which is closed on failure. Without `peer` its address is the socket's.
   [[nodiscard]] std::error_code adopt(int descriptor, std::string_view already_read, const ::sockaddr* peer,

@@ -147,7 +147,10 @@ class basic_epoll_transport {
       : env_(std::move(env)),
         traffic_(std::make_shared<detail::epoll_traffic<Layer>>(std::move(options), std::move(layers))) {}
 
+  using traffic_type = detail::epoll_traffic<Layer>;
+
   [[nodiscard]] typename Layer::shared& layers() const noexcept { return traffic_->layers(); }
+  [[nodiscard]] const std::shared_ptr<traffic_type>& traffic() const noexcept { return traffic_; }
 
  private:
   std::shared_ptr<environment> env_;
@@ -185,7 +188,7 @@ std::error_code basic_epoll_transport<Layer>::start(transport_receiver<connectio
 
 template <class Layer>
 bool basic_epoll_transport<Layer>::runs_elsewhere() const noexcept {
-  return traffic_->runs_elsewhere();
+  return !traffic_->is_stopped() && traffic_->thread().is_another();
 }
 
 template <class Layer>

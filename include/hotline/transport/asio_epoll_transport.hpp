@@ -1,0 +1,84 @@
+#pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
+
+#include <hotline/concepts.hpp>
+#include <hotline/transport/asio_place.hpp>
+#include <hotline/transport/hosted_epoll.hpp>
+#include <hotline/transport/listen_options.hpp>
+#include <hotline/transport/loop_thread.hpp>
+#include <hotline/transport/plain_layer.hpp>
+#include <hotline/transport/stopped_context.hpp>
+#include <hotline/transport/system_environment.hpp>
+
+#include <asio/error_code.hpp>
+#include <asio/io_context.hpp>
+#include <asio/posix/basic_stream_descriptor.hpp>
+
+#include <concepts>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace hotline {
+
+namespace detail {
+
+template <class Executor>
+struct asio_host {
+  using executor = Executor;
+  using descriptor = asio::posix::basic_stream_descriptor<Executor>;
+  using error_code = asio::error_code;
+
+  [[nodiscard]] static bool runs_elsewhere(const Executor& executor, const loop_thread& last) noexcept {
+    return detail::runs_elsewhere(executor, last);
+  }
+  static void restart_if_stopped(const Executor& executor) { detail::restart_if_stopped(executor); }
+};
+
+}  // namespace detail
+
+/// As `basic_asio_transport`, over an epoll set of hotline's own that the executor's loop sees as one descriptor: for Linux
+/// hosts with many connections or messages. docs/performance.md says what it saves, and what a lone message in an idle loop
+/// costs more. What is said of `basic_asio_transport` about threads and a stopped io_context, and of `basic_epoll_transport`
+/// about ends, is true here.
+template <class Executor = asio::io_context::executor_type, class Layer = detail::plain_layer>
+class basic_asio_epoll_transport : public detail::hosted_epoll_transport<detail::asio_host<Executor>, Layer> {
+  using base = detail::hosted_epoll_transport<detail::asio_host<Executor>, Layer>;
+
+ public:
+  explicit basic_asio_epoll_transport(const Executor& executor, listen_options options = {},
+                                      std::shared_ptr<environment> env = default_environment())
+      : basic_asio_epoll_transport(executor, std::vector<listen_options>{std::move(options)}, std::move(env)) {}
+
+  /// Several at once: ports, addresses, Unix sockets.
+  basic_asio_epoll_transport(const Executor& executor, std::vector<listen_options> options,
+                             std::shared_ptr<environment> env = default_environment())
+      : base(executor, std::move(options), std::move(env), {}) {}
+
+  explicit basic_asio_epoll_transport(asio::io_context& context, listen_options options = {},
+                                      std::shared_ptr<environment> env = default_environment()) requires
+      std::constructible_from<Executor, asio::io_context::executor_type>
+      : basic_asio_epoll_transport(Executor(context.get_executor()), std::move(options), std::move(env)) {}
+
+  basic_asio_epoll_transport(asio::io_context& context, std::vector<listen_options> options,
+                             std::shared_ptr<environment> env = default_environment()) requires
+      std::constructible_from<Executor, asio::io_context::executor_type>
+      : basic_asio_epoll_transport(Executor(context.get_executor()), std::move(options), std::move(env)) {}
+
+ protected:
+  basic_asio_epoll_transport(const Executor& executor, std::vector<listen_options> options,
+                             std::shared_ptr<environment> env, typename Layer::shared layers)
+      : base(executor, std::move(options), std::move(env), std::move(layers)) {}
+};
+
+/// The transport over an io_context that one thread runs.
+class asio_epoll_transport final : public basic_asio_epoll_transport<> {
+ public:
+  using basic_asio_epoll_transport::basic_asio_epoll_transport;
+};
+
+static_assert(transport<asio_epoll_transport>);
+
+}  // namespace hotline
+#endif
