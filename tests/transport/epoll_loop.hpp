@@ -13,7 +13,7 @@
 #include "socket_peer.hpp"
 
 /// A host's loop around one descriptor, level-triggered, and real sockets as clients, driven together by one thread.
-/// `Transport` has `fd` and `run_ready`. What a turn leaves undone must make the descriptor readable: nothing else is asked.
+/// `Transport` has `fd` and `run_ready`. A turn that leaves work undone must make the descriptor readable: the loop asks for nothing else.
 template <class Transport>
 class epoll_loop {
  public:

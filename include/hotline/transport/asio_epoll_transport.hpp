@@ -39,9 +39,8 @@ struct asio_host {
 }  // namespace detail
 
 /// As `basic_asio_transport`, over an epoll set of hotline's own that the executor's loop sees as one descriptor: for Linux
-/// hosts with many connections or messages. docs/performance.md says what it saves, and what a lone message in an idle loop
-/// costs more. What is said of `basic_asio_transport` about threads and a stopped io_context, and of `basic_epoll_transport`
-/// about ends, is true here.
+/// hosts with many connections or messages. docs/performance.md says what it saves, and how much more a lone message in an idle
+/// loop costs. Threads and a stopped io_context are as for `basic_asio_transport`, ends as for `basic_epoll_transport`.
 template <class Executor = asio::io_context::executor_type, class Layer = detail::plain_layer>
 class basic_asio_epoll_transport : public detail::hosted_epoll_transport<detail::asio_host<Executor>, Layer> {
   using base = detail::hosted_epoll_transport<detail::asio_host<Executor>, Layer>;

@@ -33,7 +33,7 @@ class epoll_connection final : public detail::socket_connection<epoll_connection
 
   [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 
-  /// What the connection does in its next turn.
+  /// The connection's work in its next turn.
   enum class step : std::uint8_t {
     read,    ///< or whatever else it awaits
     header,  ///< reads the PROXY header
@@ -42,7 +42,7 @@ class epoll_connection final : public detail::socket_connection<epoll_connection
   };
 
   step next_ = step::read;
-  // What the system has told once and does not tell again.
+  // The system has reported these once, and does not report them again.
   bool readable_ : 1 = false;  // since the last read that left nothing
   bool hung_up_ : 1 = false;   // the peer's end, which may stand after bytes
   bool broken_ : 1 = false;    // a reset, or the end of both directions

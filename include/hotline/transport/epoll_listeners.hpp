@@ -31,9 +31,9 @@ class epoll_listeners {
    private:
     friend class epoll_listeners;
 
-    /// What a listener waits for.
+    /// The event that a listener waits for.
     enum class state : std::uint8_t {
-      report,  ///< of the set
+      report,  ///< a report of the set
       turn,    ///< there may be more clients, of which nothing is reported again
       rest,    ///< the system has no room: the end of the pause
     };

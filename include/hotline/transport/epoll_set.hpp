@@ -43,9 +43,9 @@ class owned_descriptor {
   int descriptor_ = -1;
 };
 
-/// An edge-triggered epoll set with an eventfd, which any thread may ring, and a timerfd. What it reports once it does not
-/// report again until something new happens, and the set itself is then not readable for a loop that watches it (epoll(7)).
-/// So a caller that leaves work undone rings.
+/// An edge-triggered epoll set with an eventfd, which any thread may ring, and a timerfd. The set reports each
+/// event once (epoll(7)). After that it is not readable for a loop that watches it, whatever a caller has left undone, so such
+/// a caller rings.
 class epoll_set {
  public:
   /// The object behind an event. Its low bits are free, so the kind of the object stands there.

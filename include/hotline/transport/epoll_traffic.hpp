@@ -218,7 +218,7 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
     read(c);
   }
 
-  /// What is awaited of `c`, which is readable.
+  /// Does what `c`, which is readable, awaits.
   void read(connection& c) {
     if (c.next_ == step::header) {
       c.next_ = step::read;
@@ -230,8 +230,8 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
     }
   }
 
-  /// One turn each for the first `count` of those that the system will not report again. Who gets another one waits for the
-  /// next call.
+  /// One turn each for the first `count` of those that the system will not report again. A connection that gets another
+  /// one waits for the next call.
   void run_turns(std::size_t count) {
     for (; count > 0 && !stopped_; --count) {
       connection* const c = turns_.pop_front();

@@ -72,8 +72,7 @@ class basic_epoll_transport {
   /// level-triggered and edge-triggered loops both work. -1 when the system had none left: `start` tells why.
   [[nodiscard]] int fd() const noexcept;
 
-  /// Handles up to about `most` of what is ready, without a wait, and returns whether more is left. What is left keeps `fd()`
-  /// readable, so a host may ignore the result and wait; it may call again, to save that wait. Inside a callback it does
+  /// Handles up to about `most` of what is ready, without a wait, and returns whether more is left. The rest keeps `fd()` readable, so a host may ignore the result and wait; it may call again, to save that wait. Inside a callback it does
   /// nothing. An exception of a posted function passes through; the loop goes on with the next call.
   bool run_ready(std::size_t most = 256);
 

@@ -51,7 +51,7 @@ class epoll_wait final : public std::enable_shared_from_this<epoll_wait<Host, Tr
   void take_turn() {
     try {
       traffic_->run(most, 0);
-    } catch (...) {  // of a posted function of the host's, which its loop is to see
+    } catch (...) {  // a posted function of the host's throws to its loop
       wait_again();
       throw;
     }

@@ -52,7 +52,7 @@ class listening_socket {
  public:
   /// The result of `accept_some`.
   enum class outcome {
-    drained,    ///< nobody waits to be accepted, as far as the system tells; or it was closed meanwhile
+    drained,    ///< no client waits to be accepted, as far as the system knows; or the listener was closed
     more,       ///< there may be more
     exhausted,  ///< the system has no room for more: pause for `pause_time`, then `go_on`
   };

@@ -119,8 +119,8 @@ inline void reset_on_close(int socket) noexcept {
 }
 
 /// Prepares a socket of the address family `family`: small messages leave at once, and the system gives up a peer that has
-/// acknowledged nothing for longer than `user_timeout`; zero: after its own time. What a listener accepts has both from the
-/// listener. Failures are not told, for a slow connection is better than none.
+/// acknowledged nothing for longer than `user_timeout`; zero: after its own time. An accepted socket has both from its
+/// listener. A failure changes nothing: a slow connection is better than none.
 inline void prepare(int socket, int family, std::chrono::milliseconds user_timeout) noexcept {
   if (family != AF_INET && family != AF_INET6) return;
   const int on = 1;

@@ -10,7 +10,7 @@
 
 namespace hotline::detail {
 
-/// When a transport's next tick is due, and how late one is. Each call is told the time by the clock of its timers.
+/// When a transport's next tick is due, and how late one is. Each call receives the time of the transport's timers.
 class tick_schedule {
  public:
   /// The tick before the next one began at `time`. A tick that takes long makes the next one late.
