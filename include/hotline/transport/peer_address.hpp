@@ -3,6 +3,7 @@
 #if HOTLINE_DETAIL_LANGUAGE
 
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -45,15 +46,19 @@ class peer_address {
     return {kind::v6, address, 16, port};
   }
 
-  /// "127.0.0.1:40312", "[::1]:40312" or "unix".
+  /// "127.0.0.1:40312", "[::1]:40312" or "unix". In a string of exactly its size: each connection keeps one.
   [[nodiscard]] std::string text() const {
-    std::array<char, INET6_ADDRSTRLEN> room{};
-    if (kind_ == kind::v4)
-      return ::inet_ntop(AF_INET, address_.data(), room.data(), room.size()) + (':' + std::to_string(port_));
-    if (kind_ == kind::v6)
-      return std::string("[") + ::inet_ntop(AF_INET6, address_.data(), room.data(), room.size()) +
-             "]:" + std::to_string(port_);
-    return "unix";
+    if (kind_ == kind::local) return "unix";
+    std::array<char, 1 + INET6_ADDRSTRLEN + 2 + 5> room;  // "[", the address, "]:", the port
+    const bool is_v6 = kind_ == kind::v6;
+    char* at = room.data();
+    if (is_v6) *at++ = '[';
+    (void)::inet_ntop(is_v6 ? AF_INET6 : AF_INET, address_.data(), at, INET6_ADDRSTRLEN);
+    at += std::strlen(at);
+    if (is_v6) *at++ = ']';
+    *at++ = ':';
+    at = std::to_chars(at, room.data() + room.size(), port_).ptr;
+    return {room.data(), at};
   }
 
   /// 0 for a peer without one.
