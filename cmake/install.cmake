@@ -44,4 +44,16 @@ foreach(name IN ITEMS hotline hotline-compiled hotline-tls)
   install(FILES "${PROJECT_BINARY_DIR}/${name}.pc" DESTINATION "${hotline_pc_dir}")
 endforeach()
 
-install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+# As in the source tree, so that the pages' links lead somewhere.
+install(FILES
+  "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/CHANGELOG.md"
+  DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/docs" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/examples/" DESTINATION "${CMAKE_INSTALL_DOCDIR}/examples"
+  FILES_MATCHING PATTERN "*.cpp" PATTERN dashboard EXCLUDE)
+install(FILES "${PROJECT_SOURCE_DIR}/cmake/packaging/examples.cmake" RENAME CMakeLists.txt
+  DESTINATION "${CMAKE_INSTALL_DOCDIR}/examples")
+
+if(PROJECT_IS_TOP_LEVEL)
+  include(cmake/packaging/deb.cmake)
+endif()

@@ -11,6 +11,9 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 # CMake 3.28 and newer looks for modules in each source else, which doubles the steps.
 set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
 
+# Sources and texts are installed, nothing that is built here: `make install` and cpack need no build.
+set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)
+
 # Errors only where someone asks: -DCMAKE_COMPILE_WARNING_AS_ERROR=ON, as the dev preset and CI do.
 if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
   add_compile_options(-Wall -Wextra -Wpedantic -Wconversion -Wshadow)

@@ -1,5 +1,5 @@
 # Runs one packaging test, see CMakeLists.txt here. CASE is a folder beside this file, or install, pkg_config or
-# without_components.
+# without_components. A file of the case's name beside this one is its first part.
 
 cmake_minimum_required(VERSION 3.24)
 
@@ -99,6 +99,12 @@ if(CASE STREQUAL "without_components")
     endif()
   endforeach()
   return()
+endif()
+
+# These try their package themselves first; then the folder is built against what they have made.
+if(CASE STREQUAL "deb")
+  include("${CMAKE_CURRENT_LIST_DIR}/deb.cmake")
+  set(build "${build}/host")
 endif()
 
 list(JOIN CXX_FLAGS " " flags)
