@@ -11,7 +11,8 @@
 #
 # does so for what an optional part stands on (deflate: zlib, hotline::dep_zlib; tls: OpenSSL 3, hotline::dep_openssl;
 # boost_asio: Boost's headers, 1.74 or newer, hotline::dep_boost), lists those targets in
-# hotline_<component>_libraries, and says whether they are there. The part `compiled` needs nothing besides.
+# hotline_<component>_libraries, and says whether they are there. The part `compiled` needs nothing besides; `module` needs
+# what hotlineModule.cmake, which is included before, asks for, and hotline_module_needs says it in words.
 # They are macros because imported targets belong to the directory that makes them.
 
 macro(hotline_find_dependencies missing)
@@ -114,6 +115,9 @@ macro(hotline_find_component component found)
   endif()
   if("${component}" STREQUAL "compiled")
     set(${found} TRUE)
+  elseif("${component}" STREQUAL "module")
+    set(hotline_module_needs "CMake 3.28, Ninja, and clang 16 with clang-scan-deps or g++ 16")
+    hotline_module_is_possible(${found})
   elseif(hotline_${component}_libraries)
     set(${found} TRUE)
     foreach(_hotline_library IN LISTS hotline_${component}_libraries)

@@ -14,6 +14,8 @@ install(FILES
   "${PROJECT_SOURCE_DIR}/include/hotline/browser/hotline.d.ts"
   "${PROJECT_SOURCE_DIR}/include/hotline/browser/package.json"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/hotline/browser")
+# The module unit is a source: it is compiled where it is imported.
+install(FILES "${PROJECT_SOURCE_DIR}/include/hotline/hotline.cppm" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/hotline")
 install(EXPORT hotlineTargets NAMESPACE hotline:: DESTINATION "${hotline_package_dir}")
 foreach(component IN LISTS hotline_components)
   install(TARGETS hotline_${component} EXPORT hotline_${component}Targets
@@ -22,7 +24,7 @@ foreach(component IN LISTS hotline_components)
 endforeach()
 
 configure_package_config_file(cmake/hotlineConfig.cmake.in "${PROJECT_BINARY_DIR}/hotlineConfig.cmake"
-  INSTALL_DESTINATION "${hotline_package_dir}" NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+  INSTALL_DESTINATION "${hotline_package_dir}" PATH_VARS CMAKE_INSTALL_INCLUDEDIR NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 # While the version is 0.x a new minor may change the interface.
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/hotlineConfigVersion.cmake"
   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
@@ -31,6 +33,7 @@ install(FILES
   "${PROJECT_BINARY_DIR}/hotlineConfigVersion.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/hotlineCompiled.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/hotlineDependencies.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/hotlineModule.cmake"
   DESTINATION "${hotline_package_dir}")
 
 file(RELATIVE_PATH hotline_pc_to_prefix "/prefix/${hotline_pc_dir}" "/prefix")

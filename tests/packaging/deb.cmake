@@ -11,7 +11,7 @@ if(NOT package STREQUAL "${build}/pack/libhotline-dev_${version}_all.deb")
   message(FATAL_ERROR "cpack made '${package}'")
 endif()
 
-# What it is and needs.
+# Its name and its needs.
 foreach(wanted IN ITEMS "Package: libhotline-dev" "Version: ${version}" "Architecture: all" "Section: libdevel"
         "Depends: .*libasio-dev" "Depends: .*libwebsocketpp-dev" "Depends: .*rapidjson-dev"
         "Suggests: .*zlib1g-dev" "Suggests: .*libssl-dev" "Maintainer: [^<>]+ <[^<>@]+@[^<>@]+>")
@@ -22,7 +22,7 @@ foreach(wanted IN ITEMS "Package: libhotline-dev" "Version: ${version}" "Archite
   endif()
 endforeach()
 
-# What it brings: the files of an installation, to the byte, and what Debian's policy asks for.
+# Its contents: the files of an installation, to the byte, and what Debian's policy asks for.
 run("${DPKG_DEB}" -c "${package}")
 string(REGEX MATCHALL "[^\n]+" entries "${output}")
 foreach(entry IN LISTS entries)
@@ -51,7 +51,7 @@ foreach(file IN LISTS packed)
   endif()
 endforeach()
 foreach(file IN LISTS of_policy ITEMS share/doc/hotline/README.md share/doc/hotline/docs/guide.md
-        share/doc/hotline/examples/01_quickstart.cpp share/doc/hotline/examples/CMakeLists.txt)
+        share/doc/hotline/examples/01_quickstart.cpp share/doc/hotline/examples/CMakeLists.txt include/hotline/hotline.cppm)
   if(NOT file IN_LIST packed)
     message(SEND_ERROR "missing: ${file}")
   endif()

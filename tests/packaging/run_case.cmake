@@ -1,5 +1,5 @@
-# Runs one packaging test, see CMakeLists.txt here. CASE is a folder beside this file, or install, pkg_config or
-# without_components. A file of the case's name beside this one is its first part.
+# Runs one packaging test, see CMakeLists.txt here. CASE is a folder beside this file, or install, pkg_config,
+# without_components or import. A file of the case's name beside this one is its first part.
 
 cmake_minimum_required(VERSION 3.24)
 
@@ -98,6 +98,11 @@ if(CASE STREQUAL "without_components")
       message(SEND_ERROR "configuring did not say: ${said}\n${output}")
     endif()
   endforeach()
+  return()
+endif()
+
+if(CASE STREQUAL "import")
+  include("${CMAKE_CURRENT_LIST_DIR}/import.cmake")
   return()
 endif()
 
