@@ -1,5 +1,5 @@
-# Runs one packaging test, see CMakeLists.txt here. CASE is a folder beside this file, or install, pkg_config,
-# without_components or import. A file of the case's name beside this one is its first part.
+# Runs one packaging test, see CMakeLists.txt here. CASE is install, pkg_config or without_components, a
+# file beside this one, a folder, or both: the file is the first part then.
 
 cmake_minimum_required(VERSION 3.24)
 
@@ -101,8 +101,8 @@ if(CASE STREQUAL "without_components")
   return()
 endif()
 
-if(CASE STREQUAL "import")
-  include("${CMAKE_CURRENT_LIST_DIR}/import.cmake")
+if(CASE MATCHES "^(import|conan|conan_tree|vcpkg|meson)$")
+  include("${CMAKE_CURRENT_LIST_DIR}/${CASE}.cmake")
   return()
 endif()
 

@@ -1,0 +1,1 @@
+#include <hotline/src.hpp>
