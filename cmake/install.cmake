@@ -24,7 +24,8 @@ foreach(component IN LISTS hotline_components)
 endforeach()
 
 configure_package_config_file(cmake/hotlineConfig.cmake.in "${PROJECT_BINARY_DIR}/hotlineConfig.cmake"
-  INSTALL_DESTINATION "${hotline_package_dir}" PATH_VARS CMAKE_INSTALL_INCLUDEDIR NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+  INSTALL_DESTINATION "${hotline_package_dir}" PATH_VARS CMAKE_INSTALL_INCLUDEDIR
+  NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 # While the version is 0.x a new minor may change the interface.
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/hotlineConfigVersion.cmake"
   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)

@@ -8,8 +8,8 @@ if(NOT EXISTS "${headers}/asio.hpp" OR NOT EXISTS "${headers}/websocketpp" OR NO
   return()
 endif()
 set(include_path "")
-foreach(package IN ITEMS asio:asio:asio-config.cmake:asio::asio websocketpp:websocketpp:websocketpp-config.cmake:websocketpp::websocketpp
-        rapidjson:rapidjson:RapidJSONConfig.cmake:rapidjson zlib:zlib.h:ZLIBConfig.cmake:ZLIB::ZLIB
+foreach(package IN ITEMS asio:asio:asio-config.cmake:asio::asio
+        websocketpp:websocketpp:websocketpp-config.cmake:websocketpp::websocketpp rapidjson:rapidjson:RapidJSONConfig.cmake:rapidjson zlib:zlib.h:ZLIBConfig.cmake:ZLIB::ZLIB
         openssl:openssl:OpenSSLConfig.cmake:OpenSSL::SSL)
   string(REGEX MATCH "^([^:]+):([^:]+):([^:]+):(.+)$" package "${package}")
   set(name "${CMAKE_MATCH_1}")
