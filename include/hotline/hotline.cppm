@@ -18,6 +18,9 @@ module;
 #include <hotline/transport/manual_environment.hpp>
 #include <hotline/transport/memory_transport.hpp>
 #include <hotline/transport/system_environment.hpp>
+#if defined(__linux__)
+#include <hotline/transport/epoll_transport.hpp>
+#endif
 
 export module hotline;
 
@@ -154,5 +157,11 @@ using hotline::typed_command_handler;
 using hotline::typed_event;
 using hotline::wall_time;
 using hotline::ws_manager;
+
+#if defined(__linux__)
+using hotline::basic_epoll_transport;
+using hotline::epoll_connection;
+using hotline::epoll_transport;
+#endif
 
 }  // namespace hotline
