@@ -21,7 +21,7 @@ foreach(source IN LISTS sources)
     endif()
   endforeach()
   # Some show hotline beside another library, which needs more than this file knows.
-  file(STRINGS "${source}" foreign REGEX "^ *#include [<\"][A-Za-z0-9_]+[/.][^>\"]*[>\"]")
+  file(STRINGS "${source}" foreign REGEX "^ *#include <([A-Za-z0-9_]+[/.]|Q[A-Z])[^>]*>")
   list(FILTER foreign EXCLUDE REGEX "<(hotline|asio|sys|netinet|arpa)/|<(unistd|poll|fcntl|signal)\\.h>")
   list(APPEND missing ${foreign})
   if(missing)
