@@ -4,7 +4,7 @@
 cmake_minimum_required(VERSION 3.24)
 project(hotline_examples LANGUAGES CXX)
 
-set(optional_components deflate tls)
+set(optional_components deflate tls boost_asio)
 find_package(hotline CONFIG REQUIRED OPTIONAL_COMPONENTS ${optional_components})
 
 file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
@@ -23,6 +23,9 @@ foreach(source IN LISTS sources)
   # Some show hotline beside another library, which needs more than this file knows.
   file(STRINGS "${source}" foreign REGEX "^ *#include <([A-Za-z0-9_]+[/.]|Q[A-Z])[^>]*>")
   list(FILTER foreign EXCLUDE REGEX "<(hotline|asio|sys|netinet|arpa)/|<(unistd|poll|fcntl|signal)\\.h>")
+  if("hotline::boost_asio" IN_LIST components)
+    list(FILTER foreign EXCLUDE REGEX "<boost/")
+  endif()
   list(APPEND missing ${foreign})
   if(missing)
     message(STATUS "no example ${name}, it needs ${missing}")

@@ -6,8 +6,8 @@
 ///     import hotline;
 ///
 /// A program includes the headers of Asio that it uses, and all other headers, before it imports the module. The macros of
-/// <hotline/version.hpp>, compression (<hotline/deflate.hpp>) and TLS (<hotline/tls.hpp>) are not part of the module: these
-/// headers are included before the import. A name of the headers that is not exported is found by a test.
+/// <hotline/version.hpp>, compression (<hotline/deflate.hpp>), TLS (<hotline/tls.hpp>) and <hotline/boost_asio.hpp> are not part
+/// of the module: these headers are included before the import. A name of the headers that is not exported is found by a test.
 
 module;
 
@@ -19,7 +19,8 @@ module;
 #include <hotline/transport/memory_transport.hpp>
 #include <hotline/transport/system_environment.hpp>
 #if defined(__linux__)
-#include <hotline/transport/epoll_transport.hpp>
+#include <hotline/asio_epoll.hpp>
+#include <hotline/epoll.hpp>
 #endif
 
 export module hotline;
@@ -159,9 +160,12 @@ using hotline::wall_time;
 using hotline::ws_manager;
 
 #if defined(__linux__)
+using hotline::asio_epoll_transport;
+using hotline::basic_asio_epoll_transport;
 using hotline::basic_epoll_transport;
 using hotline::epoll_connection;
 using hotline::epoll_transport;
+using hotline::make_epoll_ws_manager;
 #endif
 
 }  // namespace hotline

@@ -16,8 +16,8 @@ string(REPLACE "\n" "\n\n" output "${output}")
 # Parameters are in the list as well: of templates, which begin with a capital, and of functions in concepts, of one letter.
 string(REGEX MATCHALL "\nhotline::([a-z][a-z_0-9]+|operator[^a-z\n]+)\n" declared "${output}")
 list(TRANSFORM declared REPLACE "\n(hotline::)?" "")
-# In parts of their own: what nobody outside may use, what only tests of hosts use, and what needs OpenSSL.
-list(FILTER declared EXCLUDE REGEX "^(detail|testing|tls_.*)$")
+# In parts of their own: what nobody outside may use, what only tests of hosts use, and what needs OpenSSL or Boost.
+list(FILTER declared EXCLUDE REGEX "^(detail|testing|(tls|boost)_.*)$")
 set(public ${declared})
 list(REMOVE_DUPLICATES public)
 file(READ "${unit}" text)
