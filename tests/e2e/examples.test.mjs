@@ -588,4 +588,10 @@ await run([
     }
     assert.equal((await program.stop()).code, 0);
   })],
+
+  ['11_handler_test: its checks hold, and it says which', async () => {
+    const told = await told_by('11_handler_test');
+    assert.match(told.out, /^(ok {6}[^\n]+\n){9}$/);
+    assert.deepEqual([told.code, told.err], [0, '']);
+  }],
 ]);

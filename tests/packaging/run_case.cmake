@@ -120,7 +120,7 @@ run("${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}/${CASE}" -B "${build}" -G "
   "-DHOTLINE_SOURCE=${SOURCE}" "-DHOTLINE_PREFIX=${prefix}"
   -DCMAKE_FIND_USE_PACKAGE_REGISTRY=OFF)
 run("${CMAKE_COMMAND}" --build "${build}")
-foreach(program IN ITEMS service compiled_service mixed_service protocol_tests)
+foreach(program IN ITEMS service compiled_service mixed_service protocol_tests handler_test)
   if(EXISTS "${build}/${program}")
     run("${build}/${program}")
   endif()

@@ -117,9 +117,10 @@ struct frame {
   if (payload.size() < 126) {
     made.push_back(static_cast<char>(0x80 | payload.size()));
   } else {
-    made.push_back(static_cast<char>(0x80 | 126));  // nothing longer than 64 KiB is sent here
-    made.push_back(static_cast<char>(payload.size() >> 8));
-    made.push_back(static_cast<char>(payload.size() & 255));
+    const bool is_long = payload.size() > 0xFFFF;
+    made.push_back(static_cast<char>(0x80 | (is_long ? 127 : 126)));
+    for (int shift = is_long ? 56 : 8; shift >= 0; shift -= 8)
+      made.push_back(static_cast<char>(static_cast<std::uint64_t>(payload.size()) >> shift & 255));
   }
   char mask[4];
   for (int i = 0; i < 4; ++i) mask[i] = static_cast<char>(key >> (8 * i) & 255);
