@@ -128,8 +128,8 @@ inline constexpr std::chrono::milliseconds late_tick{50};
 /// | `c.through_loopback()` | `bool`           | it came to a listener at a loopback address, without a PROXY header; see `manager_options::hosts`. Without it: no |
 ///
 /// Models: `basic_asio_transport`, `basic_tls_transport`, `basic_epoll_transport`, `tls_epoll_transport`,
-/// `basic_asio_epoll_transport`, `basic_boost_asio_transport`, `memory_transport`. `tests/transport/conformance.hpp` runs over any
-/// model.
+/// `basic_asio_epoll_transport`, `basic_boost_asio_transport`, `memory_transport`. <hotline/testing/transport_conformance.hpp>
+/// runs over any model.
 template <class T>
 concept transport = requires(T& t, typename T::connection_type& c, transport_receiver<typename T::connection_type>& r,
                              std::span<const std::string_view> s, std::function<void()> f) {

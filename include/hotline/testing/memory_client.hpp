@@ -6,6 +6,7 @@
 #include <hotline/protocol/json.hpp>
 #include <hotline/protocol/json_object.hpp>
 #include <hotline/protocol/json_reader.hpp>
+#include <hotline/testing/check.hpp>
 #include <hotline/testing/message.hpp>
 #include <hotline/transport/memory_peer.hpp>
 #include <hotline/transport/memory_transport.hpp>
@@ -15,20 +16,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace hotline::testing {
-
-/// Something that a test relies on did not happen: no answer came, or the server broke the protocol. Every test framework
-/// reports its text.
-class test_failure : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 /// A client's end of its line, and all that has come over it and was not taken.
 struct client_end {

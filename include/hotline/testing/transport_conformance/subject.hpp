@@ -1,11 +1,13 @@
 #pragma once
+#include <hotline/language.hpp>
+#if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/concepts.hpp>
-
-#include <catch2_any.hpp>
+#include <hotline/testing/check.hpp>
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -16,7 +18,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace conformance {
+namespace hotline::testing::transport_conformance {
 
 /// A client's end, whatever the model's is called.
 class client_end {
@@ -46,8 +48,11 @@ struct connection_record {
 
 /// A started transport whose receiver writes down what it receives and notices calls that may not be.
 /// The tests see no model's type, so that they are compiled once.
-class subject {
+class subject : public checker {
  public:
+  using checker::checker;
+  subject(const subject&) = delete;
+  subject& operator=(const subject&) = delete;
   virtual ~subject() = default;
 
   std::deque<connection_record> seen;  // in the order of on_open
@@ -69,8 +74,8 @@ class subject {
     std::size_t size = 0;
     for (const auto& s : spans) size += s.size();
     const std::size_t taken = quietly([&] { return do_write(r.connection, spans); });
-    CHECK(taken <= size);
-    if (r.silenced) CHECK(taken == 0);
+    HOTLINE_DETAIL_CHECK(*this, taken <= size);
+    if (r.silenced) HOTLINE_DETAIL_CHECK(*this, taken == 0);
     if (taken < size) r.owed_writable = true;
     return taken;
   }
@@ -120,7 +125,7 @@ class subject {
   connection_record& open() {
     const std::size_t index = seen.size();
     auto peer = connect();
-    REQUIRE(drive([&] { return seen.size() > index; }));
+    HOTLINE_DETAIL_REQUIRE(*this, drive([&] { return seen.size() > index; }));
     seen[index].peer = std::move(peer);
     return seen[index];
   }
@@ -141,14 +146,14 @@ class subject {
   }
 
   void heard(connection_record& r, const void* c) const {
-    CHECK(r.connection == c);
-    CHECK(r.closed == 0);
+    HOTLINE_DETAIL_CHECK(*this, r.connection == c);
+    HOTLINE_DETAIL_CHECK(*this, r.closed == 0);
   }
 
   void called(const std::function<void()>& f) {
-    CHECK_FALSE(stopped_);
-    CHECK_FALSE(inside_callback_);
-    CHECK_FALSE(inside_function_);
+    HOTLINE_DETAIL_CHECK(*this, !stopped_);
+    HOTLINE_DETAIL_CHECK(*this, !inside_callback_);
+    HOTLINE_DETAIL_CHECK(*this, !inside_function_);
     inside_callback_ = true;
     f();
     inside_callback_ = false;
@@ -173,17 +178,19 @@ class subject {
   bool inside_function_ = false;
 };
 
-/// The subject that a fixture makes; conformance.hpp says what a fixture is.
+/// The subject that a fixture makes; <hotline/testing/transport_conformance.hpp> says what a fixture is.
 template <class Fixture>
-class subject_of final : public subject,
-                         public hotline::transport_receiver<typename Fixture::transport_type::connection_type> {
+class subject_of : public subject,
+                   public hotline::transport_receiver<typename Fixture::transport_type::connection_type> {
  public:
   using connection = typename Fixture::transport_type::connection_type;
 
-  subject_of() { REQUIRE(start() == std::error_code{}); }
+  explicit subject_of(reporter report) : subject(std::move(report)) {
+    HOTLINE_DETAIL_REQUIRE(*this, start() == std::error_code{});
+  }
   ~subject_of() override {
     stop();
-    CHECK(finish());
+    HOTLINE_DETAIL_CHECK(*this, finish());
   }
 
   std::error_code start() override { return fixture.transport().start(*this); }
@@ -227,24 +234,24 @@ class subject_of final : public subject,
   void do_stop() override { fixture.transport().stop(); }
 
   void on_open(connection& c) override {
-    CHECK(c.context() == nullptr);
-    CHECK_FALSE(std::string(c.remote_address()).empty());
+    HOTLINE_DETAIL_CHECK(*this, c.context() == nullptr);
+    HOTLINE_DETAIL_CHECK(*this, !(std::string(c.remote_address()).empty()));
     connection_record& r = heard_open(&c);
     c.context() = &r;
     called([&] { when_open(r); });
   }
   void on_data(connection& c, std::span<char> bytes) override {
     connection_record& r = of(c);
-    CHECK_FALSE(bytes.empty());
-    CHECK_FALSE(r.silenced);
+    HOTLINE_DETAIL_CHECK(*this, !bytes.empty());
+    HOTLINE_DETAIL_CHECK(*this, !r.silenced);
     r.data.append(bytes.data(), bytes.size());
     ++r.reads;
     called([&] { when_data(r, bytes); });
   }
   void on_writable(connection& c) override {
     connection_record& r = of(c);
-    CHECK(std::exchange(r.owed_writable, false));
-    CHECK_FALSE(r.silenced);
+    HOTLINE_DETAIL_CHECK(*this, std::exchange(r.owed_writable, false));
+    HOTLINE_DETAIL_CHECK(*this, !r.silenced);
     ++r.writable;
     called([&] { when_writable(r); });
   }
@@ -266,4 +273,28 @@ class subject_of final : public subject,
   }
 };
 
-}  // namespace conformance
+/// Makes a started transport with everything around it.
+using factory = std::function<std::unique_ptr<subject>()>;
+
+/// Returns `size` bytes in which no stretch repeats soon.
+inline std::string pattern(std::size_t size) {
+  std::string bytes(size, '\0');
+  std::uint32_t x = 12345;
+  for (char& c : bytes) c = static_cast<char>((x = x * 1664525U + 1013904223U) >> 24U);
+  return bytes;
+}
+
+/// Writes until a write comes short. Returns the bytes that were taken.
+inline std::string fill(subject& s, connection_record& r) {
+  const std::string block = pattern(1024 * 1024);
+  std::string taken;
+  for (int i = 0; i < 64; ++i) {
+    const std::size_t n = s.write(r, block);
+    taken.append(block, 0, n);
+    if (n < block.size()) return taken;
+  }
+  throw test_failure("64 MiB were taken for a peer that reads nothing");
+}
+
+}  // namespace hotline::testing::transport_conformance
+#endif
