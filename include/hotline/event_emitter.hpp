@@ -2,6 +2,7 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/any_invocable.hpp>
 #include <hotline/compiled.hpp>
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
@@ -122,7 +123,8 @@ class event_emitter {
 
   /// Calls `hook` with the exceptions of listeners, which are lost without it and have no other effect. All such hooks are
   /// kept and called in the order in which they were added. Dropping the subscription ends it.
-  [[nodiscard]] subscription on_listener_error(listener_error_hook hook) {
+  [[nodiscard]] subscription on_listener_error(
+      any_invocable<void(std::string_view event_type, std::exception_ptr)> hook) {
     return listeners_.on_error(std::move(hook));
   }
 

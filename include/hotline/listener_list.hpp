@@ -2,6 +2,7 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/any_invocable.hpp>
 #include <hotline/compiled.hpp>
 #include <hotline/observers.hpp>
 #include <hotline/protocol/json_object.hpp>
@@ -26,7 +27,7 @@ struct event {
   const json_object& fields;
 };
 
-/// Receives what listeners throw.
+/// Receives what listeners throw; `on_listener_error` takes every function object that can be called like it.
 using listener_error_hook = std::function<void(std::string_view event_type, std::exception_ptr)>;
 
 namespace detail {
@@ -34,14 +35,16 @@ namespace detail {
 /// An emitter's listeners: observers that are called on the emitting thread, one event after the other. Any thread.
 class listener_list {
  public:
-  using function = std::function<void(const event&)>;
+  using function = any_invocable<void(const event&)>;
 
   /// `f` is called for every event. Throws `std::bad_alloc`.
   [[nodiscard]] subscription add(function f) { return shared_->listeners.add(std::move(f)); }
 
   [[nodiscard]] bool empty() const noexcept { return !shared_->listeners; }
 
-  [[nodiscard]] subscription on_error(listener_error_hook hook) { return shared_->errors.add(std::move(hook)); }
+  [[nodiscard]] subscription on_error(any_invocable<void(std::string_view, std::exception_ptr)> hook) {
+    return shared_->errors.add(std::move(hook));
+  }
 
   /// Calls all listeners. An event that a listener emits meanwhile is passed to them afterwards: on every thread, events
   /// reach them in the order in which that thread emitted them. An event for whose wait there is no memory goes to the

@@ -2,6 +2,7 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/any_invocable.hpp>
 #include <hotline/command/command_result.hpp>
 #include <hotline/command/registry.hpp>
 #include <hotline/command/request.hpp>
@@ -23,7 +24,6 @@
 
 #include <cstddef>
 #include <exception>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -71,14 +71,14 @@ class manager {
   /// then their sockets end, at the latest after `manager_options::drain_timeout`. `done` is the last call that comes
   /// from here, and may destroy the manager. A manager that is destroyed without `stop` ends everything at once: no
   /// handler or hook is called any more; from inside one, connections end when it has returned.
-  void stop(std::function<void()> done = {});
+  void stop(any_invocable<void()> done = {});
 
   /// On the loop: returns whether it has started and not begun to stop.
   [[nodiscard]] bool is_running() const noexcept;
 
   /// Any thread: calls `f` on the loop, where it may destroy the manager; not when the manager stops first. Throws
   /// `std::bad_alloc`, and then `f` is not called.
-  void post(std::function<void()> f);
+  void post(any_invocable<void()> f);
 
   // ------------------------------------------------------------------------------------------------- commands
 
@@ -100,7 +100,7 @@ class manager {
 
   /// Sets a function that is asked before each command that is not built in. An error that it returns (code `forbidden`
   /// unless it names one) is the answer. The last function counts; a null one lets all commands run.
-  void authorize_commands(std::function<std::optional<command_error>(const connection_info&, const request&)> f);
+  void authorize_commands(any_invocable<std::optional<command_error>(const connection_info&, const request&)> f);
 
   /// Sets a function that is asked before a client subscribes to an event type that it did not receive, with the type,
   /// or "*" for all. An error that it returns (code `forbidden` unless it names one) is the answer to the `subscribe`,
@@ -108,7 +108,7 @@ class manager {
   /// comes back and when it was reauthenticated, with all that it subscribes to; what is refused then ends, and
   /// `connected` says so. The last function counts.
   void authorize_subscriptions(
-      std::function<std::optional<command_error>(const connection_info&, std::string_view type)> f);
+      any_invocable<std::optional<command_error>(const connection_info&, std::string_view type)> f);
 
   // --------------------------------------------------------------------------------------------------- hooks
 
@@ -120,27 +120,27 @@ class manager {
 
   /// Adds a hook that receives each new connection. A message that is sent to the client from there comes after its
   /// `connected`.
-  [[nodiscard]] subscription on_connect(std::function<void(const connection_info&)> f);
+  [[nodiscard]] subscription on_connect(any_invocable<void(const connection_info&)> f);
 
   /// Adds a hook that receives each end of a connection: its socket has ended, or its session goes on over a newer
   /// socket (4009; then `on_resumed` follows at once, whatever still becomes of the old socket). Each call follows one
   /// of `on_connect` or `on_resumed`. `disconnection::may_resume` says whether the session is still there.
-  [[nodiscard]] subscription on_disconnect(std::function<void(const connection_info&, const disconnection&)> f);
+  [[nodiscard]] subscription on_disconnect(any_invocable<void(const connection_info&, const disconnection&)> f);
 
   /// Adds a hook that receives each client that has come back to its session, over a new socket; called in place of
   /// `on_connect`.
-  [[nodiscard]] subscription on_resumed(std::function<void(const connection_info&)> f);
+  [[nodiscard]] subscription on_resumed(any_invocable<void(const connection_info&)> f);
 
   /// Adds a hook that receives each detached session that has ended: `resume_options::window` is over, others needed
   /// its place, its client came back and it could not go on (`evicted`, `epoch_changed`, or more answers than are
   /// kept), or the manager stops.
-  [[nodiscard]] subscription on_session_expired(std::function<void(const connection_info&)> f);
+  [[nodiscard]] subscription on_session_expired(any_invocable<void(const connection_info&)> f);
 
   /// Sets the function that answers HTTP requests outside the route's prefix (a page, a health check, a browser's CORS
   /// preflight), of any client: neither `authenticate` nor `origins` is asked. The method is GET, HEAD, for which the
   /// body is left out, or OPTIONS. When it returns nothing, and without it, GET and HEAD get 404, OPTIONS gets 204 with
   /// `Allow`. The last function counts.
-  void on_http(std::function<std::optional<http_response>(const http_request&)> f);
+  void on_http(any_invocable<std::optional<http_response>(const http_request&)> f);
 
   /// Sets the function that says from its request which address a client stands for when it comes through a proxy: the
   /// one that the proxy names, such as `q.forwarded_for(1)`. Only where each client comes through that proxy: any other
@@ -149,14 +149,14 @@ class manager {
   /// about each request whose host is served, pages too. Without it, and when it returns an empty text, the address is
   /// the peer's own. With it, a listener at a loopback address serves any name (`manager_options::hosts`). The last
   /// function counts.
-  void client_address(std::function<std::string(const http_request&)> f);
+  void client_address(any_invocable<std::string(const http_request&)> f);
 
   /// Sets the function that says from its request what a client speaks when a proxy ends TLS for it: "https" or "http",
   /// such as `std::string(q.header("X-Forwarded-Proto"))`. `http_request::scheme` has it, and a page whose origin has
   /// another scheme is not of the same origin then. Without it, and when it returns an empty text, the scheme is what
   /// the transport knows: "https" with TLS, else unknown, and the origin's own is taken for it. The last function
   /// counts.
-  void client_scheme(std::function<std::string(const http_request&)> f);
+  void client_scheme(any_invocable<std::string(const http_request&)> f);
 
   /// Sets the function that decides which client may connect, from the request (its headers, its query) and the
   /// project's id, before the upgrade and again at every connect, resumes included, except for a client that is over a
@@ -191,10 +191,10 @@ class manager {
   /// Adds a hook that receives what handlers and hooks throw, with the name of the command (a client's text) or hook;
   /// memory that was short ("connection": one was ended for it); and the name of a member that was called from a wrong
   /// thread.
-  [[nodiscard]] subscription on_error(std::function<void(std::string_view where, std::exception_ptr)> f);
+  [[nodiscard]] subscription on_error(any_invocable<void(std::string_view where, std::exception_ptr)> f);
 
   /// Adds a hook that receives lines for a log: all text of strangers in them has gone through `printable`.
-  [[nodiscard]] subscription on_log(std::function<void(log_level, std::string_view)> f);
+  [[nodiscard]] subscription on_log(any_invocable<void(log_level, std::string_view)> f);
 
   // ------------------------------------------------------------------------------------------------- sending
 
@@ -226,7 +226,7 @@ class manager {
   /// wait, such as the reader of a pipe, pauses at `behind` and continues at `caught_up`, so that they miss nothing.
   /// `f` is called on the loop, whenever that changes for this manager's connections; it begins as `caught_up`. With
   /// several managers over one log, ask each. The last function for a project counts, a null one ends it.
-  void on_pace(std::string project, pace_marks marks, std::function<void(pace)> f);
+  void on_pace(std::string project, pace_marks marks, any_invocable<void(pace)> f);
 
   // -------------------------------------------------------------------------------------------------- status
 

@@ -45,7 +45,7 @@ HOTLINE_DETAIL_INLINE bool manager::refuses_here(const char* member) const noexc
 
 HOTLINE_DETAIL_INLINE std::error_code manager::start() { return hub_->start(); }
 
-HOTLINE_DETAIL_INLINE void manager::stop(std::function<void()> done) {
+HOTLINE_DETAIL_INLINE void manager::stop(any_invocable<void()> done) {
   if (!refuses_here("stop")) hub_->stop(std::move(done));
 }
 
@@ -54,7 +54,7 @@ HOTLINE_DETAIL_INLINE bool manager::is_running() const noexcept {
   return hub_->is_running();
 }
 
-HOTLINE_DETAIL_INLINE void manager::post(std::function<void()> f) { hub_->post(std::move(f)); }
+HOTLINE_DETAIL_INLINE void manager::post(any_invocable<void()> f) { hub_->post(std::move(f)); }
 
 // --------------------------------------------------------------------------------------------------- commands
 
@@ -67,12 +67,12 @@ HOTLINE_DETAIL_INLINE void manager::remove_command(std::string_view name) {
 }
 
 HOTLINE_DETAIL_INLINE void manager::authorize_commands(
-    std::function<std::optional<command_error>(const connection_info&, const request&)> f) {
+    any_invocable<std::optional<command_error>(const connection_info&, const request&)> f) {
   if (!refuses_here("authorize_commands")) hub_->commands().authorize(std::move(f));
 }
 
 HOTLINE_DETAIL_INLINE void manager::authorize_subscriptions(
-    std::function<std::optional<command_error>(const connection_info&, std::string_view type)> f) {
+    any_invocable<std::optional<command_error>(const connection_info&, std::string_view type)> f) {
   if (!refuses_here("authorize_subscriptions")) hub_->commands().filters().authorize(std::move(f));
 }
 
@@ -82,41 +82,41 @@ HOTLINE_DETAIL_INLINE void manager::set_reauthenticator(detail::admitter<const c
 
 // ------------------------------------------------------------------------------------------------------ hooks
 
-HOTLINE_DETAIL_INLINE subscription manager::on_connect(std::function<void(const connection_info&)> f) {
+HOTLINE_DETAIL_INLINE subscription manager::on_connect(any_invocable<void(const connection_info&)> f) {
   return refuses_here("on_connect") ? subscription() : hub_->calls().on_connect.add(std::move(f));
 }
 
 HOTLINE_DETAIL_INLINE subscription
-manager::on_disconnect(std::function<void(const connection_info&, const disconnection&)> f) {
+manager::on_disconnect(any_invocable<void(const connection_info&, const disconnection&)> f) {
   return refuses_here("on_disconnect") ? subscription() : hub_->calls().on_disconnect.add(std::move(f));
 }
 
-HOTLINE_DETAIL_INLINE subscription manager::on_resumed(std::function<void(const connection_info&)> f) {
+HOTLINE_DETAIL_INLINE subscription manager::on_resumed(any_invocable<void(const connection_info&)> f) {
   return refuses_here("on_resumed") ? subscription() : hub_->calls().on_resumed.add(std::move(f));
 }
 
-HOTLINE_DETAIL_INLINE subscription manager::on_session_expired(std::function<void(const connection_info&)> f) {
+HOTLINE_DETAIL_INLINE subscription manager::on_session_expired(any_invocable<void(const connection_info&)> f) {
   return refuses_here("on_session_expired") ? subscription() : hub_->calls().on_session_expired.add(std::move(f));
 }
 
 HOTLINE_DETAIL_INLINE subscription
-manager::on_error(std::function<void(std::string_view where, std::exception_ptr)> f) {
+manager::on_error(any_invocable<void(std::string_view where, std::exception_ptr)> f) {
   return refuses_here("on_error") ? subscription() : hub_->calls().on_error.add(std::move(f));
 }
 
-HOTLINE_DETAIL_INLINE subscription manager::on_log(std::function<void(log_level, std::string_view)> f) {
+HOTLINE_DETAIL_INLINE subscription manager::on_log(any_invocable<void(log_level, std::string_view)> f) {
   return refuses_here("on_log") ? subscription() : hub_->calls().on_log.add(std::move(f));
 }
 
-HOTLINE_DETAIL_INLINE void manager::on_http(std::function<std::optional<http_response>(const http_request&)> f) {
+HOTLINE_DETAIL_INLINE void manager::on_http(any_invocable<std::optional<http_response>(const http_request&)> f) {
   if (!refuses_here("on_http")) hub_->calls().on_http = std::move(f);
 }
 
-HOTLINE_DETAIL_INLINE void manager::client_address(std::function<std::string(const http_request&)> f) {
+HOTLINE_DETAIL_INLINE void manager::client_address(any_invocable<std::string(const http_request&)> f) {
   if (!refuses_here("client_address")) hub_->calls().client_address = std::move(f);
 }
 
-HOTLINE_DETAIL_INLINE void manager::client_scheme(std::function<std::string(const http_request&)> f) {
+HOTLINE_DETAIL_INLINE void manager::client_scheme(any_invocable<std::string(const http_request&)> f) {
   if (!refuses_here("client_scheme")) hub_->calls().client_scheme = std::move(f);
 }
 
@@ -185,7 +185,7 @@ HOTLINE_DETAIL_INLINE std::error_code manager::disconnect(std::string_view conne
   return {};
 }
 
-HOTLINE_DETAIL_INLINE void manager::on_pace(std::string project, pace_marks marks, std::function<void(pace)> f) {
+HOTLINE_DETAIL_INLINE void manager::on_pace(std::string project, pace_marks marks, any_invocable<void(pace)> f) {
   if (!refuses_here("on_pace")) hub_->outbound().paces().watch(std::move(project), marks, std::move(f));
 }
 

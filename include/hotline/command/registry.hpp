@@ -3,6 +3,7 @@
 #if HOTLINE_DETAIL_LANGUAGE
 // A name becomes a handler.
 
+#include <hotline/any_invocable.hpp>
 #include <hotline/command/command_result.hpp>
 #include <hotline/command/request.hpp>
 #include <hotline/command/responder.hpp>
@@ -100,17 +101,19 @@ class registry {
   /// Returns `f` in the form that a registry keeps.
   template <command_handler F>
   [[nodiscard]] static handler wrap(F f) {
-    return [f = std::move(f)](const request& q, responder_source& source) mutable { return call(f, source, q); };
+    return as_copyable(
+        [f = std::move(f)](const request& q, responder_source& source) mutable { return call(f, source, q); });
   }
 
   /// Returns `f` in the form that a registry keeps. A payload that does not decode is answered with `invalid_payload`.
   template <class Payload, typed_command_handler<Payload> F>
   [[nodiscard]] static handler wrap_typed(F f) {
-    return [f = std::move(f)](const request& q, responder_source& source) mutable -> std::optional<command_result> {
-      const result<Payload> payload = q.template payload_as<Payload>();
-      if (!payload) return command_error{"invalid_payload", payload.error().message, false};
-      return call(f, source, q, *payload);
-    };
+    return as_copyable(
+        [f = std::move(f)](const request& q, responder_source& source) mutable -> std::optional<command_result> {
+          const result<Payload> payload = q.template payload_as<Payload>();
+          if (!payload) return command_error{"invalid_payload", payload.error().message, false};
+          return call(f, source, q, *payload);
+        });
   }
 
  private:

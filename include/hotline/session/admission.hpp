@@ -2,6 +2,7 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/any_invocable.hpp>
 #include <hotline/types.hpp>
 
 #include <algorithm>
@@ -105,14 +106,14 @@ using admitter = std::function<std::optional<admission>(Args..., admission_sourc
 
 template <class... Args, class F>
 [[nodiscard]] admitter<Args...> as_admitter(F f) {
-  return [f = std::move(f)](Args... args, admission_source& source) mutable -> std::optional<admission> {
+  return as_copyable([f = std::move(f)](Args... args, admission_source& source) mutable -> std::optional<admission> {
     if constexpr (admits_now<F, Args...>) {
       return f(args...);
     } else {
       f(args..., source.make());
       return std::nullopt;
     }
-  };
+  });
 }
 
 }  // namespace detail

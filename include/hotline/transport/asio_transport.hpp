@@ -2,6 +2,7 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/any_invocable.hpp>
 #include <hotline/compiled.hpp>
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
@@ -18,7 +19,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -152,7 +152,7 @@ class basic_asio_transport {
   /// that ended is `asio::error::eof` (before TLS), and the rest is the system's or TLS's. On the loop; it may do anything,
   /// but what it throws is lost. All such hooks are kept and called in the order in which they were added. Dropping the
   /// subscription ends it.
-  [[nodiscard]] subscription on_refused(std::function<void(std::string_view address, std::error_code why)> f);
+  [[nodiscard]] subscription on_refused(any_invocable<void(std::string_view address, std::error_code why)> f);
 
  protected:
   basic_asio_transport(const Executor& executor, std::vector<listen_options> options, std::shared_ptr<environment> env,
@@ -266,7 +266,7 @@ std::vector<int> basic_asio_transport<Executor, Layer>::release_listeners() {
 
 template <class Executor, class Layer>
 subscription basic_asio_transport<Executor, Layer>::on_refused(
-    std::function<void(std::string_view address, std::error_code why)> f) {
+    any_invocable<void(std::string_view address, std::error_code why)> f) {
   return traffic_->on_refused(std::move(f));
 }
 

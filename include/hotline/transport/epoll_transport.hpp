@@ -2,6 +2,7 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/any_invocable.hpp>
 #include <hotline/compiled.hpp>
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
@@ -15,7 +16,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <memory>
 #include <span>
@@ -138,7 +138,7 @@ class basic_epoll_transport {
   /// that ended is `broken_pipe` (before TLS), and the rest is the system's or TLS's. On the loop; it may do anything, but
   /// what it throws is lost. All such hooks are kept and called in the order in which they were added. Dropping the
   /// subscription ends it.
-  [[nodiscard]] subscription on_refused(std::function<void(std::string_view address, std::error_code why)> f);
+  [[nodiscard]] subscription on_refused(any_invocable<void(std::string_view address, std::error_code why)> f);
 
  protected:
   basic_epoll_transport(std::vector<listen_options> options, std::shared_ptr<environment> env,
@@ -268,7 +268,7 @@ std::vector<int> basic_epoll_transport<Layer>::release_listeners() {
 
 template <class Layer>
 subscription basic_epoll_transport<Layer>::on_refused(
-    std::function<void(std::string_view address, std::error_code why)> f) {
+    any_invocable<void(std::string_view address, std::error_code why)> f) {
   return traffic_->on_refused(std::move(f));
 }
 
