@@ -121,6 +121,7 @@ TEST_CASE("members that belong to the loop are refused on other threads, and cha
 
   CHECK(m.start() == errc::wrong_thread);
   CHECK(m.send_to(id, {{"type", "note"}}) == errc::wrong_thread);
+  CHECK(m.send_to_principal("p", "", {{"type", "note"}}).error().code == errc::wrong_thread);
   CHECK(m.disconnect(id) == errc::wrong_thread);
   asio::ip::tcp::socket given(io);
   CHECK(m.transport().adopt(std::move(given)) == errc::wrong_thread);

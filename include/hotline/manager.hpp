@@ -214,6 +214,16 @@ class manager {
   /// closed with 4008.
   [[nodiscard]] std::error_code send_to(std::string_view connection_id, const json_object& message);
 
+  /// Sends an object with a `type` of its own to every connection of the project whose client is that principal, as
+  /// `authenticate` named it: all tabs and devices of a user. For each it is as with `send_to`: whatever the connection
+  /// subscribes to, not logged, not numbered, and a detached session does not receive it later. Returns how many
+  /// connections those are, 0 for a principal that is not there; one that is closed with 4008 because it does not read is
+  /// none of them. Errors are `invalid_project` (no UTF-8) and those of `send_to`, but for `no_such_connection` and
+  /// `control_lane_full`; after `out_of_memory` some may have received it. Looks at each connection of the project, on this
+  /// manager.
+  [[nodiscard]] result<std::size_t> send_to_principal(std::string_view project, std::string_view principal,
+                                                      const json_object& message);
+
   /// Closes a connection with a `disconnected` message and the close handshake. `on_disconnect` comes when its socket
   /// has ended. With a code by which clients may not come back (`may_reconnect`) its session is over at once.
   /// Returns `no_such_connection` or `wrong_thread`.

@@ -176,6 +176,21 @@ HOTLINE_DETAIL_INLINE std::error_code manager::send_to(std::string_view connecti
   return s->is_open() ? std::error_code() : errc::control_lane_full;
 }
 
+HOTLINE_DETAIL_INLINE result<std::size_t> manager::send_to_principal(std::string_view project,
+                                                                     std::string_view principal,
+                                                                     const json_object& message) {
+  if (hub_->runs_elsewhere()) return errc::wrong_thread;
+  try {
+    std::string text;
+    const auto now = hub_->log().env().wall_now();
+    if (const std::error_code refused = detail::direct_message(text, project, message, now))
+      return failure{refused, refused.message()};
+    return hub_->outbound().send_to_principal(project, principal, text);
+  } catch (const std::bad_alloc&) {
+    return errc::out_of_memory;
+  }
+}
+
 HOTLINE_DETAIL_INLINE std::error_code manager::disconnect(std::string_view connection_id, close_code code,
                                                           std::string_view reason) {
   if (hub_->runs_elsewhere()) return errc::wrong_thread;

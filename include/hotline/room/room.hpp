@@ -71,6 +71,15 @@ class room {
   /// turn.
   bool resume_busy();
 
+  /// Calls `f(subscriber&)` with each member, in no order. `f` may change nothing of the room.
+  template <class F>
+  void for_each(F f) {
+    for_each_group([&](const room_group& group) {
+      for (subscriber* const s : group.current) f(*s);
+    });
+    for (subscriber* const s : lagging_) f(*s);
+  }
+
   /// The members that are not current.
   [[nodiscard]] const std::vector<subscriber*>& lagging() const noexcept { return lagging_; }
 

@@ -36,6 +36,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace hotline::detail {
 
@@ -87,6 +88,26 @@ class delivery final : public room_output, public command_output, public settler
     if (s.keep_answer(text)) return;
     s.overflow();
     counted_.limits[limit::control_lane_bytes].add();
+  }
+
+  /// Queues a message for every connection of the project whose session is that principal's. Returns for how many: not
+  /// those that were closed, because they do not read their messages.
+  [[nodiscard]] std::size_t send_to_principal(std::string_view project, std::string_view principal,
+                                              std::string_view text) {
+    project_room* const room = rooms_.find(project);
+    if (room == nullptr) return 0;
+    std::vector<session*> theirs;  // a connection that is closed leaves the room, which may end then; no session does
+    room->subscribers().for_each([&](subscriber& s) {
+      session* const of = static_cast<connection&>(s).of();
+      if (of != nullptr && of->principal() == principal) theirs.push_back(of);
+    });
+    const turn_list::turn scope(turns_);
+    std::size_t sent = 0;
+    for (session* const s : theirs) {
+      send(*s, text);
+      if (s->is_open()) ++sent;
+    }
+    return sent;
   }
 
   /// Sends a client that receives few events its position, so that it can come back from there, and not from the last
