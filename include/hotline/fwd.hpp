@@ -77,6 +77,7 @@ struct session_limits;
 class manager;
 template <class Transport>
 class ws_manager;
+class ws_or_wss_manager;
 
 // Metrics.
 struct log_status;
