@@ -30,6 +30,7 @@ export namespace hotline {
 using hotline::admission;
 using hotline::admission_responder;
 using hotline::agent_output;
+using hotline::any_invocable;
 using hotline::as_text;
 using hotline::as_text_t;
 using hotline::asio_connection;
