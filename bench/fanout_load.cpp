@@ -7,6 +7,7 @@
 //               [--deflate]      listeners offer permessage-deflate
 //               [--groups N]     listeners subscribe, in N groups, to `bench` and a type of their group's own
 //               [--stalled N]    so many more listeners that never read
+//               [--on-request]   stays connected, and takes a slice for each line that it reads: `seconds S`, `turns N`
 
 #include "load_client.hpp"
 
@@ -67,9 +68,9 @@ int main(int argc, char** argv) {
 
   std::vector<double> times;
   std::vector<char> unread(1 << 16);
-  const auto run_for = [&](double duration) {
+  const auto run_for = [&](load::slice slice) {
     std::size_t rounds = 0;
-    for (const auto begin = load::clock_type::now(); load::seconds_since(begin) < duration; ++rounds) {
+    for (slice.begin = load::clock_type::now(); !slice.over(rounds); ++rounds) {
       const auto sent = load::clock_type::now();
       if (send(publisher, burst.data(), burst.size(), 0) != static_cast<ssize_t>(burst.size())) load::fail("publish");
       crowd.wait(listeners, window);
@@ -79,16 +80,21 @@ int main(int argc, char** argv) {
     }
     return rounds;
   };
-  run_for(seconds / 5);
-  times.clear();
-  const double cpu_before = load::cpu_seconds(pid);
-  const std::size_t bytes_before = crowd.bytes();
-  const auto begin = load::clock_type::now();
-  const auto deliveries = static_cast<double>(run_for(seconds) * window * count);
-  const double wall = load::seconds_since(begin);
-  const double cpu = load::cpu_seconds(pid) - cpu_before;
-  std::sort(times.begin(), times.end());
-  std::printf("cpu_us_per_delivery %.4f deliveries_per_s %.0f p50_us %.0f p99_us %.0f bytes_per_delivery %.0f\n",
-              cpu * 1e6 / deliveries, deliveries / wall, times[times.size() / 2], times[times.size() * 99 / 100],
-              static_cast<double>(crowd.bytes() - bytes_before) / deliveries);
+  run_for({seconds / 5});
+  load::take_slices(given, [&](const load::slice& slice) {
+    times.clear();
+    const double cpu_before = load::cpu_seconds(pid);
+    const std::size_t bytes_before = crowd.bytes();
+    const auto begin = load::clock_type::now();
+    const auto turns = static_cast<double>(run_for(slice));
+    const double wall = load::seconds_since(begin);
+    const double cpu = load::cpu_seconds(pid) - cpu_before;
+    const double deliveries = turns * static_cast<double>(window * count);
+    std::sort(times.begin(), times.end());
+    std::printf(
+        "cpu_us_per_delivery %.4f deliveries_per_s %.0f p50_us %.0f p99_us %.0f bytes_per_delivery %.0f turns %.0f "
+        "units %.0f\n",
+        cpu * 1e6 / deliveries, deliveries / wall, times[times.size() / 2], times[times.size() * 99 / 100],
+        static_cast<double>(crowd.bytes() - bytes_before) / deliveries, turns, deliveries);
+  });
 }

@@ -236,4 +236,26 @@ inline double seconds_since(clock_type::time_point begin) {
   return std::chrono::duration<double>(clock_type::now() - begin).count();
 }
 
+/// How long a slice of a load goes on: for so many seconds, or, if that is 0, for so many turns.
+struct slice {
+  double seconds = 0;
+  std::size_t turns = 0;
+  clock_type::time_point begin = clock_type::now();
+
+  [[nodiscard]] bool over(std::size_t done) const {
+    return seconds > 0 ? seconds_since(begin) >= seconds : done >= turns;
+  }
+};
+
+/// Calls `take` for a slice of --seconds; with --on-request for each line of standard input, `seconds S` or `turns N`.
+template <class Take>
+void take_slices(const arguments& given, Take take) {
+  if (!given.has("--on-request")) return take(slice{given.number("--seconds", 1)});
+  char what[16];
+  for (double much = 0; std::scanf("%15s %lf", what, &much) == 2;) {
+    take(std::string_view(what) == "turns" ? slice{0, static_cast<std::size_t>(much)} : slice{much});
+    std::fflush(stdout);
+  }
+}
+
 }  // namespace load
