@@ -3,76 +3,19 @@
 import os
 import platform
 import resource
-import signal
-import statistics
 import subprocess
 import sys
 import tempfile
 
-ROOT, BUILD = sys.argv[1], os.path.join(sys.argv[2], "bench")
-CORES = sorted(os.sched_getaffinity(0))
-SERVER_CORE, LOAD_CORE = {CORES[0]}, {CORES[-1]}
-GREETED = ["--greeted"]  # for loads of ours: the server sends `connected` first
-DATA = 200  # bytes that each client is to have; ours come as an event's field
-RELAYED = DATA + 63  # a text for others to relay, so that their frames are as long as ours
-
-# name -> how it is started
-SERVERS = {
-    "hotline": [f"{BUILD}/fanout_server"],
-    "hotline+deflate": [f"{BUILD}/fanout_server", "--deflate"],
-    "floor": [f"{BUILD}/floor_server"],
-    "websocketpp": [f"{BUILD}/websocketpp_server"],
-    "beast": [f"{BUILD}/beast_server"],
-    "ws": ["node", f"{ROOT}/bench/peers/ws_server.cjs"],
-    "ws+deflate": ["node", f"{ROOT}/bench/peers/ws_server.cjs", "--deflate"],
-    "fastapi": ["/usr/bin/python3", f"{ROOT}/bench/peers/fastapi_server.py"],
-}
-PEERS = ["floor", "websocketpp", "beast", "ws", "fastapi"]
+import drawing
+import loops
+import pairs
+import table
+from asked import ASKED
+from servers import CORES, DATA, LOAD_CORE, OURS, PEERS, ROOT, SERVER_CORE, SERVERS, Server, Watch, given_to, load, once
+from table import asked_or_row, bar, heading, median, not_measured, ratio, row, target
 
 rounds, seconds = 5, 1.0
-not_measured = []
-
-
-class Server:
-    """A server on a core of its own."""
-
-    def __init__(self, name, *arguments, cores=SERVER_CORE):
-        self.name = name
-        self.ours = name.startswith("hotline")
-        self.process = subprocess.Popen(
-            [*SERVERS[name], *arguments], stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "NODE_PATH": f"{ROOT}/tests/e2e/node_modules"},
-            preexec_fn=lambda: os.sched_setaffinity(0, cores))
-        line = self.process.stdout.readline()
-        if not line.startswith("listening on "):
-            raise OSError(f"{name} does not listen")
-        self.ports = line.split()[-1]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-
-def load(program, server, *arguments):
-    """One run of a load: what it printed, as numbers."""
-    port = ["--ports" if program == "fanout_load" else "--port", server.ports]
-    done = subprocess.run(
-        [f"{BUILD}/{program}", *port, "--pid", str(server.process.pid), *map(str, arguments),
-         *(GREETED if server.ours else [])],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
-        preexec_fn=lambda: os.sched_setaffinity(0, LOAD_CORE))
-    if done.returncode != 0:
-        raise OSError(f"{program} against {server.name}: {done.stderr.strip()}")
-    words = done.stdout.split()
-    return {name: float(value) for name, value in zip(words[::2], words[1::2])}
-
-
-def given_to(server):
-    """So that everybody delivers as many bytes. FastAPI's manager makes an event of its own of what it is given."""
-    return ["--bytes", DATA if server.ours or server.name == "fastapi" else RELAYED]
 
 
 def start_all(names, *arguments):
@@ -86,138 +29,93 @@ def start_all(names, *arguments):
 
 
 def in_turn(samples, times=None):
-    """Takes each of the named samples once a round; name -> list of results. One that fails is left out from there."""
-    results = {name: [] for name in samples}
-    for _ in range(times or rounds):
-        for name, take in samples.items():
-            if results[name] is None:
-                continue
-            try:
-                results[name].append(take())
-            except OSError as error:
-                not_measured.append(str(error))
-                results[name] = None
-    return {name: result for name, result in results.items() if result}
+    return table.in_turn(samples, times or rounds)
 
 
-def median(results, figure):
-    return statistics.median(result[figure] for result in results)
-
-
-def ratio(ours, theirs, figure):
-    """The median of the ratios within a round: what disturbs a round disturbs both."""
-    return statistics.median(a[figure] / b[figure] for a, b in zip(ours, theirs))
-
-
-def heading(text):
-    print(f"\n{text}", flush=True)
-
-
-def row(what, value, note=""):
-    print(f"  {what:<44} {value:>12}  {note}".rstrip(), flush=True)
-
-
-def target(what, value, most):
-    row(what, f"{value:.2f}", f"asked: <= {most:g}  {'met' if value <= most else 'MISSED'}")
+def ratios(title, results, figure):
+    """Of each server of ours to the floor and to each peer."""
+    for ours in OURS:
+        for name in results if ours in results else []:
+            if name not in OURS:
+                asked_or_row(f"CPU, {ours} / {name}", ratio(results[ours], results[name], figure),
+                             ASKED.get((title, ours, name)))
 
 
 # ------------------------------------------------------------------------------------------------------ sections
 
 
 def fanout():
-    servers = start_all(["hotline", *PEERS])
-    asked = {(1, "floor"): 1.10, (16, "floor"): 1.15, (64, "floor"): 1.20, (16, "websocketpp"): 1 / 5,
-             (16, "fastapi"): 1 / 20}
+    servers = start_all([*OURS, *PEERS])
     for window in (1, 16, 64):
         results = in_turn({s.name: lambda s=s: load("fanout_load", s, "--window", window, "--seconds", seconds,
                                                     *given_to(s)) for s in servers})
-        heading(f"fan-out to 500 clients, {DATA} B of data, {window} at a time")
+        title = f"fan-out to 500 clients, {window} at a time"
+        heading(f"{title}, {DATA} B of data: server CPU a delivery")
         for name, got in results.items():
-            row(name, f"{median(got, 'cpu_us_per_delivery'):.3f} us",
-                f"CPU per delivery; {median(got, 'deliveries_per_s'):,.0f}/s; last client "
-                f"p50 {median(got, 'p50_us'):,.0f} us, p99 {median(got, 'p99_us'):,.0f} us; "
-                f"{median(got, 'bytes_per_delivery'):.0f} B")
-        for name in results:
-            if name == "hotline":
-                continue
-            value = ratio(results["hotline"], results[name], "cpu_us_per_delivery")
-            if (window, name) in asked:
-                target(f"CPU, hotline / {name}", value, asked[window, name])
-            else:
-                row(f"CPU, hotline / {name}", f"{value:.2f}")
+            bar(name, median(got, "cpu_us_per_delivery"), 3, " us",
+                f"{median(got, 'deliveries_per_s'):,.0f}/s; last client p50 {median(got, 'p50_us'):,.0f} us, "
+                f"p99 {median(got, 'p99_us'):,.0f} us; {median(got, 'bytes_per_delivery'):.0f} B")
+        ratios(title, results, "cpu_us_per_delivery")
     for s in servers:
-        s.__exit__()
+        s.stop()
 
 
 def commands():
-    echoes = start_all(PEERS, "--echo")
-    with Server("hotline") as ours:
-        for what, message in (("ping", '{"command":"ping","id":"c1234567"}'),
-                              ("a command with payload and result",
-                               '{"command":"add","payload":{"a":1234,"b":4321},"note":"' + "x" * 60 + '"}')):
-            samples = {"hotline": lambda: load("command_load", ours, "--message", message, "--seconds", seconds)}
-            for s in echoes:
-                samples[s.name] = lambda s=s: load("command_load", s, "--message", message, "--seconds", seconds)
-            results = in_turn(samples)
-            heading(f"{what}, 50 clients, each asks when it was answered; others echo the question")
-            for name, got in results.items():
-                row(name, f"{median(got, 'cpu_us_per_command'):.2f} us",
-                    f"CPU; {median(got, 'commands_per_s'):,.0f}/s; {median(got, 'bytes_per_answer'):.0f} B answered")
-            for name in results:
-                if name == "floor":
-                    target("CPU, hotline / floor", ratio(results["hotline"], results[name], "cpu_us_per_command"), 1.5)
-                elif name != "hotline":
-                    row(f"CPU, hotline / {name}",
-                        f"{ratio(results['hotline'], results[name], 'cpu_us_per_command'):.2f}")
-    for s in echoes:
-        s.__exit__()
+    servers = start_all(OURS) + start_all(PEERS, "--echo")
+    for title, message in (("ping", pairs.PING), ("a command with payload and result", pairs.ADD)):
+        results = in_turn({s.name: lambda s=s: load("command_load", s, "--message", message, "--seconds", seconds)
+                           for s in servers})
+        heading(f"{title}, 50 clients, one each at a time; others echo it: server CPU each")
+        for name, got in results.items():
+            bar(name, median(got, "cpu_us_per_command"), 2, " us",
+                f"{median(got, 'commands_per_s'):,.0f}/s; {median(got, 'bytes_per_answer'):.0f} B answered")
+        ratios(title, results, "cpu_us_per_command")
+    for s in servers:
+        s.stop()
 
 
 def deflate():
     arguments = ["--json", "--bytes", 1024, "--window", 16, "--seconds", seconds]
     servers = {s.name: s for s in start_all(["hotline+deflate", "ws+deflate"])}
     ours = servers["hotline+deflate"]
-    samples = {"plain": lambda: load("fanout_load", ours, *arguments),
-               "compressed": lambda: load("fanout_load", ours, *arguments, "--deflate")}
+    samples = {"hotline, plain": lambda: load("fanout_load", ours, *arguments),
+               "hotline, compressed": lambda: load("fanout_load", ours, *arguments, "--deflate")}
     if "ws+deflate" in servers:
         samples["ws, compressed"] = lambda: load("fanout_load", servers["ws+deflate"], *arguments, "--deflate")
     results = in_turn(samples)
-    heading("compressed fan-out to 500 clients, 1 KiB of JSON, 16 at a time")
+    heading("compressed fan-out to 500 clients, 1 KiB of JSON, 16 at a time: server CPU a delivery")
     for name, got in results.items():
-        row(name, f"{median(got, 'cpu_us_per_delivery'):.3f} us",
-            f"CPU per delivery; {median(got, 'bytes_per_delivery'):.0f} B")
-    target("CPU, compressed / plain", ratio(results["compressed"], results["plain"], "cpu_us_per_delivery"), 1.3)
+        bar(name, median(got, "cpu_us_per_delivery"), 3, " us", f"{median(got, 'bytes_per_delivery'):.0f} B")
+    compressed = results["hotline, compressed"]
+    target("CPU, compressed / plain", ratio(compressed, results["hotline, plain"], "cpu_us_per_delivery"), 1.3)
     if "ws, compressed" in results:
-        target("CPU, compressed, hotline / ws",
-               ratio(results["compressed"], results["ws, compressed"], "cpu_us_per_delivery"), 1 / 10)
+        target("CPU, compressed, hotline / ws", ratio(compressed, results["ws, compressed"], "cpu_us_per_delivery"), 1 / 10)
     for s in servers.values():
-        s.__exit__()
-
-
-def once(name, *arguments):
-    """A fresh server for a load that changes it."""
-    with Server(name) as s:
-        return load("idle_load", s, *arguments)
+        s.stop()
 
 
 def idle():
-    samples = {"hotline": lambda: once("hotline"),
-               "hotline, subscribed": lambda: once("hotline", "--subscribe"),
-               "hotline, deflate, subscribed": lambda: once("hotline+deflate", "--subscribe", "--deflate")}
-    for name in PEERS[:-1]:
-        samples[name] = lambda name=name: once(name)
-    samples["fastapi, 2,000 only"] = lambda: once("fastapi", "--clients", 2000)
+    samples = {name: lambda name=name: once(name) for name in OURS}
+    samples |= {f"{name}, subscribed": lambda name=name: once(name, "--subscribe") for name in OURS}
+    if "hotline" in OURS:
+        samples["hotline, deflate, subscribed"] = lambda: once("hotline+deflate", "--subscribe", "--deflate")
+    samples |= {name: lambda name=name: once(name) for name in PEERS if name != "fastapi"}
+    if "fastapi" in PEERS:
+        samples["fastapi, 2,000 only"] = lambda: once("fastapi", "--clients", 2000)
     results = in_turn(samples, times=3)
-    heading("10,000 idle connections")
+    heading("10,000 idle connections, memory of each")
     for name, got in results.items():
-        row(name, f"{median(got, 'kib_per_connection'):.2f} KiB",
-            f"each; connecting: {median(got, 'connections_per_s'):,.0f}/s, "
-            f"{median(got, 'cpu_us_per_connection'):.0f} us CPU each")
-    target("connecting: CPU, hotline / floor", ratio(results["hotline"], results["floor"], "cpu_us_per_connection"), 1.5)
-    target("KiB, subscriptions and resume state included",
-           median(results["hotline, subscribed"], "kib_per_connection"), 1.15)
-    target("KiB, with deflate agreed on",
-           median(results["hotline, deflate, subscribed"], "kib_per_connection"), 3)
+        bar(name, median(got, "kib_per_connection"), 2, " KiB")
+    for what, most in (("hotline, subscribed", 1.15), ("hotline+epoll, subscribed", 0.6),
+                       ("hotline, deflate, subscribed", 3)):
+        if what in results:
+            target(f"KiB, {what}", median(results[what], "kib_per_connection"), most)
+    heading("connecting 10,000 clients, server CPU each")
+    connecting = {name: got for name, got in results.items() if ", " not in name or "only" in name}
+    for name, got in connecting.items():
+        bar(name, median(got, "cpu_us_per_connection"), 1, " us",
+            f"{median(got, 'connections_per_s'):,.0f}/s")
+    ratios("connecting, 10,000 clients", connecting, "cpu_us_per_connection")
 
 
 def storm():
@@ -242,7 +140,7 @@ def growth():
             f"{median(many, 'cpu_us_per_delivery'):.3f} us")
     target("growth, hotline / floor", grown["hotline"] / grown["floor"], 1.1)
     for s in servers:
-        s.__exit__()
+        s.stop()
 
 
 def groups():
@@ -266,12 +164,12 @@ def stalled():
     target("p99, one stalls / all read", ratio(results["one of them stalls"], results["all read"], "p99_us"), 1.1)
 
 
-def loops():
+def threads():
     all_cores = set(CORES)
     with Server("hotline", cores=all_cores) as one, Server("hotline", "--loops", "2", cores=all_cores) as two:
         results = in_turn({f"{n} loop{'s' if n > 1 else ''}": lambda s=s: load(
             "fanout_load", s, "--window", 16, "--clients", 2000, "--seconds", seconds) for n, s in ((1, one), (2, two))})
-    heading(f"loops, one manager each over one log: 2,000 clients, 16 at a time, on {len(CORES)} cores")
+    heading(f"threads, a loop and a manager each over one log: 2,000 clients, 16 at a time, on {len(CORES)} cores")
     for name, got in results.items():
         row(name, f"{median(got, 'deliveries_per_s'):,.0f}/s",
             f"{median(got, 'cpu_us_per_delivery'):.3f} us CPU per delivery")
@@ -315,13 +213,14 @@ def compile_time():
 
 
 SECTIONS = {"fanout": fanout, "commands": commands, "deflate": deflate, "idle": idle, "storm": storm, "growth": growth,
-            "groups": groups, "stalled": stalled, "loops": loops, "compile": compile_time}
+            "groups": groups, "stalled": stalled, "threads": threads, "loops": lambda: loops.run(rounds),
+            "compile": compile_time}
 
 
 def main():
     global rounds, seconds
-    words = sys.argv[3:]
-    chosen = []
+    words = sys.argv[1:]
+    chosen, sides, drawn, count = [], [], None, 0
     while words:
         word = words.pop(0)
         if word == "--rounds":
@@ -332,20 +231,47 @@ def main():
             name, _, command = words.pop(0).partition("=")
             SERVERS[name] = command.split()
             PEERS.insert(1, name)
+        elif word == "--pairs":
+            count = int(words.pop(0)) if words and words[0].isdigit() else 20
+        elif word == "--pair":
+            sides.append((words.pop(0), words.pop(0)))
+        elif word == "--only":
+            only = words.pop(0).split(",")
+            OURS[:] = [name for name in OURS if name in only]
+            PEERS[:] = [name for name in PEERS if name in only]
+        elif word == "--svg":
+            drawn = words.pop(0)
+        elif word == "--loops":
+            loops.folders.append(words.pop(0))
         elif word in SECTIONS:
             chosen.append(word)
         else:
             sys.exit(f"bench/run: no section {word}; there are: {' '.join(SECTIONS)}")
+    if sides and not count:
+        count = 20
+    for name in {name for pair in sides for name in pair} - set(SERVERS):
+        sys.exit(f"bench/run: no server {name}; there are: {' '.join(SERVERS)}")
+    if count and set(chosen) - set(pairs.SECTIONS):
+        sys.exit(f"bench/run: pairs are taken of: {' '.join(pairs.SECTIONS)}")
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-    print(f"{platform.machine()}, {len(CORES)} cores, Linux {platform.release()}; medians of {rounds} alternating rounds "
-          f"of {seconds:g} s; the server on core {min(SERVER_CORE)}, the load on core {min(LOAD_CORE)}")
-    print(f"load average at the beginning: {os.getloadavg()[0]:.1f}")
-    for name in chosen or SECTIONS:
-        SECTIONS[name]()
+    how = f"{count} pairs of {pairs.SLICE:g} s" if count else f"medians of {rounds} alternating rounds of {seconds:g} s"
+    where = (f"{platform.machine()}, {len(CORES)} cores, Linux {platform.release()}; {how}; the server on core "
+             f"{min(SERVER_CORE)}, the load on core {min(LOAD_CORE)}")
+    print(f"{where}\nload average at the beginning: {os.getloadavg()[0]:.1f}")
+    watch = Watch()
+    if count:
+        pairs.run(chosen or pairs.SECTIONS, sides or [("hotline", "floor")], count)
+    else:
+        for name in chosen or SECTIONS:
+            SECTIONS[name]()
+    others = watch.others()
+    print(f"\nothers used {others:.0f} % of the cores meanwhile{': measure again when they do not' if others > 5 else ''}")
+    if drawn:
+        drawing.draw(drawn, table.charts, where)
     if not_measured:
-        heading("not measured")
-        for why in not_measured:
+        print("\nnot measured")
+        for why in dict.fromkeys(not_measured):
             print(f"  {why}")
 
 
