@@ -1,25 +1,21 @@
 // A fan-out server of the library's public face alone: `publish {"data": string}` is emitted as an event of type `bench`
 // to the sender's project, and `add {"a", "b"}` is answered with their sum.
 //
-//   fanout_server [--transport asio|epoll] [--port N] [--loops N] [--deflate] [--keep S]
+//   fanout_server [--transport asio|epoll|asio-epoll] [--port N] [--loops N] [--deflate] [--keep S]
 //
 // With --keep, sessions wait for their clients for S seconds, events are kept for as long, and who is silent for as long is
 // given up. Prints `listening on PORT[,PORT…]`: with several loops, one manager a thread over one log, each has a port.
+// asio-epoll is the epoll set of the transport `epoll` inside an io_context.
 // `tick` lets the loop emit an event of type `tick`, with the time of the emit in it, once the command has been answered.
 // `GET /memory` gives back what the allocator can give and tells how many bytes are in use, and how many connections.
 
+#include <hotline/asio_epoll.hpp>
 #include <hotline/deflate.hpp>
+#include <hotline/epoll.hpp>
 #include <hotline/hotline.hpp>
 #include <hotline/prometheus.hpp>
-#if __has_include(<hotline/transport/epoll_transport.hpp>)
-#include <hotline/transport/epoll_transport.hpp>
-#define HAVE_EPOLL_TRANSPORT 1
-#else
-#define HAVE_EPOLL_TRANSPORT 0
-#endif
 
 #include <malloc.h>
-#include <poll.h>
 
 #include <chrono>
 #include <cstdint>
@@ -57,10 +53,11 @@ hotline::manager_options for_load(std::optional<std::chrono::milliseconds> keep)
   return options;
 }
 
-// A transport, and the loop that runs it.
+// A transport, and the loop that runs it: an io_context waits for each socket, for one epoll set, or there is none.
+template <class Transport>
 class asio_host {
  public:
-  using transport = hotline::asio_transport;
+  using transport = Transport;
   transport make(hotline::listen_options listen) { return transport(io_, std::move(listen)); }
   void run(transport&) { io_.run(); }
 
@@ -68,20 +65,14 @@ class asio_host {
   asio::io_context io_{1};
 };
 
-#if HAVE_EPOLL_TRANSPORT
 class epoll_host {
  public:
   using transport = hotline::epoll_transport;
   transport make(hotline::listen_options listen) { return transport(std::move(listen)); }
   [[noreturn]] void run(transport& t) {
-    for (pollfd waited{t.fd(), POLLIN, 0};;) {
-      poll(&waited, 1, -1);
-      while (t.run_ready(1024)) {
-      }
-    }
+    for (;;) t.wait_ready(std::chrono::hours(1));
   }
 };
-#endif
 
 std::int64_t monotonic_nanoseconds() {
   return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -170,10 +161,9 @@ int main(int argc, char** argv) {
     if (name == "--loops" && i + 1 < argc) wished.loops = std::atoi(argv[++i]);
     if (name == "--keep" && i + 1 < argc) wished.keep = std::chrono::seconds(std::atoi(argv[++i]));
   }
-  if (wished.transport == "asio") serve<asio_host>(wished);
-#if HAVE_EPOLL_TRANSPORT
+  if (wished.transport == "asio") serve<asio_host<hotline::asio_transport>>(wished);
+  if (wished.transport == "asio-epoll") serve<asio_host<hotline::asio_epoll_transport>>(wished);
   if (wished.transport == "epoll") serve<epoll_host>(wished);
-#endif
-  std::fprintf(stderr, "fanout_server: no transport %s is here\n", std::string(wished.transport).c_str());
+  std::fprintf(stderr, "fanout_server: --transport is asio, epoll or asio-epoll\n");
   return 1;
 }

@@ -17,6 +17,7 @@ RELAYED = DATA + 63  # a text for others to relay, so that their frames are as l
 SERVERS = {
     "hotline": [f"{BUILD}/fanout_server", "--transport", "asio"],
     "hotline+epoll": [f"{BUILD}/fanout_server", "--transport", "epoll"],
+    "hotline+asio-epoll": [f"{BUILD}/fanout_server", "--transport", "asio-epoll"],
     "hotline+deflate": [f"{BUILD}/fanout_server", "--deflate"],
     "floor": [f"{BUILD}/floor_server"],
     "uWebSockets": [f"{BUILD}/uwebsockets_server"],
