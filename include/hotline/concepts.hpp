@@ -67,7 +67,7 @@ namespace detail {
 
 // ------------------------------------------------------------------------------------------------ transport
 
-/// The callbacks of a transport, always on its loop, never from inside one of its own functions.
+/// The callbacks of a transport, always on its loop, never from inside one of its own functions. None of them may throw.
 /// `Connection&` is valid from `on_open` until `on_closed` has returned.
 template <class Connection>
 class transport_receiver {

@@ -63,13 +63,12 @@ std::shared_ptr<detail::pending_command> add_command(session& s) {
 
 }  // namespace
 
-TEST_CASE("a new session has a number that no other has, and its connection's address", "[server]") {
+TEST_CASE("a new session has its connection's number, or one that no other has, and its connection's address", "[server]") {
   parts_of_a_hub h;
   connection& first = h.arrive("192.0.2.1:1");
   connection& second = h.arrive("192.0.2.2:2");
-  manual_environment same_number(1), same_again(1);
-  session& a = h.keeper.begin(first, h.options, same_number, h.log->open("p"), "ada");
-  session& b = h.keeper.begin(second, h.options, same_again, h.log->open("p"), "bob");
+  session& a = h.keeper.begin(first, h.options, h.log->open("p"), "ada");
+  session& b = h.keeper.begin(second, h.options, h.log->open("p"), "bob");
   CHECK(b.number() == a.number() + 1);
   CHECK(a.id() != b.id());
   CHECK(a.principal() == "ada");

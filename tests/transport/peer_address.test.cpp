@@ -60,3 +60,14 @@ TEST_CASE("an address counts for its network") {
   CHECK(peer_address().network().empty());
   CHECK(v4("192.0.2.7", 40312).port() == 40312);
 }
+
+TEST_CASE("loopback addresses are known as IPv4, as IPv6 and as IPv4 in IPv6") {
+  for (const char* const here : {"127.0.0.1", "127.255.0.3"}) CHECK(v4(here, 1).is_loopback());
+  for (const char* const here : {"::1", "::ffff:127.0.0.1"}) CHECK(v6(here, 1).is_loopback());
+  for (const char* const elsewhere : {"0.0.0.0", "128.0.0.1"}) CHECK_FALSE(v4(elsewhere, 1).is_loopback());
+  for (const char* const elsewhere : {"::", "::2", "::ffff:10.0.0.1", "1::1", "::127.0.0.1"}) {
+    CAPTURE(elsewhere);
+    CHECK_FALSE(v6(elsewhere, 1).is_loopback());
+  }
+  CHECK_FALSE(peer_address().is_loopback());
+}

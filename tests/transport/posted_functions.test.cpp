@@ -22,6 +22,20 @@ TEST_CASE("posted functions come out in their order, and only the first wakes th
   CHECK(woken == 2);
 }
 
+TEST_CASE("a loop that has a turn is not woken, and finds at its end that functions are left") {
+  posted_functions posted;
+  int woken = 0;
+  posted.begin_turn();
+  posted.add([] {}, [&] { ++woken; });
+  CHECK(woken == 0);
+  CHECK(posted.end_turn());
+  CHECK(posted.take());
+  posted.begin_turn();
+  CHECK_FALSE(posted.end_turn());
+  posted.add([] {}, [&] { ++woken; });
+  CHECK(woken == 1);
+}
+
 TEST_CASE("closed posted functions keep nothing, and destroy what they had without their lock") {
   posted_functions posted;
   int woken = 0;

@@ -41,7 +41,7 @@ struct takeover {
 
 /// Begins, resumes and ends a hub's sessions, and notifies the host. `session_table` owns them. For one loop.
 ///
-///     session& s = keeper.begin(c, options, env, project, principal);
+///     session& s = keeper.begin(c, options, project, principal);
 ///     keeper.leave(s, true, now);       // the socket has ended; the session waits
 ///     keeper.expire_late(now, gaps);    // at a tick
 ///     keeper.tell_late();               // at a tick
@@ -51,9 +51,9 @@ class session_keeper {
       : sessions_(sessions), outbound_(outbound), calls_(calls), counted_(counted) {}
 
   /// Makes a new session, attached to `c`. Nothing has changed when it throws.
-  [[nodiscard]] session& begin(connection& c, const manager_options& options, environment& env,
+  [[nodiscard]] session& begin(connection& c, const manager_options& options,
                                const std::shared_ptr<memory_stream>& stream, const std::string& principal) {
-    std::uint64_t number = env.random();
+    std::uint64_t number = c.number();  // as good as another random one, which is a call of the system
     while (sessions_.contains(number)) ++number;
     const wall_time wall = outbound_.wall();
     const std::shared_ptr<const std::string> project(stream, &stream->project());

@@ -4,6 +4,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/transport/asio_place.hpp>
+#include <hotline/transport/context_watch.hpp>
 #include <hotline/transport/hosted_epoll.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/loop_thread.hpp>
@@ -12,8 +13,12 @@
 #include <hotline/transport/system_environment.hpp>
 
 #include <asio/error_code.hpp>
+#include <asio/execution/context.hpp>
+#include <asio/execution_context.hpp>
 #include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
 #include <asio/posix/basic_stream_descriptor.hpp>
+#include <asio/query.hpp>
 
 #include <concepts>
 #include <memory>
@@ -29,6 +34,12 @@ struct asio_host {
   using executor = Executor;
   using descriptor = asio::posix::basic_stream_descriptor<Executor>;
   using error_code = asio::error_code;
+  using context = asio::execution_context;
+  using tcp_endpoint = asio::ip::tcp::endpoint;
+
+  [[nodiscard]] static context_watch<context>& watch_of(const Executor& executor) {
+    return context_watch<context>::of(asio::query(executor, asio::execution::context));
+  }
 
   [[nodiscard]] static bool runs_elsewhere(const Executor& executor, const loop_thread& last) noexcept {
     return detail::runs_elsewhere(executor, last);

@@ -40,8 +40,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
  public:
   using protocol = asio::generic::stream_protocol;
   using socket_type = asio::basic_stream_socket<protocol, Executor>;
-  /// Its last argument is the listener's `which`.
-  using on_accept = std::function<void(socket_type, const peer_address&, std::size_t)>;
+  using on_accept = std::function<void(socket_type, const peer_address&, const asio_listener&)>;
 
   /// Counts in `turned_away` for as long as it is open.
   asio_listener(const Executor& executor, counter& turned_away, std::size_t which)
@@ -81,6 +80,9 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
 
   /// The TCP port; 0 for a Unix socket.
   [[nodiscard]] std::uint16_t port() const noexcept { return listening_.port(); }
+  /// The number of its door.
+  [[nodiscard]] std::size_t which() const noexcept { return which_; }
+  [[nodiscard]] bool is_loopback() const noexcept { return listening_.is_loopback(); }
 
  private:
   void stop_watching() noexcept {
@@ -98,6 +100,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
     switch (listening_.accept_some(turned_away_,
                                    [this](int accepted, const peer_address& peer) { hand_over(accepted, peer); })) {
       case listening_socket::outcome::exhausted: return await_better_times();
+      case listening_socket::outcome::ended: return;
       case listening_socket::outcome::drained:
       case listening_socket::outcome::more: break;
     }
@@ -115,7 +118,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
     socket.non_blocking(true, failed);  // Asio would make the call for itself else, at the first wait
     if (failed) return;
     try {
-      accepted_(std::move(socket), peer, which_);
+      accepted_(std::move(socket), peer, *this);
     } catch (...) {
       // No memory for one more: its socket was closed.
     }
@@ -144,23 +147,28 @@ class asio_listeners {
  public:
   using on_accept = typename asio_listener<Executor>::on_accept;
 
-  /// Opens all, or none. The number of its options identifies a listener.
-  std::error_code open(const Executor& executor, const std::vector<listen_options>& options) {
+  /// Opens all, or none. The number of its options is that of a listener's door; `adopted` have theirs with them.
+  std::error_code open(const Executor& executor, const std::vector<listen_options>& options,
+                       const std::vector<std::pair<listen_options, std::size_t>>& adopted) {
+    std::error_code failed;
+    for (std::size_t which = 0; !failed && which < options.size(); ++which)
+      if (options[which].listen) failed = add(executor, options[which], which);
+    for (std::size_t i = 0; !failed && i < adopted.size(); ++i)
+      failed = add(executor, adopted[i].first, adopted[i].second);
+    if (failed) abandon();
+    return failed;
+  }
+
+  /// Before anything was accepted: as if nothing had been opened.
+  void abandon() noexcept {
+    for (const auto& listener : open_) listener->abandon();
+    open_.clear();
     port_ = 0;
-    for (std::size_t which = 0; which < options.size(); ++which) {
-      const listen_options& o = options[which];
-      if (!o.listen) continue;
-      if (const std::error_code failed = add(executor, o, which)) {
-        for (const auto& listener : open_) listener->abandon();
-        open_.clear();
-        return failed;
-      }
-    }
-    return {};
   }
 
   /// Opens one more. It is silent until `start`.
   std::error_code add(const Executor& executor, const listen_options& options, std::size_t which) {
+    open_.reserve(open_.size() + 1);  // so that nothing fails once it is open
     const auto listener = std::make_shared<asio_listener<Executor>>(executor, turned_away_, which);
     if (const std::error_code failed = listener->open(options)) return failed;
     if (port_ == 0) port_ = listener->port();

@@ -16,8 +16,11 @@
 #include <hotline/transport/tick_schedule.hpp>
 
 #include <asio/basic_stream_socket.hpp>
+#include <asio/execution/context.hpp>
+#include <asio/execution_context.hpp>
 #include <asio/generic/stream_protocol.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/query.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -43,7 +46,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
 
   asio_loop(const Executor& executor, std::vector<listen_options> options, typename Layer::shared common)
       : traffic_(std::make_shared<traffic_type>(executor, options, std::move(common))),
-        watch_(&context_watch::of(executor)),
+        watch_(&watch_type::of(asio::query(executor, asio::execution::context))),
         options_(std::move(options)) {
     watch_->add(*this);
   }
@@ -58,12 +61,18 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     std::size_t bytes = 1;
     for (const listen_options& o : options_) bytes = std::max(bytes, o.read_buffer_bytes);
     if (const std::error_code failed = traffic_->layers().prepare(bytes)) return failed;
-    if (const std::error_code failed = listeners_.open(executor, options_)) return as_standard(failed);
+    try {
+      if (const std::error_code failed = listeners_.open(executor, options_, adopted_)) return as_standard(failed);
+      tick_.emplace(executor);
+      listeners_.start(arrivals());
+    } catch (...) {
+      listeners_.abandon();
+      tick_.reset();
+      throw;
+    }
     traffic_->start(r);
-    tick_.emplace(executor);
     ticks_.began(clock::now());
     tick_later();
-    listeners_.start(arrivals());
     restart_if_stopped(executor);
     return {};
   }
@@ -71,10 +80,14 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
   /// A socket that listens already, from here on or, before `start`, from then on. It is the caller's after a failure.
   [[nodiscard]] std::error_code adopt_listener(int descriptor, listen_options options) {
     if (traffic_->is_stopped()) return errc::not_running;
+    if (const std::error_code failed = listening_socket::check(descriptor)) return failed;
     options.descriptor = descriptor;
+    options.listen = true;
     const std::size_t which = traffic_->add_door(options);
-    options_.push_back(options);
-    if (traffic_->started_for() == nullptr) return {};
+    if (traffic_->started_for() == nullptr) {
+      adopted_.emplace_back(std::move(options), which);
+      return {};
+    }
     const std::error_code failed = listeners_.add(traffic_->executor(), options, which);
     if (!failed) listeners_.start_last(arrivals());
     return as_standard(failed);
@@ -118,6 +131,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
 
  private:
   using endpoint = asio::generic::stream_protocol::endpoint;
+  using watch_type = context_watch<asio::execution_context>;
   using clock = typename asio_timer<Executor>::clock_type;
 
   std::error_code adopt_ours(socket_type socket, std::string_view already_read,
@@ -147,8 +161,8 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
 
   // The listeners keep no hold of us: they are silent once they are closed, and we close them before we go.
   [[nodiscard]] typename asio_listeners<Executor>::on_accept arrivals() {
-    return [this](socket_type socket, const peer_address& peer, std::size_t which) {
-      traffic_->arrive(std::move(socket), peer, which);
+    return [this](socket_type socket, const peer_address& peer, const asio_listener<Executor>& by) {
+      traffic_->arrive(std::move(socket), peer, by.which(), by.is_loopback());
     };
   }
 
@@ -172,8 +186,9 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
   }
 
   const std::shared_ptr<traffic_type> traffic_;
-  context_watch* watch_;
+  watch_type* watch_;
   std::vector<listen_options> options_;
+  std::vector<std::pair<listen_options, std::size_t>> adopted_;  // before `start`, each with its door
   std::optional<asio_timer<Executor>> tick_;
   tick_schedule ticks_;
   asio_listeners<Executor> listeners_;

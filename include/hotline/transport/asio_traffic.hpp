@@ -67,11 +67,11 @@ class asio_traffic final
   /// From any thread: whether another one runs the loop.
   [[nodiscard]] bool runs_elsewhere() noexcept { return executor_.runs_elsewhere(); }
 
-  /// A socket that the listener of the option `which` has accepted. Throws without memory for it.
-  void arrive(socket_type socket, const peer_address& peer, std::size_t which) {
+  /// A socket that the listener of the door `which` has accepted. Throws without memory for it.
+  void arrive(socket_type socket, const peer_address& peer, std::size_t which, bool is_loopback) {
     auto debt = this->debt_at(which);
     const reference c(link(std::move(socket), peer));
-    base::arrive(*c, std::move(debt), which);
+    base::arrive(*c, std::move(debt), which, is_loopback);
   }
 
   /// A socket that the host has accepted: its `on_open` comes later. Throws without memory for it.

@@ -141,7 +141,7 @@ class basic_asio_transport {
   /// from beside the loop, `std::errc::invalid_argument` for another descriptor) the descriptor is the caller's still.
   [[nodiscard]] std::error_code adopt_listener(int descriptor, listen_options options = {});
 
-  /// Stops to accept, and returns the descriptors of all that it listened at, in the order of the options. They are the
+  /// On the loop. Stops to accept, and returns the descriptors of all that it listened at, in the order of the options. They are the
   /// caller's, listen on, and keep the clients that come meanwhile for the next process: pass them on by SCM_RIGHTS, then
   /// close them here, without `shutdown`, which would end the heir's listener too. The file of a Unix socket stays.
   [[nodiscard]] std::vector<int> release_listeners();

@@ -3,14 +3,19 @@
 #if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/concepts.hpp>
+#include <hotline/transport/context_watch.hpp>
 #include <hotline/transport/hosted_epoll.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/loop_thread.hpp>
 #include <hotline/transport/plain_layer.hpp>
 #include <hotline/transport/system_environment.hpp>
 
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution_context.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <boost/asio/query.hpp>
 #include <boost/system/error_code.hpp>
 
 #include <concepts>
@@ -27,13 +32,23 @@ struct boost_asio_host {
   using executor = Executor;
   using descriptor = boost::asio::posix::basic_stream_descriptor<Executor>;
   using error_code = boost::system::error_code;
+  using context = boost::asio::execution_context;
+  using tcp_endpoint = boost::asio::ip::tcp::endpoint;
+
+  [[nodiscard]] static context_watch<context>& watch_of(const Executor& executor) {
+    return context_watch<context>::of(boost::asio::query(executor, boost::asio::execution::context));
+  }
 
   [[nodiscard]] static bool runs_elsewhere(const Executor& executor, const loop_thread& last) noexcept {
-    if constexpr (requires { executor.running_in_this_thread(); })
+    // An executor that cannot tell, `any_io_executor` say, is not checked.
+    if constexpr (!requires { executor.running_in_this_thread(); })
+      return false;
+    else {
       if (executor.running_in_this_thread()) return false;
-    if constexpr (requires { executor.context().stopped(); })
-      if (executor.context().stopped()) return false;
-    return last.is_another();
+      if constexpr (requires { executor.context().stopped(); })
+        if (executor.context().stopped()) return false;
+      return last.is_another();
+    }
   }
 
   /// An io_context that ran out of work before there was any of ours would run none of it.

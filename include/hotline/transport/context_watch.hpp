@@ -2,11 +2,6 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
-#include <asio/execution/context.hpp>
-#include <asio/execution_context.hpp>
-#include <asio/query.hpp>
-
-#include <algorithm>
 #include <mutex>
 #include <vector>
 
@@ -21,20 +16,18 @@ class context_watcher {
   ~context_watcher() = default;
 };
 
-/// Asio's sockets may not outlive their io_context, but a host's transport may. So the context tells its transports
-/// when it is destroyed, and they let go of everything that is Asio's.
-class context_watch final : public asio::execution_context::service {
+/// Asio's sockets may not outlive their io_context, but a host's transport may. So the context tells its transports when it
+/// is destroyed, and they let go of everything that is Asio's. `ExecutionContext`: Asio's, or Boost.Asio's, of that name.
+template <class ExecutionContext>
+class context_watch final : public ExecutionContext::service {
  public:
   using key_type = context_watch;
-  inline static asio::execution_context::id id;
+  inline static typename ExecutionContext::id id;
 
-  explicit context_watch(asio::execution_context& context) : asio::execution_context::service(context) {}
+  explicit context_watch(ExecutionContext& context) : ExecutionContext::service(context) {}
 
-  /// The watch of the context that `executor` runs on.
-  template <class Executor>
-  [[nodiscard]] static context_watch& of(const Executor& executor) {
-    return asio::use_service<context_watch>(asio::query(executor, asio::execution::context));
-  }
+  /// Returns the watch of `context`.
+  [[nodiscard]] static context_watch& of(ExecutionContext& context) { return use_service<context_watch>(context); }
 
   void add(context_watcher& watcher) {
     const std::lock_guard lock(mutex_);

@@ -17,19 +17,23 @@ namespace detail {
 template <class Layer>
 class epoll_traffic;
 
+template <class Connection>
+class epoll_turns;
+
 }  // namespace detail
 
-/// One connection of a `basic_epoll_transport`. About 120 bytes; buffers belong to the loop, not to connections.
+/// One connection of a `basic_epoll_transport`. About 100 bytes; buffers belong to the loop, not to connections.
 template <class Layer = detail::plain_layer>
 class epoll_connection final : public detail::socket_connection<epoll_connection<Layer>, Layer> {
   using base = detail::socket_connection<epoll_connection, Layer>;
   using traffic_type = detail::epoll_traffic<Layer>;
   friend base;
   friend traffic_type;
+  friend detail::epoll_turns<epoll_connection>;
   friend detail::socket_traffic<traffic_type, epoll_connection, Layer>;
 
   epoll_connection(int descriptor, const detail::peer_address& peer, bool is_local) noexcept
-      : base(peer), is_local_(is_local), descriptor_(descriptor) {}
+      : base(peer), is_local_(is_local), rereads_(is_local), descriptor_(descriptor) {}
 
   [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 
@@ -38,7 +42,6 @@ class epoll_connection final : public detail::socket_connection<epoll_connection
     read,    ///< or whatever else it awaits
     header,  ///< reads the PROXY header
     open,    ///< was adopted
-    report,  ///< has ended
   };
 
   step next_ = step::read;
@@ -47,9 +50,11 @@ class epoll_connection final : public detail::socket_connection<epoll_connection
   bool hung_up_ : 1 = false;   // the peer's end, which may stand after bytes
   bool broken_ : 1 = false;    // a reset, or the end of both directions
   bool is_local_ : 1;          // a Unix socket
+  bool rereads_ : 1;           // more may stand behind a short read, of which nothing is reported again
+  bool reports_ : 1 = false;   // its end
   bool watches_output_ : 1 = false;
   int descriptor_;
-  detail::list_link<epoll_connection> turn_;  // among those that have one, then among those that are gone
+  detail::list_link<epoll_connection> turn_;  // see epoll_turns
   std::error_code why_;                       // it ends
 };
 

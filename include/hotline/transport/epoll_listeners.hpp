@@ -27,6 +27,7 @@ class epoll_listeners {
    public:
     [[nodiscard]] std::size_t which() const noexcept { return which_; }
     [[nodiscard]] int family() const noexcept { return socket_.family(); }
+    [[nodiscard]] bool is_loopback() const noexcept { return socket_.is_loopback(); }
 
    private:
     friend class epoll_listeners;
@@ -45,11 +46,33 @@ class epoll_listeners {
 
   explicit epoll_listeners(epoll_set& set) noexcept : set_(set) {}
 
-  /// Nothing changes when it fails; the options' descriptor is the caller's then.
+  /// Opens all, or none. The number of its options is that of a listener's door; `adopted` have theirs with them.
+  [[nodiscard]] std::error_code open(const std::vector<listen_options>& options,
+                                     const std::vector<std::pair<listen_options, std::size_t>>& adopted) {
+    std::error_code failed;
+    try {
+      for (std::size_t which = 0; !failed && which < options.size(); ++which)
+        if (options[which].listen) failed = open(options[which], which);
+      for (std::size_t i = 0; !failed && i < adopted.size(); ++i) failed = open(adopted[i].first, adopted[i].second);
+    } catch (...) {
+      abandon();
+      throw;
+    }
+    if (failed) abandon();
+    return failed;
+  }
+
+  /// Opens one more, with the door `which`. Nothing changes when it fails; the options' descriptor is the caller's then.
   [[nodiscard]] std::error_code open(const listen_options& options, std::size_t which) {
     listener& l = listeners_.emplace_back();
     l.which_ = which;
-    std::error_code failed = l.socket_.open(options);
+    std::error_code failed;
+    try {
+      failed = l.socket_.open(options);
+    } catch (...) {
+      listeners_.pop_back();
+      throw;
+    }
     if (!failed) {
       failed = set_.add(l.socket_.descriptor(), epoll_set::kind::listener, &l, EPOLLIN);
       if (failed) l.socket_.abandon();
@@ -100,7 +123,8 @@ class epoll_listeners {
     l.state_ = state::report;
     const auto accepted = [&](int descriptor, const peer_address& peer) { f(std::as_const(l), descriptor, peer); };
     switch (l.socket_.accept_some(turned_away_, accepted)) {
-      case listening_socket::outcome::drained: return false;
+      case listening_socket::outcome::drained:
+      case listening_socket::outcome::ended: return false;
       case listening_socket::outcome::more:
         l.state_ = state::turn;
         has_more_ = true;
@@ -119,8 +143,8 @@ class epoll_listeners {
   template <class Function>
   void take_turns(const Function& f) {
     if (!std::exchange(has_more_, false)) return;
-    for (listener& l : listeners_)
-      if (l.state_ == listener::state::turn) f(l);
+    for (std::size_t i = 0; i < listeners_.size(); ++i)  // by number: a callback may adopt one more
+      if (listeners_[i].state_ == listener::state::turn) f(listeners_[i]);
   }
 
   [[nodiscard]] bool rests() const noexcept { return rests_; }
@@ -130,7 +154,8 @@ class epoll_listeners {
   template <class Function>
   void end_rest(const Function& f) {
     rests_ = false;
-    for (listener& l : listeners_) {
+    for (std::size_t i = 0; i < listeners_.size(); ++i) {
+      listener& l = listeners_[i];
       if (l.state_ != listener::state::rest) continue;
       l.state_ = listener::state::report;
       l.socket_.go_on();

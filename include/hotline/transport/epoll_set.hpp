@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+#include <iterator>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -58,7 +59,7 @@ class epoll_set {
     std::uint32_t events;
   };
 
-  /// Nothing changes when it fails.
+  /// Nothing is open after a failure.
   [[nodiscard]] std::error_code open() noexcept {
     set_.reset(::epoll_create1(EPOLL_CLOEXEC));
     if (!set_.is_open()) return last_error();
@@ -93,9 +94,21 @@ class epoll_set {
     return n < 0 ? 0 : static_cast<std::size_t>(n);  // interrupted: the host polls again
   }
 
+  /// Takes all reports, so that the set is not readable for a host that still waits for it.
+  void quieten() noexcept {
+    ::epoll_event room[4];
+    while (poll(room, 0) == std::size(room)) {
+    }
+  }
+
   [[nodiscard]] static report read(const ::epoll_event& event) noexcept {
     const auto word = static_cast<std::uintptr_t>(event.data.u64);
     return {static_cast<kind>(word & kinds), reinterpret_cast<void*>(word & ~kinds), event.events};
+  }
+
+  /// Whether `events`, which are not empty, report the bell and nothing else.
+  [[nodiscard]] static bool is_bell_alone(std::span<const ::epoll_event> events) noexcept {
+    return events.size() == 1 && read(events.front()).what == kind::bell;
   }
 
   /// Any thread. The set is readable until it is polled. The count in the eventfd is never read: each addition is an edge.

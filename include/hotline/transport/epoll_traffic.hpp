@@ -5,11 +5,11 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
-#include <hotline/intrusive_list.hpp>
 #include <hotline/transport/arrival_queue.hpp>
 #include <hotline/transport/epoll_connection.hpp>
 #include <hotline/transport/epoll_listeners.hpp>
 #include <hotline/transport/epoll_set.hpp>
+#include <hotline/transport/epoll_turns.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/loop_thread.hpp>
 #include <hotline/transport/native_socket.hpp>
@@ -52,10 +52,7 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
 
   epoll_traffic(std::vector<listen_options> options, typename Layer::shared common)
       : base(options, std::move(common)), options_(std::move(options)), opened_(set_.open()) {}
-  ~epoll_traffic() {
-    stop();
-    free_graves();
-  }
+  ~epoll_traffic() { stop(); }
 
   [[nodiscard]] bool is_stopped() const noexcept { return stopped_; }
   [[nodiscard]] int descriptor() const noexcept { return set_.descriptor(); }
@@ -67,16 +64,11 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
     std::size_t bytes = 1;
     for (const listen_options& o : options_) bytes = std::max(bytes, o.read_buffer_bytes);
     if (const std::error_code failed = this->layers().prepare(bytes)) return failed;
-    for (std::size_t which = 0; which < options_.size(); ++which) {
-      if (!options_[which].listen) continue;
-      if (const std::error_code failed = listeners_.open(options_[which], which)) {
-        listeners_.abandon();
-        return failed;
-      }
-    }
+    if (const std::error_code failed = listeners_.open(options_, adopted_)) return failed;
     base::start(r);
     ticks_.began(now());
     set_timer();
+    if (has_work()) set_.ring();
     return {};
   }
 
@@ -91,28 +83,25 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
     set_.stop_timer();
     listeners_.close();
     this->drop_all();
-    if (!running_) free_graves();
+    if (!running_) turns_.free_graves();
   }
 
   /// Handles up to `most` of what is ready, after a wait of at most `wait` milliseconds for the first (negative: without end),
   /// and returns whether more is left. Inside a callback it does nothing.
   bool run(std::size_t most, int wait) {
     if (running_) return false;
-    if (stopped_) return quieten();
+    if (stopped_) return set_.quieten(), false;
     const auto self = this->shared_from_this();
-    const turn now_running(*this);
+    thread_.note();
     std::array<::epoll_event, events_at_once> room;
     const auto events = std::span(room).first(std::min(std::max<std::size_t>(most, 1), room.size()));
-    const std::size_t turns = turns_.size();
-    const std::size_t n = set_.poll(events, has_work() ? 0 : wait);
-    for (const ::epoll_event& event : events.first(n)) {
-      if (stopped_) return false;
-      handle(epoll_set::read(event));
-    }
-    run_turns(std::min(turns, events.size()));
-    run_posted();
-    listeners_.take_turns([this](listener& l) { accept(l); });
-    return !stopped_ && (has_work() || n == events.size());
+    const std::size_t turns = std::min(turns_.waiting(), events.size());
+    std::size_t n = set_.poll(events, has_work() ? 0 : wait);
+    // The bell takes room of others, and would be rung for ever where there is room for one.
+    while (n == events.size() && epoll_set::is_bell_alone(events)) n = set_.poll(events, 0);
+    bool is_left = n == events.size();
+    take_events(events.first(n), turns, is_left);
+    return is_left && !stopped_;
   }
 
   /// Any thread.
@@ -130,29 +119,31 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
     owned_descriptor taken(descriptor);
     if (stopped_ || this->started_for() == nullptr) return errc::not_running;
     ::sockaddr_storage from{};
-    ::socklen_t from_size = sizeof from;
-    if (::getpeername(descriptor, reinterpret_cast<::sockaddr*>(&from), &from_size) != 0) return last_error();
+    const ::socklen_t from_size = native_socket::read_peer(descriptor, from);
+    if (from_size == 0) return last_error();
     if (const std::error_code failed = native_socket::keep_from_blocking(descriptor)) return failed;
     const auto timeout = options_.empty() ? listen_options{}.user_timeout : options_.front().user_timeout;
     native_socket::prepare(descriptor, from.ss_family, timeout);
     const bool is_local = from.ss_family != AF_INET && from.ss_family != AF_INET6;
-    connection* const c =
-        watch(descriptor, peer != nullptr ? peer_address(peer, size) : peer_address(&from, from_size), is_local);
-    if (c == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    connection* c = nullptr;
+    const peer_address address = peer != nullptr ? peer_address(peer, size) : peer_address(&from, from_size);
+    if (const std::error_code failed = watch(descriptor, address, is_local, c)) return failed;
     taken.release();
     return base::adopt(*c, already_read);
   }
 
   [[nodiscard]] std::error_code adopt_listener(int descriptor, listen_options options) {
     if (stopped_) return errc::not_running;
+    if (const std::error_code failed = listening_socket::check(descriptor)) return failed;
     options.descriptor = descriptor;
+    options.listen = true;
     const std::size_t which = this->add_door(options);
-    options_.push_back(options);
-    return this->started_for() == nullptr ? std::error_code{} : listeners_.open(options, which);
+    if (this->started_for() != nullptr) return listeners_.open(options, which);
+    adopted_.emplace_back(std::move(options), which);
+    return {};
   }
 
   [[nodiscard]] std::vector<int> release_listeners() { return listeners_.release(); }
-
   [[nodiscard]] std::chrono::nanoseconds lateness() const { return ticks_.lateness(now()); }
   [[nodiscard]] const epoll_listeners& listeners() const noexcept { return listeners_; }
 
@@ -161,33 +152,40 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
   using listener = epoll_listeners::listener;
 
   static constexpr std::size_t events_at_once = 256;
-  static constexpr std::uint32_t input_events = EPOLLIN | EPOLLRDHUP;
+  static constexpr std::uint32_t input_events = EPOLLIN | EPOLLPRI | EPOLLRDHUP;
 
   /// While the loop has its turn. A host's function may throw; the loop goes on with the next turn.
   class turn {
    public:
-    explicit turn(epoll_traffic& traffic) noexcept : traffic_(traffic) {
-      traffic.thread_.note();
+    /// `is_left`: whether the system has more. It is set at the end if there is work for another turn.
+    turn(epoll_traffic& traffic, bool& is_left) noexcept : traffic_(traffic), is_left_(is_left) {
       traffic.running_ = true;
+      traffic.posted_.begin_turn();
     }
     turn(const turn&) = delete;
-    turn& operator=(const turn&) = delete;
     ~turn() {
       traffic_.running_ = false;
-      traffic_.free_graves();
-      if (!traffic_.stopped_ && traffic_.has_work()) traffic_.set_.ring();
+      traffic_.turns_.free_graves();
+      const bool has_posted = traffic_.posted_.end_turn();
+      is_left_ = is_left_ || has_posted || traffic_.has_turns();
+      if (is_left_ && !traffic_.stopped_) traffic_.set_.ring();
     }
 
    private:
     epoll_traffic& traffic_;
+    bool& is_left_;
   };
 
-  /// After the end nothing keeps the descriptor readable for a host that still waits for it.
-  bool quieten() noexcept {
-    std::array<::epoll_event, 4> room;
-    while (set_.poll(room, 0) == room.size()) {
+  void take_events(std::span<const ::epoll_event> events, std::size_t turns, bool& is_left) {
+    const turn now_running(*this, is_left);
+    for (const ::epoll_event& event : events) {
+      if (stopped_) return;
+      handle(epoll_set::read(event));
     }
-    return false;
+    run_turns(turns);
+    report_ends();
+    run_posted();
+    listeners_.take_turns([this](listener& l) { accept(l); });
   }
 
   [[nodiscard]] static steady_time now() { return default_environment()->now(); }
@@ -213,7 +211,8 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
     }
     if ((events & ~std::uint32_t{EPOLLOUT}) == 0) return;
     c.readable_ = true;
-    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) c.hung_up_ = true;
+    if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0) c.hung_up_ = true;
+    if ((events & EPOLLPRI) != 0) c.rereads_ = true;
     if ((events & (EPOLLHUP | EPOLLERR)) != 0) c.broken_ = true;
     read(c);
   }
@@ -230,21 +229,25 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
     }
   }
 
-  /// One turn each for the first `count` of those that the system will not report again. A connection that gets another
-  /// one waits for the next call.
+  /// One turn each for the first `count` of those that the system will not report again. A connection that gets another one
+  /// waits for the next call.
   void run_turns(std::size_t count) {
     for (; count > 0 && !stopped_; --count) {
-      connection* const c = turns_.pop_front();
+      connection* const c = turns_.pop_waiting();
       if (c == nullptr) return;
-      switch (std::exchange(c->next_, c->next_ == step::header ? step::header : step::read)) {
-        case step::report: base::report(*c, c->why_); break;
-        case step::open: base::protect(*c, [&] { base::open(*c); }); break;
-        case step::header:
-        case step::read:
-          if (!base::is_closing(*c)) read(*c);
-          break;
+      if (c->next_ == step::open) {
+        c->next_ = step::read;
+        base::protect(*c, [&] { base::open(*c); });
+      } else if (!base::is_closing(*c)) {
+        read(*c);
       }
     }
+  }
+
+  /// Notifies the receiver of ends that came out of its own calls.
+  void report_ends() {
+    for (std::size_t left = turns_.ended(); left > 0 && !stopped_; --left)
+      if (connection* const c = turns_.pop_ended()) base::report(*c, c->why_);
   }
 
   /// Those that were posted before the call.
@@ -253,13 +256,12 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
       if (const auto function = posted_.take()) function();
   }
 
-  [[nodiscard]] bool has_work() const noexcept {
-    return !turns_.empty() || listeners_.has_more() || posted_.size() > 0;
-  }
+  [[nodiscard]] bool has_turns() const noexcept { return !turns_.empty() || listeners_.has_more(); }
+  [[nodiscard]] bool has_work() const noexcept { return has_turns() || posted_.size() > 0; }
 
   /// In this turn or, outside of one, in the next.
   void take_turn(connection& c) noexcept {
-    if (!decltype(turns_)::is_linked(c)) turns_.push_back(c);
+    turns_.add(c);
     if (!running_) set_.ring();
   }
 
@@ -286,31 +288,32 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
   // ------------------------------------------------------------------------------------------------- listening
 
   void accept(listener& l) {
-    const bool rests = listeners_.accept(l, &now, [this](const listener& by, int accepted, const peer_address& peer) {
-      arrive(accepted, peer, by.family() == AF_UNIX, by.which());
-    });
+    const bool rests = listeners_.accept(
+        l, &now, [this](const listener& by, int accepted, const peer_address& peer) { arrive(accepted, peer, by); });
     if (rests && !stopped_) set_timer();
   }
 
-  void arrive(int accepted, const peer_address& peer, bool is_local, std::size_t which) {
+  void arrive(int accepted, const peer_address& peer, const listener& by) {
     owned_descriptor taken(accepted);
     try {
-      auto debt = this->debt_at(which);
-      connection* const c = watch(accepted, peer, is_local);
-      if (c == nullptr) return;
+      auto debt = this->debt_at(by.which());
+      connection* c = nullptr;
+      if (watch(accepted, peer, by.family() == AF_UNIX, c)) return;
       taken.release();
-      base::arrive(*c, std::move(debt), which);
+      base::arrive(*c, std::move(debt), by.which(), by.is_loopback());
     } catch (const std::bad_alloc&) {
       // No memory for one more: its socket was closed.
     }
   }
 
-  /// Returns null without memory for it; the descriptor is the caller's then.
-  [[nodiscard]] connection* watch(int descriptor, const peer_address& peer, bool is_local) noexcept {
-    auto* const c = new (std::nothrow) connection(descriptor, peer, is_local);
-    if (c == nullptr || !set_.add(descriptor, epoll_set::kind::connection, c, input_events)) return c;
-    delete c;
-    return nullptr;
+  /// Makes `c` of the descriptor, which is the caller's still on failure.
+  [[nodiscard]] std::error_code watch(int descriptor, const peer_address& peer, bool is_local,
+                                      connection*& c) noexcept {
+    c = new (std::nothrow) connection(descriptor, peer, is_local);
+    if (c == nullptr) return std::make_error_code(std::errc::not_enough_memory);
+    const std::error_code failed = set_.add(descriptor, epoll_set::kind::connection, c, input_events);
+    if (failed) delete std::exchange(c, nullptr);
+    return failed;
   }
 
   // ------------------------------------------------------------------------------- as `socket_traffic` asks for it
@@ -327,25 +330,16 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
    public:
     burial(epoll_traffic& traffic, connection& c) noexcept : traffic_(traffic), c_(c) {}
     burial(const burial&) = delete;
-    burial& operator=(const burial&) = delete;
-    ~burial() { traffic_.bury(c_); }
+    ~burial() { traffic_.turns_.bury(c_); }
 
    private:
     epoll_traffic& traffic_;
     connection& c_;
   };
   [[nodiscard]] burial hold(connection& c) noexcept { return {*this, c}; }
-  void bury(connection& c) noexcept {
-    if (decltype(turns_)::is_linked(c)) turns_.remove(c);
-    graves_.push_back(c);
-  }
-
-  void free_graves() noexcept {
-    while (connection* const c = graves_.pop_front()) delete c;
-  }
-
+  /// A short read leaves nothing, but for bytes behind urgent data, or behind a descriptor that was passed.
   static void was_read(connection& c, bool drained) noexcept {
-    if (drained && !c.hung_up_) c.readable_ = false;
+    if (drained && !c.hung_up_) c.readable_ = c.rereads_ && native_socket::is_readable(c.descriptor_);
   }
 
   void wait_header(connection& c) noexcept {
@@ -377,18 +371,18 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
   }
 
   [[nodiscard]] bool report_later(connection& c, std::error_code why) noexcept {
-    c.next_ = step::report;
     c.why_ = why;
-    take_turn(c);
+    turns_.add_ended(c);
+    if (!running_) set_.ring();
     return true;
   }
 
   std::vector<listen_options> options_;
+  std::vector<std::pair<listen_options, std::size_t>> adopted_;  // before `start`, each with its door
   epoll_set set_;
   std::error_code opened_;
   epoll_listeners listeners_{set_};
-  intrusive_list<connection, &connection::turn_> turns_;
-  intrusive_list<connection, &connection::turn_> graves_;  // a connection has no turn any more when it comes here
+  epoll_turns<connection> turns_;
   tick_schedule ticks_;
   loop_thread thread_;
   posted_functions posted_;

@@ -72,7 +72,8 @@ class basic_epoll_transport {
   /// level-triggered and edge-triggered loops both work. -1 when the system had none left: `start` tells why.
   [[nodiscard]] int fd() const noexcept;
 
-  /// Handles up to about `most` of what is ready, without a wait, and returns whether more is left. The rest keeps `fd()` readable, so a host may ignore the result and wait; it may call again, to save that wait. Inside a callback it does
+  /// Handles up to about `most` events, without a wait, and returns whether more is left. Posted functions and a
+  /// listener's clients, 64 at a time, do not count. The rest keeps `fd()` readable, so a host may ignore the result and wait; it may call again, to save that wait. Inside a callback it does
   /// nothing. An exception of a posted function passes through; the loop goes on with the next call.
   bool run_ready(std::size_t most = 256);
 
@@ -127,7 +128,7 @@ class basic_epoll_transport {
   /// from beside the loop, `std::errc::invalid_argument` for another descriptor) the descriptor is the caller's still.
   [[nodiscard]] std::error_code adopt_listener(int descriptor, listen_options options = {});
 
-  /// Stops to accept, and returns the descriptors of all that it listened at, in the order of the options. They are the
+  /// On the loop. Stops to accept, and returns the descriptors of all that it listened at, in the order of the options. They are the
   /// caller's, listen on, and keep the clients that come meanwhile for the next process: pass them on by SCM_RIGHTS, then
   /// close them here, without `shutdown`, which would end the heir's listener too. The file of a Unix socket stays.
   [[nodiscard]] std::vector<int> release_listeners();
@@ -150,6 +151,7 @@ class basic_epoll_transport {
 
   [[nodiscard]] typename Layer::shared& layers() const noexcept { return traffic_->layers(); }
   [[nodiscard]] const std::shared_ptr<traffic_type>& traffic() const noexcept { return traffic_; }
+  static void close_descriptor(int descriptor) noexcept { detail::owned_descriptor taken(descriptor); }
 
  private:
   std::shared_ptr<environment> env_;
@@ -248,11 +250,9 @@ std::uint64_t basic_epoll_transport<Layer>::turned_away() const noexcept {
 template <class Layer>
 std::error_code basic_epoll_transport<Layer>::adopt(int socket, std::string_view already_read, const ::sockaddr* peer,
                                                     ::socklen_t peer_size) {
-  if (runs_elsewhere()) {
-    ::close(socket);
-    return errc::wrong_thread;
-  }
-  return traffic_->adopt(socket, already_read, peer, peer_size);
+  if (!runs_elsewhere()) return traffic_->adopt(socket, already_read, peer, peer_size);
+  close_descriptor(socket);
+  return errc::wrong_thread;
 }
 
 template <class Layer>

@@ -5,33 +5,42 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
+#include <hotline/transport/context_watch.hpp>
 #include <hotline/transport/epoll_transport.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/operation_room.hpp>
 
+#include <cstddef>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include <unistd.h>
+#include <sys/socket.h>
 
 namespace hotline::detail {
 
 /// Runs a traffic each time that its descriptor is readable. The wait that is pending keeps it alive, so it is gone with its
 /// io_context. The descriptor is the traffic's: it is taken out of the loop before that closes it, because a set goes on to
 /// report a descriptor that it was not taken out of.
-///
-/// `Host` names the loop's types: `executor`, `descriptor`, `error_code`.
 template <class Host, class Traffic>
 class epoll_wait final : public std::enable_shared_from_this<epoll_wait<Host, Traffic>> {
  public:
   epoll_wait(const typename Host::executor& executor, std::shared_ptr<Traffic> traffic)
-      : traffic_(std::move(traffic)), watched_(executor, traffic_->descriptor()) {}
+      : traffic_(std::move(traffic)), watched_(executor) {}
   epoll_wait(const epoll_wait&) = delete;
   epoll_wait& operator=(const epoll_wait&) = delete;
   ~epoll_wait() { end(); }
+
+  /// Before `begin`.
+  [[nodiscard]] std::error_code open() {
+    typename Host::error_code failed;
+    watched_.assign(traffic_->descriptor(), failed);
+    return {failed.value(), std::system_category()};
+  }
 
   /// Waits until `end`.
   void begin() {
@@ -68,77 +77,129 @@ class epoll_wait final : public std::enable_shared_from_this<epoll_wait<Host, Tr
   wait_room<typename Host::executor> room_;
 };
 
-/// `basic_epoll_transport` in the loop of an executor. `Host` is a struct of static members: the types of `epoll_wait`,
+/// A traffic in the loop of an executor, until it stops or the executor's context ends.
+template <class Host, class Traffic>
+class epoll_tenant final : public context_watcher {
+ public:
+  using executor_type = typename Host::executor;
+
+  epoll_tenant(const executor_type& executor, std::shared_ptr<Traffic> traffic)
+      : traffic_(std::move(traffic)), executor_(executor), watch_(&Host::watch_of(executor)) {
+    watch_->add(*this);
+  }
+  epoll_tenant(const epoll_tenant&) = delete;
+  epoll_tenant& operator=(const epoll_tenant&) = delete;
+  ~epoll_tenant() { stop(); }
+
+  template <class Receiver>
+  [[nodiscard]] std::error_code start(Receiver& receiver) {
+    if (traffic_->is_stopped()) return errc::not_running;
+    if (traffic_->started_for() != nullptr) return errc::already_running;
+    const auto wait = std::make_shared<wait_type>(*executor_, traffic_);
+    if (traffic_->descriptor() >= 0)
+      if (const std::error_code failed = wait->open()) return failed;
+    if (const std::error_code failed = traffic_->start(receiver)) return failed;
+    try {
+      wait->begin();
+    } catch (...) {
+      stop();  // it has begun to listen, and nothing would run it
+      throw;
+    }
+    wait_ = wait;
+    Host::restart_if_stopped(*executor_);
+    return {};
+  }
+
+  void stop() noexcept {
+    traffic_->stop();
+    if (const auto wait = wait_.lock()) wait->end();
+    if (context_watch_type* const watch = std::exchange(watch_, nullptr)) watch->remove(*this);
+    const std::lock_guard lock(mutex_);
+    executor_.reset();  // that of a strand needs its context even to be destroyed
+  }
+
+  /// Any thread.
+  [[nodiscard]] bool runs_elsewhere() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return executor_ && !traffic_->is_stopped() && Host::runs_elsewhere(*executor_, traffic_->thread());
+  }
+
+ private:
+  using wait_type = epoll_wait<Host, Traffic>;
+  using context_watch_type = context_watch<typename Host::context>;
+
+  void context_ends() noexcept override {
+    watch_ = nullptr;
+    stop();
+  }
+
+  const std::shared_ptr<Traffic> traffic_;
+  mutable std::mutex mutex_;  // guards executor_ against stop
+  std::optional<executor_type> executor_;
+  context_watch_type* watch_;
+  std::weak_ptr<wait_type> wait_;  // owned by the operation that is pending in the loop
+};
+
+/// `basic_epoll_transport` in the loop of an executor. `Host` is a struct of static members: the types `executor`,
+/// `descriptor`, `error_code`, `context` and `tcp_endpoint`, and the functions `watch_of(executor)`,
 /// `runs_elsewhere(executor, loop_thread)` and `restart_if_stopped(executor)`.
 template <class Host, class Layer>
 class hosted_epoll_transport : public basic_epoll_transport<Layer> {
   using base = basic_epoll_transport<Layer>;
-  using wait_type = epoll_wait<Host, typename base::traffic_type>;
+  using tenant_type = epoll_tenant<Host, typename base::traffic_type>;
 
  public:
   using executor_type = typename Host::executor;
   using typename base::connection_type;
 
-  hosted_epoll_transport(hosted_epoll_transport&&) noexcept = default;
-  hosted_epoll_transport& operator=(hosted_epoll_transport&&) = delete;
-  ~hosted_epoll_transport() {
-    if (this->traffic()) stop();
-  }
-
+  /// As that of `basic_epoll_transport`. A failure of the system's leaves nothing behind.
   [[nodiscard]] std::error_code start(transport_receiver<connection_type>& receiver) {
-    if (const std::error_code failed = base::start(receiver)) return failed;
-    const auto wait = std::make_shared<wait_type>(executor_, this->traffic());
-    wait->begin();
-    wait_ = wait;
-    Host::restart_if_stopped(executor_);
-    return {};
+    return tenant_->start(receiver);
   }
 
   /// Any thread: whether another one runs the executor's loop, so that this one may call nothing but what is for any thread.
-  [[nodiscard]] bool runs_elsewhere() const noexcept {
-    return !this->traffic()->is_stopped() && Host::runs_elsewhere(executor_, this->traffic()->thread());
+  [[nodiscard]] bool runs_elsewhere() const noexcept { return tenant_->runs_elsewhere(); }
+
+  /// No connection is valid afterwards but the one whose callback is running, until that returns.
+  void stop() noexcept { tenant_->stop(); }
+
+  /// Takes over a connected socket, as `adopt` of `basic_epoll_transport`.
+  [[nodiscard]] std::error_code adopt(int socket, std::string_view already_read = {}, const ::sockaddr* peer = nullptr,
+                                      ::socklen_t peer_size = 0) {
+    if (!runs_elsewhere()) return this->traffic()->adopt(socket, already_read, peer, peer_size);
+    base::close_descriptor(socket);
+    return errc::wrong_thread;
   }
 
-  void stop() noexcept {
-    base::stop();
-    if (const auto wait = wait_.lock()) wait->end();
-  }
-
-  /// Takes over a connected socket of the host's loop, or of another one, as `adopt` of a descriptor.
+  /// Takes over a connected socket of the host's loop, or of another one, to which nothing may be pending. `peer` is the
+  /// client's address where the host knows it better than the socket.
   template <class Socket>
   requires requires(Socket socket) { socket.lowest_layer(); }
-  [[nodiscard]] std::error_code adopt(Socket socket, std::string_view already_read = {}) {
-    return adopt_released(socket, [&](int descriptor) { return base::adopt(descriptor, already_read); });
+  [[nodiscard]] std::error_code adopt(Socket socket, std::string_view already_read = {},
+                                      const std::optional<typename Host::tcp_endpoint>& peer = {}) {
+    if (runs_elsewhere()) return errc::wrong_thread;
+    typename Host::error_code failed;
+    const int descriptor = socket.release(failed);
+    if (failed) return {failed.value(), std::system_category()};
+    if (!peer) return adopt(descriptor, already_read);
+    return adopt(descriptor, already_read, static_cast<const ::sockaddr*>(static_cast<const void*>(peer->data())),
+                 static_cast<::socklen_t>(peer->size()));
   }
 
-  /// With the client's address, where the host knows it better than the socket.
-  template <class Socket, class Endpoint>
-  requires requires(Socket socket) { socket.lowest_layer(); }
-  [[nodiscard]] std::error_code adopt(Socket socket, std::string_view already_read, const Endpoint& peer) {
-    return adopt_released(socket, [&](int descriptor) {
-      return base::adopt(descriptor, already_read,
-                         static_cast<const ::sockaddr*>(static_cast<const void*>(peer.data())),
-                         static_cast<::socklen_t>(peer.size()));
-    });
+  /// Takes over a socket that listens already, as `adopt_listener` of `basic_epoll_transport`.
+  [[nodiscard]] std::error_code adopt_listener(int descriptor, listen_options options = {}) {
+    if (runs_elsewhere()) return errc::wrong_thread;
+    return this->traffic()->adopt_listener(descriptor, std::move(options));
   }
-  using base::adopt;
 
  protected:
   hosted_epoll_transport(const executor_type& executor, std::vector<listen_options> options,
                          std::shared_ptr<environment> env, typename Layer::shared layers)
-      : base(std::move(options), std::move(env), std::move(layers)), executor_(executor) {}
+      : base(std::move(options), std::move(env), std::move(layers)),
+        tenant_(std::make_unique<tenant_type>(executor, this->traffic())) {}
 
  private:
-  template <class Socket, class Function>
-  [[nodiscard]] std::error_code adopt_released(Socket& socket, const Function& f) {
-    if (runs_elsewhere()) return errc::wrong_thread;
-    typename Host::error_code failed;
-    const int descriptor = socket.release(failed);
-    return failed ? std::error_code(failed.value(), std::system_category()) : f(descriptor);
-  }
-
-  executor_type executor_;
-  std::weak_ptr<wait_type> wait_;  // owned by what is pending in the loop
+  std::unique_ptr<tenant_type> tenant_;
 };
 
 }  // namespace hotline::detail

@@ -14,7 +14,7 @@ namespace hotline {
 /// a transport's constructor say `listen_options{.port = 8080}`, for it takes several as well.
 struct listen_options {
   std::string address = "127.0.0.1";  ///< an IPv4 or IPv6 address, no host name; "0.0.0.0" and "::" are all of them
-  std::uint16_t port = 0;             ///< 0: any free one, told by `asio_transport::port`
+  std::uint16_t port = 0;             ///< 0: any free one, which the transport's `port` returns
   std::string unix_path{};            ///< if not empty: a Unix socket at this path, and no TCP
   /// If set: a socket that listens already, of the TCP or the Unix family, and no address, port, path, backlog or permission
   /// of these options: systemd's LISTEN_FDS say, one of the host's with SO_REUSEPORT, or one that another process has passed

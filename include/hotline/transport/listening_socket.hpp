@@ -13,6 +13,7 @@
 #include <charconv>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -55,6 +56,7 @@ class listening_socket {
     drained,    ///< no client waits to be accepted, as far as the system knows; or the listener was closed
     more,       ///< there may be more
     exhausted,  ///< the system has no room for more: pause for `pause_time`, then `go_on`
+    ended,      ///< it listens no more, because another process has shut it down
   };
 
   static constexpr std::chrono::milliseconds pause_time{10};
@@ -64,9 +66,22 @@ class listening_socket {
   listening_socket& operator=(const listening_socket&) = delete;
   ~listening_socket() { close(); }
 
+  /// Returns why `given` cannot be taken over; empty if it can.
+  [[nodiscard]] static std::error_code check(int given) noexcept {
+    int listens = 0, type = 0;
+    ::socklen_t size = sizeof listens;
+    if (::getsockopt(given, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0) return last_error();
+    size = sizeof type;
+    if (::getsockopt(given, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return last_error();
+    if (listens == 0 || type != SOCK_STREAM) return std::make_error_code(std::errc::invalid_argument);
+    return {};
+  }
+
   /// Binds and listens, or takes over the options' descriptor. A failure leaves nothing behind; a descriptor that was given
   /// is the caller's then.
   [[nodiscard]] std::error_code open(const listen_options& options) {
+    send_buffer_ = options.socket_send_buffer;
+    user_timeout_ = options.user_timeout;
     std::error_code failed;
     if (options.descriptor)
       failed = adopt(*options.descriptor);
@@ -76,10 +91,6 @@ class listening_socket {
       close();
       return failed;
     }
-    // All that it accepts has these from it: so none of them takes a call for each connection.
-    if (options.socket_send_buffer)
-      (void)::setsockopt(descriptor_, SOL_SOCKET, SO_SNDBUF, &*options.socket_send_buffer, sizeof(int));
-    native_socket::prepare(descriptor_, family_, options.user_timeout);
     reserve_.acquire();
     return {};
   }
@@ -109,7 +120,9 @@ class listening_socket {
   [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
   [[nodiscard]] int family() const noexcept { return family_; }
   /// The TCP port; 0 for a Unix socket.
-  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  [[nodiscard]] std::uint16_t port() const noexcept { return bound_.port(); }
+  /// Whether only this machine reaches it, by TCP.
+  [[nodiscard]] bool is_loopback() const noexcept { return bound_.is_loopback(); }
 
   /// Accepts up to 64 sockets. Each goes to `f(descriptor, peer_address)`, whose it is from then on; they neither block nor
   /// survive an exec. `f` may close the listener. Where the process has no descriptors left, some of those who wait are
@@ -122,9 +135,12 @@ class listening_socket {
       ::socklen_t size = sizeof peer;
       const int accepted = accept_one(peer, size);
       if (accepted >= 0) {
+        if (prepares_each_) prepare(accepted);
         f(accepted, peer_address(&peer, size));
       } else if (native_socket::is_busy()) {
         return outcome::drained;
+      } else if (errno == EINVAL) {
+        return outcome::ended;
       } else if (errno != EINTR && errno != ECONNABORTED) {
         if (errno == EMFILE || errno == ENFILE) turn_away(turned_away);
         return outcome::exhausted;
@@ -181,10 +197,11 @@ class listening_socket {
     std::error_code failed = permissions.read(options.unix_mode, options.unix_group);
     if (failed) return failed;
     const ::sockaddr_un at = unix_socket_file::address_of(path);
-    failed = bind(&at, sizeof at, AF_UNIX, options);
+    const ::socklen_t size = unix_socket_file::address_size(path);
+    failed = bind(&at, size, AF_UNIX, options);
     if (failed == std::errc::address_in_use && unix_socket_file::remove_stale(path)) {
       ::close(std::exchange(descriptor_, -1));
-      failed = bind(&at, sizeof at, AF_UNIX, options);
+      failed = bind(&at, size, AF_UNIX, options);
     }
     if (failed) return failed;
     file_.keep(path);
@@ -195,7 +212,7 @@ class listening_socket {
 
   [[nodiscard]] std::error_code bind(const void* address, ::socklen_t size, int family, const listen_options& options) {
     family_ = family;
-    descriptor_ = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    descriptor_ = native_socket::open(family);
     if (descriptor_ < 0) return last_error();
     const int on = 1;
     if (options.reuse_address && ::setsockopt(descriptor_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0)
@@ -203,24 +220,28 @@ class listening_socket {
     return ::bind(descriptor_, static_cast<const ::sockaddr*>(address), size) == 0 ? std::error_code{} : last_error();
   }
 
+  /// An accepted TCP socket has the options of its listener, so none of them takes a call for each connection.
   [[nodiscard]] std::error_code listen(const listen_options& options) noexcept {
+    prepares_each_ = family_ == AF_UNIX && send_buffer_.has_value();
+    if (!prepares_each_) prepare(descriptor_);
     return ::listen(descriptor_, options.backlog) == 0 ? std::error_code{} : last_error();
   }
 
   /// The descriptor may block, and would survive an exec: systemd hands over such ones.
   [[nodiscard]] std::error_code adopt(int given) noexcept {
-    int listens = 0, type = 0;
-    ::socklen_t size = sizeof listens;
-    if (::getsockopt(given, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0) return last_error();
-    size = sizeof type;
-    if (::getsockopt(given, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return last_error();
-    if (listens == 0 || type != SOCK_STREAM) return std::make_error_code(std::errc::invalid_argument);
+    if (const std::error_code failed = check(given)) return failed;
     if (const std::error_code failed = native_socket::keep_from_blocking(given)) return failed;
     descriptor_ = given;
     const std::error_code failed = read_name();
     if (failed) descriptor_ = -1;
     was_given_ = !failed;
+    prepares_each_ = true;  // clients may wait in it already, and another process may have it as well
     return failed;
+  }
+
+  void prepare(int socket) const noexcept {
+    if (send_buffer_) (void)::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &*send_buffer_, sizeof *send_buffer_);
+    native_socket::prepare(socket, family_, user_timeout_);
   }
 
   [[nodiscard]] std::error_code read_name() noexcept {
@@ -228,12 +249,12 @@ class listening_socket {
     ::socklen_t size = sizeof bound;
     if (::getsockname(descriptor_, reinterpret_cast<::sockaddr*>(&bound), &size) != 0) return last_error();
     family_ = bound.ss_family;
-    port_ = peer_address(&bound, size).port();
+    bound_ = peer_address(&bound, size);
     return {};
   }
 
   [[nodiscard]] int accept_one(::sockaddr_storage& peer, ::socklen_t& size) noexcept {
-    return ::accept4(descriptor_, reinterpret_cast<::sockaddr*>(&peer), &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    return native_socket::accept(descriptor_, reinterpret_cast<::sockaddr*>(&peer), size);
   }
 
   void turn_away(counter& turned_away) noexcept {
@@ -251,8 +272,11 @@ class listening_socket {
 
   int descriptor_ = -1;
   int family_ = AF_UNSPEC;
-  std::uint16_t port_ = 0;
+  peer_address bound_;
+  std::optional<int> send_buffer_;
+  std::chrono::milliseconds user_timeout_{};
   bool was_given_ = false;
+  bool prepares_each_ = false;  // an accepted socket does not have all options from it
   unix_socket_file file_;
   reserve_descriptor reserve_;
 };

@@ -41,6 +41,46 @@ struct received_bytes {
 
 namespace native_socket {
 
+// Where a send has no such flag, a socket has an option instead: `prepare`.
+#if defined(MSG_NOSIGNAL)
+inline constexpr int no_signal = MSG_NOSIGNAL;
+#else
+inline constexpr int no_signal = 0;
+#endif
+
+/// Makes calls on `socket` return at once, and keeps it from a process that is started.
+[[nodiscard]] inline std::error_code keep_from_blocking(int socket) noexcept {
+  const int flags = ::fcntl(socket, F_GETFL);
+  if (flags < 0 || ::fcntl(socket, F_SETFL, flags | O_NONBLOCK) != 0) return last_error();
+  return ::fcntl(socket, F_SETFD, FD_CLOEXEC) == 0 ? std::error_code{} : last_error();
+}
+
+#if !defined(SOCK_CLOEXEC)
+[[nodiscard]] inline int as_ours(int socket) noexcept {
+  if (socket >= 0) (void)keep_from_blocking(socket);
+  return socket;
+}
+#endif
+
+/// Returns a new stream socket that does not block and does not survive an exec; -1 with `errno` set on failure.
+[[nodiscard]] inline int open(int family) noexcept {
+#if defined(SOCK_CLOEXEC)
+  return ::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+#else
+  return as_ours(::socket(family, SOCK_STREAM, 0));
+#endif
+}
+
+/// Returns an accepted socket as `open` makes them: where the system can do so, a child that another thread of the host starts
+/// never sees it. -1 with `errno` set on failure.
+[[nodiscard]] inline int accept(int listener, ::sockaddr* peer, ::socklen_t& size) noexcept {
+#if defined(SOCK_CLOEXEC)
+  return ::accept4(listener, peer, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+#else
+  return as_ours(::accept(listener, peer, &size));
+#endif
+}
+
 [[nodiscard]] inline bool is_busy() noexcept { return errno == EAGAIN || errno == EWOULDBLOCK; }
 
 /// Sends `bytes` on a socket that does not block.
@@ -48,7 +88,7 @@ namespace native_socket {
   if (bytes.empty()) return {};
   ::ssize_t n = 0;
   do {
-    n = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    n = ::send(socket, bytes.data(), bytes.size(), no_signal);
   } while (n < 0 && errno == EINTR);
   if (n >= 0) return {static_cast<std::size_t>(n), {}};
   return {0, is_busy() ? std::error_code{} : last_error()};
@@ -69,7 +109,7 @@ inline constexpr std::size_t most_spans = 64;
   message.msg_iovlen = count;
   ::ssize_t n = 0;
   do {
-    n = ::sendmsg(socket, &message, MSG_NOSIGNAL);
+    n = ::sendmsg(socket, &message, no_signal);
   } while (n < 0 && errno == EINTR);
   if (n >= 0) return {static_cast<std::size_t>(n), {}};
   return {0, is_busy() ? std::error_code{} : last_error()};
@@ -103,11 +143,10 @@ inline void reset_on_close(int socket) noexcept {
   return ::poll(&asked, 1, 0) > 0;
 }
 
-/// Makes calls on `socket`, which somebody else has opened, return at once, and keeps it from a process that is started.
-[[nodiscard]] inline std::error_code keep_from_blocking(int socket) noexcept {
-  const int flags = ::fcntl(socket, F_GETFL);
-  if (flags < 0 || ::fcntl(socket, F_SETFL, flags | O_NONBLOCK) != 0) return last_error();
-  return ::fcntl(socket, F_SETFD, FD_CLOEXEC) == 0 ? std::error_code{} : last_error();
+/// Reads the address of the peer, and returns its size; 0 for a socket that has none.
+[[nodiscard]] inline ::socklen_t read_peer(int socket, ::sockaddr_storage& peer) noexcept {
+  ::socklen_t size = sizeof peer;
+  return ::getpeername(socket, reinterpret_cast<::sockaddr*>(&peer), &size) == 0 ? size : 0;
 }
 
 /// Returns the error of the socket since the last call.
@@ -119,11 +158,14 @@ inline void reset_on_close(int socket) noexcept {
 }
 
 /// Prepares a socket of the address family `family`: small messages leave at once, and the system gives up a peer that has
-/// acknowledged nothing for longer than `user_timeout`; zero: after its own time. An accepted socket has both from its
-/// listener. A failure changes nothing: a slow connection is better than none.
+/// acknowledged nothing for longer than `user_timeout`; zero: after its own time. A failure changes nothing: a slow connection
+/// is better than none.
 inline void prepare(int socket, int family, std::chrono::milliseconds user_timeout) noexcept {
-  if (family != AF_INET && family != AF_INET6) return;
   const int on = 1;
+#if defined(SO_NOSIGPIPE)
+  (void)::setsockopt(socket, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+#endif
+  if (family != AF_INET && family != AF_INET6) return;
   (void)::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 #if defined(TCP_USER_TIMEOUT)
   constexpr std::chrono::milliseconds longest{std::numeric_limits<int>::max()};

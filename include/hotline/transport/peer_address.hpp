@@ -64,19 +64,32 @@ class peer_address {
   /// 0 for a peer without one.
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
 
+  /// Whether it is of this machine's loopback network: 127.0.0.0/8, also as IPv6 writes it, or ::1.
+  [[nodiscard]] bool is_loopback() const noexcept {
+    if (kind_ == kind::v4) return address_[0] == 127;
+    if (kind_ == kind::local) return false;
+    constexpr std::array<unsigned char, 16> one{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+    return address_ == one || (is_mapped_v4() && address_[ipv4_in_ipv6.size()] == 127);
+  }
+
   /// Returns the network that the peer counts for, as raw bytes, not printable: the 4 of an IPv4 address, the first 8
   /// of an IPv6 address, none for peers without an address. IPv4 as IPv6 writes it (::ffff:192.0.2.1) counts as IPv4.
   [[nodiscard]] std::string network() const {
-    constexpr std::array<unsigned char, 12> ipv4_in_ipv6{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     const char* const bytes = reinterpret_cast<const char*>(address_.data());
     if (kind_ == kind::local) return {};
     if (kind_ == kind::v4) return {bytes, 4};
-    if (std::memcmp(bytes, ipv4_in_ipv6.data(), ipv4_in_ipv6.size()) == 0) return {bytes + ipv4_in_ipv6.size(), 4};
+    if (is_mapped_v4()) return {bytes + ipv4_in_ipv6.size(), 4};
     return {bytes, 8};
   }
 
  private:
   enum class kind : std::uint8_t { local, v4, v6 };
+
+  static constexpr std::array<unsigned char, 12> ipv4_in_ipv6{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+  [[nodiscard]] bool is_mapped_v4() const noexcept {
+    return std::memcmp(address_.data(), ipv4_in_ipv6.data(), ipv4_in_ipv6.size()) == 0;
+  }
 
   peer_address(kind k, const void* address, std::size_t size, std::uint16_t port) noexcept : port_(port), kind_(k) {
     std::memcpy(address_.data(), address, size);

@@ -67,7 +67,9 @@ class socket_traffic {
   void tick(bool judges) {
     tell_untold();
     if (!judges) return;
-    for (door<connection>& by : roll_.doors()) end_late(by.headers);
+    // By number: a hook may adopt a listener, which has a door too.
+    for (std::size_t which = 0; !derived().is_stopped() && which < roll_.doors().size(); ++which)
+      end_late(roll_.doors()[which].headers);
     end_late(roll_.handshakes());
   }
 
@@ -160,11 +162,11 @@ class socket_traffic {
   }
 
   /// A new connection whose socket the listener `which` has accepted.
-  void arrive(connection& c, std::unique_ptr<arrival<connection>> debt, std::size_t which) {
+  void arrive(connection& c, std::unique_ptr<arrival<connection>> debt, std::size_t which, bool is_loopback) {
     door<connection>& by = roll_.doors()[which];
     roll_.add(c);
     c.arrival_ = std::move(debt);
-    c.through_loopback_ = by.is_loopback && !by.is_proxied;
+    c.through_loopback_ = is_loopback && !by.is_proxied;
     protect(c, [&] { by.is_proxied ? expect_header(c, by.headers) : open(c); });
   }
 

@@ -2,6 +2,8 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/transport/native_socket.hpp>
+
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
@@ -89,6 +91,12 @@ class unix_socket_file {
     return made;
   }
 
+  /// The size of that address. A path that begins with a null byte is a name without a file (unix(7)), which no null byte ends.
+  [[nodiscard]] static ::socklen_t address_size(const std::string& path) noexcept {
+    const std::size_t end = path.empty() || path.front() != '\0' ? 1 : 0;
+    return static_cast<::socklen_t>(offsetof(::sockaddr_un, sun_path) + path.size() + end);
+  }
+
   /// Remembers the file that was just bound.
   void keep(const std::string& path) {
     struct stat status {};
@@ -113,11 +121,11 @@ class unix_socket_file {
   static bool remove_stale(const std::string& path) noexcept {
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return false;
-    const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const int probe = native_socket::open(AF_UNIX);
     if (probe < 0) return false;
     const ::sockaddr_un to = address_of(path);
     const bool refused =
-        ::connect(probe, reinterpret_cast<const ::sockaddr*>(&to), sizeof to) != 0 && errno == ECONNREFUSED;
+        ::connect(probe, reinterpret_cast<const ::sockaddr*>(&to), address_size(path)) != 0 && errno == ECONNREFUSED;
     ::close(probe);
     return refused && ::unlink(path.c_str()) == 0;
   }
