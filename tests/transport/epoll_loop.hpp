@@ -23,6 +23,11 @@ class epoll_loop {
   explicit epoll_loop(std::size_t most = 256) : most_(most) {}
 
   void watch(Transport& transport) { transport_ = &transport; }
+  /// The transport that was watched is gone.
+  void forget() { transport_ = nullptr; }
+
+  /// Handles all that is ready, without a wait.
+  void run_ready() { turn(0); }
 
   bool step() {
     const bool moved = turn(0);
@@ -51,7 +56,7 @@ class epoll_loop {
 
  private:
   [[nodiscard]] bool is_readable(int wait) const {
-    ::pollfd waiting{transport_->fd(), POLLIN, 0};
+    ::pollfd waiting{transport_ != nullptr ? transport_->fd() : -1, POLLIN, 0};
     return ::poll(&waiting, 1, wait) > 0;
   }
 

@@ -34,6 +34,12 @@ class socket_peer {
     return connect(&to, sizeof to, &own);
   }
 
+  /// To any address, an endpoint of Asio's say.
+  template <class Endpoint>
+  static std::shared_ptr<socket_peer> to(const Endpoint& there) {
+    return connect(there.data(), static_cast<socklen_t>(there.size()));
+  }
+
   static std::shared_ptr<socket_peer> local(const std::string& path) {
     sockaddr_un to{};
     to.sun_family = AF_UNIX;

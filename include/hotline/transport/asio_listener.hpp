@@ -109,19 +109,17 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
 
   void hand_over(int accepted, const peer_address& peer) {
     socket_type socket(watched_.get_executor());
-    std::error_code failed;
-    socket.assign(protocol(listening_.family(), 0), accepted, failed);
-    if (failed) {
-      ::close(accepted);
-      return;
-    }
-    socket.non_blocking(true, failed);  // Asio would make the call for itself else, at the first wait
-    if (failed) return;
+    bool is_ours = true;  // not the socket's yet
     try {
-      accepted_(std::move(socket), peer, *this);
+      std::error_code failed;
+      socket.assign(protocol(listening_.family(), 0), accepted, failed);
+      is_ours = static_cast<bool>(failed);
+      if (!failed) socket.non_blocking(true, failed);  // Asio would make the call for itself else, at the first wait
+      if (!failed) accepted_(std::move(socket), peer, *this);
     } catch (...) {
-      // No memory for one more: its socket was closed.
+      // No memory for one more: it is closed.
     }
+    if (is_ours) ::close(accepted);
   }
 
   void await_better_times() {
