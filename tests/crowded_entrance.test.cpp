@@ -2,13 +2,8 @@
 // addresses; the clock stands still.
 #include <catch2_any.hpp>
 #include <hotline/event_emitter.hpp>
-#include <hotline/make_ws_manager.hpp>
 #include <hotline/transport/manual_environment.hpp>
-
-#include <asio/ip/tcp.hpp>
-#include <asio/local/connect_pair.hpp>
-#include <asio/local/stream_protocol.hpp>
-#include <asio/write.hpp>
+#include <hotline/ws_manager.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "transport/socket_loop.hpp"
+#include "transport/socket_kinds.hpp"
 
 using namespace hotline;
 
@@ -34,9 +29,11 @@ std::string head(std::string_view target) {
          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 }
 
+template <class Kind>
 struct host {
   explicit host(manager_options options, std::size_t page_bytes = 0)
-      : events({}, env), manager(asio_transport(loop.io, listen_options{}, env), events, std::move(options)) {
+      : events({}, env), manager(Kind::make(loop, listen_options{}, env), events, std::move(options)) {
+    loop.watch(manager.transport());
     manager.on_http([=](const http_request&) { return http_response{.body = std::string(page_bytes, 'x')}; });
     REQUIRE_FALSE(manager.start());
   }
@@ -64,10 +61,10 @@ struct host {
     loop.settle();
   }
 
-  socket_loop loop;
+  typename Kind::loop_type loop;
   std::shared_ptr<manual_environment> env = std::make_shared<manual_environment>();
   event_emitter events;
-  ws_manager<asio_transport> manager;
+  ws_manager<typename Kind::transport_type> manager;
   std::vector<std::shared_ptr<socket_peer>> attackers;
   std::vector<std::pair<bool, admission_responder>> asked;
 };
@@ -80,8 +77,9 @@ int count(const std::vector<std::shared_ptr<socket_peer>>& peers, std::string_vi
 
 }  // namespace
 
-TEST_CASE("bad tokens of one address do not keep others from being looked up", "[manager]") {
-  host h({.connections = {.handshakes = 100}});
+TEMPLATE_TEST_CASE("bad tokens of one address do not keep others from being looked up", "[manager]", over_asio,
+                   over_epoll) {
+  host<TestType> h({.connections = {.handshakes = 100}});
   h.look_up_tokens();
   h.attack(300, head("/ws/p?token=bad"));
   CHECK(h.manager.metrics().handshakes <= 101);
@@ -101,8 +99,8 @@ TEST_CASE("bad tokens of one address do not keep others from being looked up", "
   CHECK(h.manager.metrics().limits[limit::handshakes] >= 600);
 }
 
-TEST_CASE("behind one address, who is nearly in stays", "[manager]") {
-  host h({.connections = {.handshakes = 5}});
+TEMPLATE_TEST_CASE("behind one address, who is nearly in stays", "[manager]", over_asio, over_epoll) {
+  host<TestType> h({.connections = {.handshakes = 5}});
   h.look_up_tokens();
   std::vector<std::shared_ptr<socket_peer>> all;
   for (int i = 0; i < 30; ++i) {
@@ -114,8 +112,9 @@ TEST_CASE("behind one address, who is nearly in stays", "[manager]") {
   for (int i = 0; i < 5; ++i) CHECK(all[static_cast<std::size_t>(i)]->received().starts_with("HTTP/1.1 101"));
 }
 
-TEST_CASE("silent sockets of one address do not cut off others whose head comes late", "[manager]") {
-  host h({.connections = {.handshakes = 100}});
+TEMPLATE_TEST_CASE("silent sockets of one address do not cut off others whose head comes late", "[manager]", over_asio,
+                   over_epoll) {
+  host<TestType> h({.connections = {.handshakes = 100}});
   h.attack(200);
   const std::string whole = head("/ws/p");
   std::vector<std::shared_ptr<socket_peer>> good;
@@ -130,9 +129,10 @@ TEST_CASE("silent sockets of one address do not cut off others whose head comes 
   CHECK(h.manager.metrics().handshakes <= 100);
 }
 
-TEST_CASE("pages that one address does not read on keep others from none", "[manager]") {
+TEMPLATE_TEST_CASE("pages that one address does not read on keep others from none", "[manager]", over_asio,
+                   over_epoll) {
   constexpr std::size_t page = 4 * 1024 * 1024;
-  host h({.connections = {.handshakes = 12}}, page);
+  host<TestType> h({.connections = {.handshakes = 12}}, page);
   const std::string ask = "GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n";
   const auto open = [&](std::uint8_t from) {
     auto peer = h.knock(from);
@@ -154,22 +154,23 @@ TEST_CASE("pages that one address does not read on keep others from none", "[man
   }
 }
 
-TEST_CASE("sockets that the host adopts count for the address that it names", "[manager]") {
-  host h({.connections = {.handshakes = 20}});
+TEMPLATE_TEST_CASE("sockets that the host adopts count for the address that it names", "[manager]", over_asio,
+                   over_epoll) {
+  host<TestType> h({.connections = {.handshakes = 20}});
   const std::string whole = head("/ws/p");
-  std::vector<asio::local::stream_protocol::socket> ends;
+  const own_listener host_listens;
+  std::vector<std::shared_ptr<socket_peer>> ends;
   const auto adopt = [&](const char* from) {
-    asio::local::stream_protocol::socket ours(h.loop.io);
-    asio::local::connect_pair(ours, ends.emplace_back(h.loop.io));
-    REQUIRE_FALSE(h.manager.transport().adopt(std::move(ours), whole.substr(0, 40),
-                                              asio::ip::tcp::endpoint(asio::ip::make_address(from), 1)));
+    ends.push_back(h.loop.peers.add(socket_peer::tcp(host_listens.port())));
+    REQUIRE_FALSE(TestType::adopt(h.loop, h.manager.transport(), host_listens.accept(), whole.substr(0, 40),
+                                  named_peer(from, 1)));
     h.loop.settle();
   };
   for (int i = 0; i < 40; ++i) adopt("2001:db8::1");
   adopt("2001:db8:1::1");
   const std::size_t good = ends.size() - 1;
   for (int i = 0; i < 40; ++i) adopt(i % 2 == 0 ? "2001:db8::2" : "2001:db8::3");
-  asio::write(ends[good], asio::buffer(whole.substr(40)));
+  ends[good]->send(whole.substr(40));
   h.loop.settle();
   CHECK(h.manager.metrics().connections == 1);
 }

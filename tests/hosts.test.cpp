@@ -1,12 +1,8 @@
 // Which names a server answers to, and that a name which a stranger has rebound to it is none of them.
 #include <catch2_any.hpp>
 #include <hotline/event_emitter.hpp>
-#include <hotline/make_ws_manager.hpp>
 #include <hotline/transport/memory_transport.hpp>
-
-#include <asio/ip/tcp.hpp>
-#include <asio/read.hpp>
-#include <asio/write.hpp>
+#include <hotline/ws_manager.hpp>
 
 #include <cstddef>
 #include <stdexcept>
@@ -15,7 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "transport/socket_loop.hpp"
+#include "transport/scratch_directory.hpp"
+#include "transport/socket_kinds.hpp"
 
 using namespace hotline;
 
@@ -32,9 +29,11 @@ std::string page_of(std::string_view name, std::string_view target, std::string_
   return std::string(method) + " " + std::string(target) + " HTTP/1.1\r\nHost: " + std::string(name) + "\r\n\r\n";
 }
 
+template <class Kind>
 struct host {
   explicit host(manager_options options = {}, listen_options where = {})
-      : manager(asio_transport(loop.io, std::move(where)), events, std::move(options)) {
+      : manager(Kind::make(loop, std::move(where)), events, std::move(options)) {
+    loop.watch(manager.transport());
     manager.on_http([this](const http_request&) {
       ++pages;
       return http_response{.body = "a page\n"};
@@ -56,9 +55,9 @@ struct host {
   }
   int upgrade(std::string_view name) { return status(upgrade_of(name)); }
 
-  socket_loop loop;
+  typename Kind::loop_type loop;
   event_emitter events;
-  ws_manager<asio_transport> manager;
+  ws_manager<typename Kind::transport_type> manager;
   std::string path;
   std::vector<std::string> lines;
   int pages = 0;
@@ -66,8 +65,9 @@ struct host {
 
 }  // namespace
 
-TEST_CASE("a name that a stranger has rebound to a loopback address is not served", "[manager]") {
-  host h;
+TEMPLATE_TEST_CASE("a name that a stranger has rebound to a loopback address is not served", "[manager]", over_asio,
+                   over_epoll) {
+  host<TestType> h;
   const std::string evil = "evil.example:9803";
   CHECK(h.upgrade(evil) == 421);
   CHECK(h.lines.back().find(" was answered 421: hosts, which does not list evil.example:9803") != std::string::npos);
@@ -87,8 +87,9 @@ TEST_CASE("a name that a stranger has rebound to a loopback address is not serve
   CHECK(told.find("Content-Type: text/plain") != std::string::npos);
 }
 
-TEST_CASE("a loopback address is served by its names, however they are written", "[manager]") {
-  host h;
+TEMPLATE_TEST_CASE("a loopback address is served by its names, however they are written", "[manager]", over_asio,
+                   over_epoll) {
+  host<TestType> h;
   for (const std::string_view name :
        {"localhost", "LOCALHOST", "LocalHost:9803", "localhost:", "localhost.", "localhost.:80", "app.localhost",
         "a.b.LOCALHOST.:1", "127.0.0.1", "127.0.0.1:65535", "127.255.3.4", "[::1]", "[::1]:80", "[0:0:0:0:0:0:0:1]",
@@ -132,66 +133,65 @@ TEST_CASE("a loopback address is served by its names, however they are written",
   CHECK(h.status("GET / HTTP/1.0\r\nHost: evil.example\r\n\r\n") == 421);
 }
 
-TEST_CASE("where the host says who comes in, any name is served by default", "[manager]") {
+TEMPLATE_TEST_CASE("where the host says who comes in, any name is served by default", "[manager]", over_asio,
+                   over_epoll) {
   SECTION("authenticate") {
-    host h;
+    host<TestType> h;
     h.manager.authenticate([](const http_request&, std::string_view) { return admission{"ada"}; });
     CHECK(h.upgrade("app.example") == 101);
     CHECK(h.status(page_of("app.example", "/")) == 200);
   }
   SECTION("client_address") {
-    host h;
+    host<TestType> h;
     h.manager.client_address([](const http_request& q) { return q.forwarded_for(1); });
     CHECK(h.upgrade("app.example") == 101);
     h.manager.client_address(nullptr);
     CHECK(h.upgrade("app.example") == 421);
   }
   SECTION("the PROXY protocol") {
-    host h({}, {.proxy_protocol = true});
+    host<TestType> h({}, {.proxy_protocol = true});
     CHECK(h.status(upgrade_of("app.example"), "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n") == 101);
     CHECK(h.status(upgrade_of("app.example"), "PROXY UNKNOWN\r\n") == 101);
   }
   SECTION("a listener for other machines") {
-    host h({}, {.address = "0.0.0.0"});
+    host<TestType> h({}, {.address = "0.0.0.0"});
     CHECK(h.upgrade("app.example") == 101);
   }
   SECTION("a Unix socket") {
     const scratch_directory directory;
-    host h({}, {.unix_path = directory.file("s")});
+    host<TestType> h({}, {.unix_path = directory.file("s")});
     h.path = directory.file("s");
     CHECK(h.upgrade("app.example") == 101);
   }
   SECTION("the rule is said to be none") {
-    host h({.hosts = {"*"}});
+    host<TestType> h({.hosts = {"*"}});
     CHECK(h.upgrade("app.example") == 101);
   }
 }
 
-TEST_CASE("each address of the loopback network is one", "[manager]") {
-  host four({}, {.address = "127.0.0.1"});
+TEMPLATE_TEST_CASE("each address of the loopback network is one", "[manager]", over_asio, over_epoll) {
+  host<TestType> four({}, {.address = "127.0.0.1"});
   CHECK(four.upgrade("app.example") == 421);
-  socket_loop loop;
   for (const char* const address : {"::1", "::ffff:127.0.0.1"}) {
-    listen_options where{.address = address};
+    typename TestType::loop_type loop;
     event_emitter events;
-    ws_manager<asio_transport> manager(asio_transport(loop.io, where), events);
+    ws_manager<typename TestType::transport_type> manager(TestType::make(loop, listen_options{.address = address}),
+                                                          events);
+    loop.watch(manager.transport());
     if (manager.start()) continue;  // no IPv6 here
-    asio::ip::tcp::socket socket(loop.io);
-    socket.connect({asio::ip::make_address(address), manager.transport().port()});
-    asio::write(socket, asio::buffer(upgrade_of("app.example")));
-    std::string got(12, ' ');
-    bool is_there = false;
-    asio::async_read(socket, asio::buffer(got), [&](std::error_code, std::size_t) { is_there = true; });
-    REQUIRE(loop.drive([&] { return is_there; }));
-    CHECK(got == "HTTP/1.1 421");
+    const auto peer = loop.peers.add(socket_peer::to(named_peer(address, manager.transport().port())));
+    peer->send(upgrade_of("app.example"));
+    REQUIRE(loop.drive([&] { return peer->closed_by_server(); }));
+    CHECK(peer->received().starts_with("HTTP/1.1 421"));
   }
 }
 
-TEST_CASE("the names that the host lists are served, and no others, wherever it listens", "[manager]") {
+TEMPLATE_TEST_CASE("the names that the host lists are served, and no others, wherever it listens", "[manager]",
+                   over_asio, over_epoll) {
   for (const char* const address : {"127.0.0.1", "0.0.0.0"}) {
-    host h({.hosts = {"app.example", "Other.Example.", "[2001:db8::1]", "192.0.2.1", "api.example:8443",
-                      "old.example:80"}},
-           {.address = address});
+    host<TestType> h({.hosts = {"app.example", "Other.Example.", "[2001:db8::1]", "192.0.2.1", "api.example:8443",
+                                "old.example:80"}},
+                     {.address = address});
     h.manager.authenticate([](const http_request&, std::string_view) { return admission{"ada"}; });
     for (const std::string_view name :
          {"app.example", "APP.example:9803", "app.example.", "other.example", "other.example.:80", "[2001:DB8:0::1]:1",

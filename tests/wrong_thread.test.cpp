@@ -1,6 +1,7 @@
 #include <catch2_any.hpp>
 #include <hotline/event_emitter.hpp>
 #include <hotline/make_ws_manager.hpp>
+#include <hotline/transport/epoll_transport.hpp>
 #include <memory_client.hpp>
 #include <patience.hpp>
 
@@ -81,6 +82,31 @@ struct blocking_client {
 template <class Executor = asio::io_context::executor_type>
 using manager_over = ws_manager<basic_asio_transport<Executor>>;
 
+/// A loop of Asio's, and a transport in it.
+struct asio_host {
+  using transport_type = asio_transport;
+
+  transport_type make() { return transport_type(io, listen_options{.port = 0}); }
+  /// Returns when the manager has stopped.
+  void run(transport_type&, const bool&) { io.run(); }
+  void poll(transport_type&) { io.poll(); }
+  std::error_code adopt(transport_type& transport) { return transport.adopt(asio::ip::tcp::socket(io)); }
+
+  asio::io_context io{1};
+};
+
+/// A transport that is its own loop.
+struct epoll_host {
+  using transport_type = epoll_transport;
+
+  static transport_type make() { return transport_type(listen_options{.port = 0}); }
+  static void run(transport_type& transport, const bool& stopped) {
+    while (!stopped) transport.wait_ready(1h);
+  }
+  static void poll(transport_type& transport) { transport.run_ready(); }
+  static std::error_code adopt(transport_type& transport) { return transport.adopt(-1); }
+};
+
 struct number {
   std::int64_t n = 0;
   static constexpr auto fields = hotline::fields(field{"n", &number::n});
@@ -88,12 +114,13 @@ struct number {
 
 }  // namespace
 
-TEST_CASE("members that belong to the loop are refused on other threads, and change nothing", "[threads]") {
-  asio::io_context io(1);
+TEMPLATE_TEST_CASE("members that belong to the loop are refused on other threads, and change nothing", "[threads]",
+                   asio_host, epoll_host) {
+  TestType host;
   event_emitter events;
   told_names names;
   std::atomic<int> connected{0}, others{0};
-  manager_over<> m(asio_transport(io, listen_options{.port = 0}), events);
+  ws_manager<typename TestType::transport_type> m(host.make(), events);
   std::thread::id loop_id;
   m.on_error([&](std::string_view where, std::exception_ptr thrown) {
      const bool here = std::this_thread::get_id() == loop_id;
@@ -109,10 +136,11 @@ TEST_CASE("members that belong to the loop are refused on other threads, and cha
   REQUIRE_FALSE(m.start());
   const std::uint16_t port = m.transport().port();
   std::promise<void> runs;
+  bool stopped = false;  // the loop's
   std::thread loop([&] {
     loop_id = std::this_thread::get_id();
-    asio::post(io, [&] { runs.set_value(); });
-    io.run();
+    m.post([&] { runs.set_value(); });
+    host.run(m.transport(), stopped);
   });
   REQUIRE(runs.get_future().wait_for(patience) == std::future_status::ready);
   blocking_client c(port);
@@ -123,14 +151,13 @@ TEST_CASE("members that belong to the loop are refused on other threads, and cha
   CHECK(m.send_to(id, {{"type", "note"}}) == errc::wrong_thread);
   CHECK(m.send_to_principal("p", "", {{"type", "note"}}).error().code == errc::wrong_thread);
   CHECK(m.disconnect(id) == errc::wrong_thread);
-  asio::ip::tcp::socket given(io);
-  CHECK(m.transport().adopt(std::move(given)) == errc::wrong_thread);
+  CHECK(host.adopt(m.transport()) == errc::wrong_thread);
 
   m.stop([&] { ++others; });
   CHECK(m.is_running());
   CHECK_FALSE(m.connection(id));
   m.on_command("kept", [&](const request&) { ++others; });
-  m.on_command<number>("kept", [&](const request&, const number&) { ++others; });
+  m.template on_command<number>("kept", [&](const request&, const number&) { ++others; });
   m.remove_command("kept");
   m.authorize_commands([&](const connection_info&, const request&) -> std::optional<command_error> {
     ++others;
@@ -200,7 +227,7 @@ TEST_CASE("members that belong to the loop are refused on other threads, and cha
   std::promise<std::error_code> on_the_loop;
   m.post([&] {
     on_the_loop.set_value(m.send_to(id, {{"type", "note"}}));
-    m.stop();
+    m.stop([&] { stopped = true; });
   });
   CHECK_FALSE(on_the_loop.get_future().get());
   c.socket.close();
@@ -255,26 +282,49 @@ TEST_CASE("before the loop runs, and after its thread has ended, any thread may 
   CHECK(names.wait_for(0).empty());
 }
 
-TEST_CASE("a thread that polls may call between two polls, another may not", "[threads]") {
-  asio::io_context io(1);
+TEST_CASE("before epoll_transport runs, and after its thread has ended, any thread may call", "[threads]") {
   event_emitter events;
   told_names names;
-  manager_over<> m(asio_transport(io, listen_options{.port = 0}), events);
+  ws_manager<epoll_transport> m(epoll_host::make(), events);
+  m.on_error([&](std::string_view where, std::exception_ptr) { names.add(where); }).release();
+  std::thread([&] { REQUIRE_FALSE(m.start()); }).join();
+  CHECK(m.is_running());
+  CHECK(m.send_to("nobody", {{"type", "note"}}) == errc::no_such_connection);
+  std::thread([&] {
+    bool ran = false;
+    m.post([&] { ran = true; });
+    while (!ran) m.transport().wait_ready(1h);
+  }).join();
+  CHECK(m.send_to("nobody", {{"type", "note"}}) == errc::no_such_connection);
+  CHECK(m.is_running());
+  bool stopped = false;
+  m.stop([&] { stopped = true; });
+  epoll_host::run(m.transport(), stopped);  // here now
+  CHECK(m.disconnect("nobody") == errc::no_such_connection);
+  CHECK(names.wait_for(0).empty());
+}
+
+TEMPLATE_TEST_CASE("a thread that polls may call between two polls, another may not", "[threads]", asio_host,
+                   epoll_host) {
+  TestType host;
+  event_emitter events;
+  told_names names;
+  ws_manager<typename TestType::transport_type> m(host.make(), events);
   m.on_error([&](std::string_view where, std::exception_ptr) { names.add(where); }).release();
   REQUIRE_FALSE(m.start());
   std::promise<void> polled, over;
   std::error_code between = errc::wrong_thread;
   std::thread game([&, wait = over.get_future()] {
-    for (bool once = false; !once;) {
-      m.post([&] { once = true; });
-      io.poll();
-    }
+    bool once = false;
+    m.post([&] { once = true; });
+    while (!once) host.poll(m.transport());
     between = m.send_to("nobody", {{"type", "note"}});
     m.on_connect([](const connection_info&) {}).release();
     polled.set_value();
     wait.wait();
-    m.stop();
-    io.run();
+    bool stopped = false;
+    m.stop([&] { stopped = true; });
+    host.run(m.transport(), stopped);
   });
   polled.get_future().wait();
   CHECK(between == errc::no_such_connection);

@@ -2,12 +2,9 @@
 
 #include <hotline/event_emitter.hpp>
 #include <hotline/tls.hpp>
-#include <hotline/transport/asio_transport.hpp>
 #include <hotline/transport/manual_environment.hpp>
+#include <hotline/transport/tls_epoll_transport.hpp>
 #include <hotline/ws_manager.hpp>
-
-#include <asio/io_context.hpp>
-#include <asio/posix/stream_descriptor.hpp>
 
 #include <catch2_any.hpp>
 
@@ -18,9 +15,7 @@
 #include <system_error>
 #include <utility>
 
-#include <unistd.h>
-
-#include "../transport/socket_loop.hpp"
+#include "../transport/socket_kinds.hpp"
 #include "certificate.hpp"
 #include "tls_peer.hpp"
 
@@ -41,31 +36,35 @@ void block(std::chrono::milliseconds time) {
   }
 }
 
-struct plain {
-  using transport_type = asio_transport;
-  using peer_type = socket_peer;
-  static transport_type make(asio::io_context& io, const std::shared_ptr<environment>& env) {
-    return transport_type(io, listen_options{.port = 0}, env);
+template <class Kind>
+struct plain : Kind {
+  static auto make(typename Kind::loop_type& loop, const std::shared_ptr<environment>& env) {
+    return Kind::make(loop, listen_options{.port = 0}, env);
   }
   static auto connect(std::uint16_t port) { return socket_peer::tcp(port); }
 };
 
-struct encrypted {
-  using transport_type = tls_transport;
-  using peer_type = tls_peer;
-  static transport_type make(asio::io_context& io, const std::shared_ptr<environment>& env) {
+template <class Kind>
+struct encrypted : Kind {
+  static auto make(typename Kind::loop_type& loop, const std::shared_ptr<environment>& env) {
     const certificate made = make_certificate("localhost");
     tls_context loaded;
     REQUIRE(loaded.load({.certificate_chain = made.chain, .private_key = made.key}) == std::error_code{});
-    return transport_type(io, std::move(loaded), listen_options{.port = 0}, {.timeout = 1h}, env);
+    return Kind::make(loop, std::move(loaded), listen_options{.port = 0}, tls_handshake_limits{.timeout = 1h}, env);
   }
   static auto connect(std::uint16_t port) { return tls_peer::connect(port); }
 };
 
+using plain_asio = plain<over_asio>;
+using plain_epoll = plain<over_epoll>;
+using encrypted_asio = encrypted<over_asio_with<tls_transport>>;
+using encrypted_epoll = encrypted<over_epoll_with<tls_epoll_transport>>;
+
 template <class Kind>
 struct host {
   host(const std::shared_ptr<environment>& env, interval_heartbeat heartbeat)
-      : manager(Kind::make(loop.io, env), events, {}, heartbeat) {
+      : manager(Kind::make(loop, env), events, {}, heartbeat) {
+    loop.watch(manager.transport());
     REQUIRE_FALSE(manager.start());
   }
   auto client() {
@@ -75,38 +74,43 @@ struct host {
     return peer;
   }
 
-  socket_loop loop;
+  typename Kind::loop_type loop;
   event_emitter events;
   ws_manager<typename Kind::transport_type> manager;
 };
 
 bool is_given_up(const auto& peer) { return peer.received().find("\"code\":4000") != std::string::npos; }
 
+/// The frame of a command, masked with zeros.
+std::string frame_of(std::string_view name) {
+  const std::string text = R"({"command":")" + std::string(name) + R"("})";
+  return std::string("\x81") + static_cast<char>(0x80 | text.size()) + std::string(4, '\0') + text;
+}
+
 template <class Kind>
 void bytes_that_wait_are_no_silence() {
   const auto env = std::make_shared<manual_environment>();
   host<Kind> h(env, interval_heartbeat(1s, 4s));
-  const auto talks = h.client(), silent = h.client(), left = h.client();
-  int ends[2];
-  REQUIRE(::pipe(ends) == 0);
-  asio::posix::stream_descriptor first(h.loop.io, ends[0]);
-  // The loop finds the pipe and the tick ready at once, and the pipe comes first: so the bytes wait when the tick judges.
-  first.async_wait(asio::posix::stream_descriptor::wait_read, [&](std::error_code) {
+  const auto talks = h.client(), silent = h.client(), left = h.client(), asks = h.client();
+  // The loop finds the command and the tick ready at once, and the command comes first: so the bytes wait when the tick
+  // judges.
+  h.manager.on_command("pass_time", [&](const request&) {
     talks->send(pong);
+    asks->send(pong);
     left->close();
     env->advance(10s);
+    return json_object{};
   });
   h.manager.post([&] {
+    asks->send(frame_of("pass_time"));
     block(600ms);
-    CHECK(::write(ends[1], "x", 1) == 1);
   });
   REQUIRE(h.loop.drive([&] { return is_given_up(*silent); }));
   CHECK_FALSE(is_given_up(*talks));
   CHECK(h.manager.metrics().disconnections[close_code::heartbeat_timeout] == 0);  // its socket has not ended yet
   silent->close();
-  REQUIRE(h.loop.drive([&] { return h.manager.status().connections == 1; }));
+  REQUIRE(h.loop.drive([&] { return h.manager.status().connections == 2; }));
   CHECK(h.manager.metrics().disconnections[close_code::heartbeat_timeout] == 1);
-  ::close(ends[1]);
 }
 
 template <class Kind>
@@ -119,9 +123,6 @@ void nobody_is_given_up_for_a_handler_that_blocks() {
     return json_object{};
   });
   const auto idle = h.client(), asks = h.client();
-  // Masked with zeros.
-  const std::string text = R"({"command":"block"})";
-  const std::string command = std::string("\x81") + static_cast<char>(0x80 | text.size()) + std::string(4, '\0') + text;
   std::size_t answered = 0;
   const auto answer = [&](const auto& peer, std::size_t& from) {
     const std::size_t at = peer.received().find(ping, from);
@@ -132,7 +133,7 @@ void nobody_is_given_up_for_a_handler_that_blocks() {
   std::size_t seen[2] = {0, 0};
   for (int round = 0; round < 2; ++round) {
     const std::size_t before = answered;
-    asks->send(command);
+    asks->send(frame_of("block"));
     REQUIRE(h.loop.drive([&] {
       if (answer(*idle, seen[0])) ++answered, idle->send(pong);
       if (answer(*asks, seen[1])) asks->send(pong);
@@ -146,12 +147,12 @@ void nobody_is_given_up_for_a_handler_that_blocks() {
 
 }  // namespace
 
-TEST_CASE("over sockets bytes that wait to be read are no silence", "[tls]") {
-  SECTION("TCP") { bytes_that_wait_are_no_silence<plain>(); }
-  SECTION("TLS") { bytes_that_wait_are_no_silence<encrypted>(); }
+TEMPLATE_TEST_CASE("over sockets bytes that wait to be read are no silence", "[tls]", plain_asio, plain_epoll,
+                   encrypted_asio, encrypted_epoll) {
+  bytes_that_wait_are_no_silence<TestType>();
 }
 
-TEST_CASE("over sockets a handler that blocks does not count as silence", "[tls]") {
-  SECTION("TCP") { nobody_is_given_up_for_a_handler_that_blocks<plain>(); }
-  SECTION("TLS") { nobody_is_given_up_for_a_handler_that_blocks<encrypted>(); }
+TEMPLATE_TEST_CASE("over sockets a handler that blocks does not count as silence", "[tls]", plain_asio, plain_epoll,
+                   encrypted_asio, encrypted_epoll) {
+  nobody_is_given_up_for_a_handler_that_blocks<TestType>();
 }

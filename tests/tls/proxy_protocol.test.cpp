@@ -1,5 +1,6 @@
 // PROXY headers in front of TLS, and an io_context that had stopped: through managers, as hosts see it.
 #include <hotline/tls.hpp>
+#include <hotline/transport/tls_epoll_transport.hpp>
 
 #include <asio/io_context.hpp>
 
@@ -16,7 +17,7 @@
 #include <vector>
 
 #include "../transport/proxy_headers.hpp"
-#include "../transport/socket_loop.hpp"
+#include "../transport/socket_kinds.hpp"
 #include "certificate.hpp"
 #include "tls_peer.hpp"
 
@@ -43,11 +44,15 @@ struct refusal {
   std::error_code why;
 };
 
+using tls_over_asio = over_asio_with<hotline::tls_transport>;
+using tls_over_epoll = over_epoll_with<hotline::tls_epoll_transport>;
+
+template <class Kind>
 struct proxied_host {
   explicit proxied_host(hotline::listen_options where = {.proxy_protocol = true},
                         hotline::tls_handshake_limits limits = {.timeout = std::chrono::hours(1)})
-      : manager(hotline::make_wss_manager(loop.io, events, context(), std::move(where), {},
-                                          hotline::interval_heartbeat{}, limits)) {
+      : manager(Kind::make(loop, context(), std::move(where), limits), events) {
+    loop.watch(manager.transport());
     manager.on_connect([this](const hotline::connection_info& c) { connected.push_back(c.remote_address); }).release();
     manager.transport()
         .on_refused([this](std::string_view a, std::error_code why) {
@@ -67,9 +72,9 @@ struct proxied_host {
     return loop.drive([&] { return refused.size() == n; });
   }
 
-  socket_loop loop;
+  typename Kind::loop_type loop;
   hotline::event_emitter events;
-  hotline::ws_manager<hotline::tls_transport> manager;
+  hotline::ws_manager<typename Kind::transport_type> manager;
   std::vector<std::string> connected;
   std::vector<refusal> refused;
 };
@@ -78,8 +83,8 @@ const std::string line = "PROXY TCP4 192.0.2.7 198.51.100.1 40312 443\r\n";
 
 }  // namespace
 
-TEST_CASE("a PROXY header comes before the TLS handshake", "[tls]") {
-  proxied_host h;
+TEMPLATE_TEST_CASE("a PROXY header comes before the TLS handshake", "[tls]", tls_over_asio, tls_over_epoll) {
+  proxied_host<TestType> h;
   const auto connects = [&](const std::string& header) {
     const auto peer = h.come(header);
     REQUIRE(h.loop.drive([&] { return is_connected(*peer); }));
@@ -94,8 +99,9 @@ TEST_CASE("a PROXY header comes before the TLS handshake", "[tls]") {
   CHECK(h.refused.empty());
 }
 
-TEST_CASE("TLS without the PROXY header that must come first is refused before any handshake", "[tls]") {
-  proxied_host h;
+TEMPLATE_TEST_CASE("TLS without the PROXY header that must come first is refused before any handshake", "[tls]",
+                   tls_over_asio, tls_over_epoll) {
+  proxied_host<TestType> h;
   const auto bare = h.come("");
   REQUIRE(h.refuses(1));
   CHECK(h.refused[0].why == std::errc::protocol_error);
@@ -111,8 +117,9 @@ TEST_CASE("TLS without the PROXY header that must come first is refused before a
   CHECK(h.loop.drive([&] { return is_connected(*good); }));
 }
 
-TEST_CASE("a bad TLS handshake after a PROXY header is reported with the client's address", "[tls]") {
-  proxied_host h;
+TEMPLATE_TEST_CASE("a bad TLS handshake after a PROXY header is reported with the client's address", "[tls]",
+                   tls_over_asio, tls_over_epoll) {
+  proxied_host<TestType> h;
   h.stranger()->send(line + "GET / HTTP/1.1\r\n\r\n");
   REQUIRE(h.refuses(1));
   CHECK(h.refused[0].address == "192.0.2.7:40312");
@@ -120,9 +127,10 @@ TEST_CASE("a bad TLS handshake after a PROXY header is reported with the client'
   CHECK(h.manager.transport().handshakes().failed == 1);
 }
 
-TEST_CASE("a PROXY header has its own time, and TLS has its own after it", "[tls]") {
+TEMPLATE_TEST_CASE("a PROXY header has its own time, and TLS has its own after it", "[tls]", tls_over_asio,
+                   tls_over_epoll) {
   SECTION("the header's") {
-    proxied_host h({.proxy_protocol = true, .proxy_header_timeout = 0s});
+    proxied_host<TestType> h({.proxy_protocol = true, .proxy_header_timeout = 0s});
     const auto silent = h.stranger();
     REQUIRE(h.refuses(1));
     CHECK(h.refused[0].why == std::errc::timed_out);
@@ -131,7 +139,7 @@ TEST_CASE("a PROXY header has its own time, and TLS has its own after it", "[tls
     CHECK(h.manager.transport().handshakes().under_way() == 0);
   }
   SECTION("the handshake's") {
-    proxied_host h({.proxy_protocol = true, .proxy_header_timeout = std::chrono::hours(1)}, {.timeout = 0s});
+    proxied_host<TestType> h({.proxy_protocol = true, .proxy_header_timeout = std::chrono::hours(1)}, {.timeout = 0s});
     h.stranger()->send(line + "\x16\x03\x01\x02");
     REQUIRE(h.refuses(1));
     CHECK(h.refused[0].why == std::errc::timed_out);
@@ -158,10 +166,13 @@ TEST_CASE("a TLS manager serves on an io_context that had stopped before it star
   }
 }
 
-TEST_CASE("over TLS too, a name that a stranger has rebound to a loopback address is not served", "[tls]") {
-  socket_loop loop;
+TEMPLATE_TEST_CASE("over TLS too, a name that a stranger has rebound to a loopback address is not served", "[tls]",
+                   tls_over_asio, tls_over_epoll) {
+  typename TestType::loop_type loop;
   hotline::event_emitter events;
-  auto manager = hotline::make_wss_manager(loop.io, events, context(), {.port = 0});
+  hotline::ws_manager<typename TestType::transport_type> manager(
+      TestType::make(loop, context(), hotline::listen_options{.port = 0}), events);
+  loop.watch(manager.transport());
   REQUIRE_FALSE(manager.start());
   for (const std::string name : {"localhost", "evil.example"}) {
     const auto peer = loop.peers.add(tls_peer::connect(manager.transport().port()));

@@ -18,7 +18,6 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,11 +27,8 @@
 #include <utility>
 #include <vector>
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "conformance.hpp"
@@ -322,72 +318,6 @@ TEST_CASE("accepting survives a process without descriptors", "[transport]") {
   open_after->send("welcome");
   CHECK(s.drive([&] { return r2.data == "welcome"; }));
 }
-
-// ------------------------------------------------------------------------------------- what sockets are told
-
-#if defined(TCP_USER_TIMEOUT)
-namespace {
-
-/// TCP_USER_TIMEOUT of the server's end: of the socket in this process whose peer is `remote_address`.
-int user_timeout_of(const connection& c) {
-  for (int descriptor = 0; descriptor < 1024; ++descriptor) {
-    sockaddr_in peer{};
-    socklen_t size = sizeof peer;
-    if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&peer), &size) != 0 || peer.sin_family != AF_INET)
-      continue;
-    if (c.remote_address() != "127.0.0.1:" + std::to_string(ntohs(peer.sin_port))) continue;
-    int value = -1;
-    size = sizeof value;
-    ::getsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &size);
-    return value;
-  }
-  return -1;
-}
-
-}  // namespace
-
-TEST_CASE("a TCP socket has its user timeout, accepted or adopted", "[transport]") {
-  using namespace std::chrono_literals;
-  struct row {
-    hotline::listen_options options;
-    int told;
-  };
-  const auto with = [](std::chrono::milliseconds timeout) { return hotline::listen_options{.user_timeout = timeout}; };
-  for (const row& r : {row{{}, 0}, row{with(1'500ms), 1'500}, row{with(0ms), 0}, row{with(-1ms), 0},
-                       row{with(std::chrono::milliseconds::max()), std::numeric_limits<int>::max()}}) {
-    CAPTURE(r.told);
-    socket_loop loop;
-    listener receiver;
-    hotline::asio_transport transport(loop.io, r.options);
-    REQUIRE(transport.start(receiver) == std::error_code{});
-    const auto accepted = loop.peers.add(socket_peer::tcp(transport.port()));
-    REQUIRE(loop.drive([&] { return receiver.open.size() == 1; }));
-    asio::ip::tcp::acceptor acceptor(loop.io, {asio::ip::address_v4::loopback(), 0});
-    const auto adopted = loop.peers.add(socket_peer::tcp(acceptor.local_endpoint().port()));
-    REQUIRE(transport.adopt(acceptor.accept()) == std::error_code{});
-    REQUIRE(loop.drive([&] { return receiver.open.size() == 2; }));
-    for (const connection* const c : receiver.open) CHECK(user_timeout_of(*c) == r.told);
-  }
-}
-
-TEST_CASE("each listener's connections have its own user timeout", "[transport]") {
-  using namespace std::chrono_literals;
-  socket_loop loop;
-  scratch_directory directory;
-  listener receiver;
-  using options = hotline::listen_options;
-  const std::string path = directory.file("socket");
-  // A Unix socket has none, and lives without.
-  hotline::asio_transport transport(
-      loop.io, std::vector{options{.unix_path = path, .user_timeout = 1ms}, options{.user_timeout = 7'000ms}});
-  REQUIRE(transport.start(receiver) == std::error_code{});
-  const auto remote = loop.peers.add(socket_peer::tcp(transport.port()));
-  REQUIRE(loop.drive([&] { return receiver.open.size() == 1; }));
-  CHECK(user_timeout_of(*receiver.open.front()) == 7'000);
-  const auto local = loop.peers.add(socket_peer::local(path));
-  REQUIRE(loop.drive([&] { return receiver.open.size() == 2; }));
-}
-#endif
 
 // --------------------------------------------------------------------------------------------------- adopting
 

@@ -535,63 +535,6 @@ TEST_CASE("epoll_transport accepts again after the process was without descripto
   CHECK(loop.drive([&] { return receiver.open.size() == 1; }));
 }
 
-// ---------------------------------------------------------------------------------------------------- hand-over
-
-TEST_CASE("a listener goes from one epoll_transport to the next, and nobody is refused", "[transport]") {
-  loop_type old_loop, new_loop;
-  listener old_receiver, new_receiver;
-  epoll_transport old_transport;
-  old_loop.watch(old_transport);
-  REQUIRE(old_transport.start(old_receiver) == std::error_code{});
-  const std::uint16_t port = old_transport.port();
-  const auto first = old_loop.peers.add(socket_peer::tcp(port));
-  REQUIRE(old_loop.drive([&] { return old_receiver.open.size() == 1; }));
-
-  const std::vector<int> given = old_transport.release_listeners();
-  REQUIRE(given.size() == 1);
-  const auto between = new_loop.peers.add(socket_peer::tcp(port));
-  CHECK(between->connected());
-  old_loop.settle();
-  CHECK(old_receiver.open.size() == 1);
-
-  epoll_transport new_transport(options{.listen = false});
-  new_loop.watch(new_transport);
-  REQUIRE(new_transport.start(new_receiver) == std::error_code{});
-  REQUIRE(new_transport.adopt_listener(given.front()) == std::error_code{});
-  CHECK(new_transport.port() == port);
-  REQUIRE(new_loop.drive([&] { return new_receiver.open.size() == 1; }));
-  old_transport.stop();
-  CHECK(socket_peer::tcp(port)->connected());
-  CHECK(old_loop.finish());
-}
-
-TEST_CASE("a descriptor that does not listen is refused and stays the caller's", "[transport]") {
-  listener receiver;
-  epoll_transport transport(options{.listen = false});
-  REQUIRE(transport.start(receiver) == std::error_code{});
-  const int unbound = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  CHECK(transport.adopt_listener(unbound) == std::errc::invalid_argument);
-  CHECK(::close(unbound) == 0);
-  CHECK(transport.adopt_listener(-1) == std::errc::bad_file_descriptor);
-  transport.stop();
-  const int given = listening();
-  CHECK(transport.adopt_listener(given) == hotline::errc::not_running);
-  CHECK(::close(given) == 0);
-}
-
-TEST_CASE("the file of a Unix listener stays when the listener is released", "[transport]") {
-  scratch_directory directory;
-  listener receiver;
-  const std::string path = directory.file("socket");
-  epoll_transport transport(options{.unix_path = path});
-  REQUIRE(transport.start(receiver) == std::error_code{});
-  const std::vector<int> given = transport.release_listeners();
-  transport.stop();
-  CHECK(std::filesystem::exists(path));
-  CHECK(socket_peer::local(path)->connected());
-  for (const int descriptor : given) ::close(descriptor);
-}
-
 // --------------------------------------------------------------------------------------------------- adopting
 
 TEST_CASE("epoll_transport: bytes that the host had read come first, and the host may name the peer", "[transport]") {

@@ -1,8 +1,8 @@
 // PROXY headers over real sockets: who is a connection, by what address, and who is none.
 #include <hotline/transport/asio_transport.hpp>
 
-#include <asio/ip/address.hpp>
-#include <asio/ip/tcp.hpp>
+#include <asio/error.hpp>
+#include <asio/io_context.hpp>
 
 #include <catch2_any.hpp>
 
@@ -11,15 +11,18 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "proxy_headers.hpp"
-#include "socket_loop.hpp"
+#include "scratch_directory.hpp"
+#include "socket_kinds.hpp"
 #include "socket_peer.hpp"
 
 using namespace proxy_headers;
@@ -27,14 +30,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using connection = hotline::asio_transport::connection_type;
-
 struct refusal {
   std::string address;
   std::error_code why;
 };
 
-struct visitors final : hotline::transport_receiver<connection> {
+template <class Kind>
+struct visitors final : hotline::transport_receiver<typename Kind::transport_type::connection_type> {
+  using connection = typename Kind::transport_type::connection_type;
   struct visitor {
     std::string address;
     std::string data;
@@ -61,8 +64,11 @@ struct visitors final : hotline::transport_receiver<connection> {
   }
 };
 
+template <class Kind>
 struct proxied {
-  explicit proxied(hotline::listen_options options = {}) : transport(loop.io, with_protocol(std::move(options))) {
+  explicit proxied(hotline::listen_options options = {})
+      : transport(Kind::make(loop, with_protocol(std::move(options)))) {
+    loop.watch(transport);
     REQUIRE(transport.start(receiver) == std::error_code{});
   }
   static hotline::listen_options with_protocol(hotline::listen_options options) {
@@ -74,9 +80,9 @@ struct proxied {
     return loop.drive([&] { return receiver.seen.size() == visitors; });
   }
 
-  socket_loop loop;
-  visitors receiver;
-  hotline::asio_transport transport;
+  typename Kind::loop_type loop;
+  visitors<Kind> receiver;
+  typename Kind::transport_type transport;
 };
 
 const std::string line = "PROXY TCP4 192.0.2.7 198.51.100.1 40312 443\r\n";
@@ -84,8 +90,8 @@ const std::string head = "GET /ws/p HTTP/1.1\r\nHost: t\r\n\r\n";
 
 }  // namespace
 
-TEST_CASE("a connection has the address that its PROXY header names", "[transport]") {
-  proxied p;
+TEMPLATE_TEST_CASE("a connection has the address that its PROXY header names", "[transport]", over_asio, over_epoll) {
+  proxied<TestType> p;
   SECTION("version 1") {
     p.knock()->send(line + head);
     REQUIRE(p.sees(1));
@@ -122,10 +128,11 @@ TEST_CASE("a connection has the address that its PROXY header names", "[transpor
   CHECK(p.receiver.refused.empty());
 }
 
-TEST_CASE("without the option a PROXY header is what the client sent", "[transport]") {
-  socket_loop loop;
-  visitors receiver;
-  hotline::asio_transport transport(loop.io);
+TEMPLATE_TEST_CASE("without the option a PROXY header is what the client sent", "[transport]", over_asio, over_epoll) {
+  typename TestType::loop_type loop;
+  visitors<TestType> receiver;
+  auto transport = TestType::make(loop);
+  loop.watch(transport);
   REQUIRE(transport.start(receiver) == std::error_code{});
   const auto peer = loop.peers.add(socket_peer::tcp(transport.port()));
   peer->send(line);
@@ -133,9 +140,10 @@ TEST_CASE("without the option a PROXY header is what the client sent", "[transpo
   CHECK(receiver.seen[0]->address.starts_with("127.0.0.1:"));
 }
 
-TEST_CASE("a PROXY header may be cut anywhere, and more may follow at once", "[transport]") {
+TEMPLATE_TEST_CASE("a PROXY header may be cut anywhere, and more may follow at once", "[transport]", over_asio,
+                   over_epoll) {
   for (const std::string& header : {line, with_checksum(0x21, v6_block)}) {
-    proxied p;
+    proxied<TestType> p;
     const std::string all = header + head + "more";
     const std::string address = header == line ? "192.0.2.7:40312" : "[2001:db8::7]:40312";
     for (std::size_t cut = 1; cut < all.size(); ++cut) {
@@ -159,8 +167,9 @@ TEST_CASE("a PROXY header may be cut anywhere, and more may follow at once", "[t
   }
 }
 
-TEST_CASE("a megabyte behind a PROXY header keeps its order in small buffers", "[transport]") {
-  proxied p({.read_buffer_bytes = 100});
+TEMPLATE_TEST_CASE("a megabyte behind a PROXY header keeps its order in small buffers", "[transport]", over_asio,
+                   over_epoll) {
+  proxied<TestType> p({.read_buffer_bytes = 100});
   std::string bytes;
   for (std::uint32_t i = 0; i < 250'000; ++i) bytes.append(std::to_string(i % 10'000));
   const auto peer = p.knock();
@@ -169,18 +178,18 @@ TEST_CASE("a megabyte behind a PROXY header keeps its order in small buffers", "
   CHECK((p.receiver.seen[0]->data == bytes));
 }
 
-TEST_CASE("a second PROXY header is what the client sent", "[transport]") {
-  proxied p;
+TEMPLATE_TEST_CASE("a second PROXY header is what the client sent", "[transport]", over_asio, over_epoll) {
+  proxied<TestType> p;
   p.knock()->send(line + "PROXY TCP4 192.0.2.8 198.51.100.1 1 443\r\n");
   REQUIRE(p.sees(1));
   REQUIRE(p.loop.drive([&] { return p.receiver.seen[0]->data.ends_with("\r\n"); }));
   CHECK(p.receiver.seen[0]->address == "192.0.2.7:40312");
 }
 
-TEST_CASE("PROXY headers come over Unix sockets too", "[transport]") {
+TEMPLATE_TEST_CASE("PROXY headers come over Unix sockets too", "[transport]", over_asio, over_epoll) {
   scratch_directory directory;
   const std::string path = directory.file("socket");
-  proxied p({.unix_path = path});
+  proxied<TestType> p({.unix_path = path});
   const auto one = p.loop.peers.add(socket_peer::local(path));
   one->send(line + head);
   REQUIRE(p.sees(1));
@@ -191,14 +200,15 @@ TEST_CASE("PROXY headers come over Unix sockets too", "[transport]") {
   CHECK(p.receiver.seen[1]->address == "unix");
 }
 
-TEST_CASE("each listener has its own word on PROXY headers", "[transport]") {
-  socket_loop loop;
+TEMPLATE_TEST_CASE("each listener has its own word on PROXY headers", "[transport]", over_asio, over_epoll) {
+  typename TestType::loop_type loop;
   scratch_directory directory;
-  visitors receiver;
+  visitors<TestType> receiver;
   using options = hotline::listen_options;
   const std::string path = directory.file("socket");
-  hotline::asio_transport transport(
-      loop.io, std::vector{options{.listen = false}, options{}, options{.unix_path = path, .proxy_protocol = true}});
+  auto transport = TestType::make(
+      loop, std::vector{options{.listen = false}, options{}, options{.unix_path = path, .proxy_protocol = true}});
+  loop.watch(transport);
   REQUIRE(transport.start(receiver) == std::error_code{});
   const auto plain = loop.peers.add(socket_peer::tcp(transport.port()));
   REQUIRE(loop.drive([&] { return receiver.seen.size() == 1; }));
@@ -211,13 +221,17 @@ TEST_CASE("each listener has its own word on PROXY headers", "[transport]") {
 
 // --------------------------------------------------------------------------------------------------- refusals
 
-TEST_CASE("a socket without a proper PROXY header ends unseen", "[transport]") {
-  proxied p;
+TEMPLATE_TEST_CASE("a socket without a proper PROXY header ends unseen", "[transport]", over_asio, over_epoll) {
+  proxied<TestType> p;
   std::vector<refusal> told;
   p.transport.on_refused([&](std::string_view a, std::error_code why) {
                told.push_back({std::string(a), why});
              })
       .release();
+  using transport_type = typename TestType::transport_type;
+  constexpr bool is_asio = std::is_same_v<transport_type, hotline::asio_transport>;
+  const std::error_code ended =
+      is_asio ? std::error_code(asio::error::eof) : std::make_error_code(std::errc::broken_pipe);
   std::error_code why = std::make_error_code(std::errc::protocol_error);
   const auto peer = p.knock();
   SECTION("HTTP") { peer->send(head); }
@@ -227,13 +241,13 @@ TEST_CASE("a socket without a proper PROXY header ends unseen", "[transport]") {
   SECTION("a length that is too large") { peer->send(binary(0x21, 0x11, std::string(65'535, '\0'))); }
   SECTION("an end before there is a header") {
     peer->close();
-    why = asio::error::eof;
+    why = ended;
   }
   SECTION("an end in a header") {
     peer->send(line.substr(0, 20));
     p.loop.settle();
     peer->close();
-    why = asio::error::eof;
+    why = ended;
   }
   SECTION("a reset in a header") {
     peer->send(line.substr(0, 20));
@@ -253,9 +267,10 @@ TEST_CASE("a socket without a proper PROXY header ends unseen", "[transport]") {
   CHECK(p.sees(1));
 }
 
-TEST_CASE("a PROXY header that is not there in time is not awaited any longer, however it drips", "[transport]") {
+TEMPLATE_TEST_CASE("a PROXY header that is not there in time is not awaited any longer, however it drips",
+                   "[transport]", over_asio, over_epoll) {
   // The time is counted in ticks, of which a turn of the loop has one at most.
-  proxied p({.proxy_header_timeout = 4s});
+  proxied<TestType> p({.proxy_header_timeout = 4s});
   const auto silent = p.knock();
   const auto drips = p.knock();
   std::string_view rest = "PROXY UNKNOWN of which there is more than there are ticks";
@@ -274,8 +289,8 @@ TEST_CASE("a PROXY header that is not there in time is not awaited any longer, h
   CHECK(p.receiver.seen.size() == 1);
 }
 
-TEST_CASE("strangers who send no PROXY header keep nobody out", "[transport]") {
-  proxied p({.proxy_header_timeout = std::chrono::milliseconds::max(), .proxy_headers_at_once = 3});
+TEMPLATE_TEST_CASE("strangers who send no PROXY header keep nobody out", "[transport]", over_asio, over_epoll) {
+  proxied<TestType> p({.proxy_header_timeout = std::chrono::milliseconds::max(), .proxy_headers_at_once = 3});
   std::vector<std::shared_ptr<socket_peer>> strangers;
   for (int i = 0; i < 3; ++i) {
     strangers.push_back(p.knock());
@@ -295,8 +310,9 @@ TEST_CASE("strangers who send no PROXY header keep nobody out", "[transport]") {
   CHECK(p.receiver.refused.size() == 1);
 }
 
-TEST_CASE("an address that owes many PROXY headers cuts off no other whose header comes late", "[transport]") {
-  proxied p({.proxy_header_timeout = std::chrono::milliseconds::max(), .proxy_headers_at_once = 10});
+TEMPLATE_TEST_CASE("an address that owes many PROXY headers cuts off no other whose header comes late", "[transport]",
+                   over_asio, over_epoll) {
+  proxied<TestType> p({.proxy_header_timeout = std::chrono::milliseconds::max(), .proxy_headers_at_once = 10});
   std::vector<std::shared_ptr<socket_peer>> strangers;
   const auto attack = [&] {
     for (int i = 0; i < 20; ++i) strangers.push_back(p.loop.peers.add(socket_peer::tcp_from(2, p.transport.port())));
@@ -313,8 +329,9 @@ TEST_CASE("an address that owes many PROXY headers cuts off no other whose heade
   for (const refusal& r : p.receiver.refused) CHECK(r.why == std::errc::connection_refused);
 }
 
-TEST_CASE("with no PROXY header allowed at once there is no connection", "[transport]") {
-  proxied p({.proxy_headers_at_once = 0});
+TEMPLATE_TEST_CASE("with no PROXY header allowed at once there is no connection", "[transport]", over_asio,
+                   over_epoll) {
+  proxied<TestType> p({.proxy_headers_at_once = 0});
   const auto peer = p.knock();
   peer->send(line);
   REQUIRE(p.loop.drive([&] { return peer->closed_by_server(); }));
@@ -322,8 +339,9 @@ TEST_CASE("with no PROXY header allowed at once there is no connection", "[trans
   CHECK(p.receiver.refused.size() == 1);
 }
 
-TEST_CASE("a PROXY header that is awaited when nobody is let in any more is none", "[transport]") {
-  proxied p;
+TEMPLATE_TEST_CASE("a PROXY header that is awaited when nobody is let in any more is none", "[transport]", over_asio,
+                   over_epoll) {
+  proxied<TestType> p;
   const auto good = p.knock();
   good->send(line);
   const auto late = p.knock();
@@ -345,8 +363,9 @@ TEST_CASE("a PROXY header that is awaited when nobody is let in any more is none
   CHECK(p.receiver.seen.size() == 1);
 }
 
-TEST_CASE("a receiver that is notified of a bad PROXY header may stop the transport", "[transport]") {
-  proxied p({.proxy_header_timeout = 0s, .proxy_headers_at_once = 2});
+TEMPLATE_TEST_CASE("a receiver that is notified of a bad PROXY header may stop the transport", "[transport]", over_asio,
+                   over_epoll) {
+  proxied<TestType> p({.proxy_header_timeout = 0s, .proxy_headers_at_once = 2});
   SECTION("malformed") {
     p.transport.on_refused([&](std::string_view, std::error_code) { p.transport.stop(); }).release();
     p.knock()->send(head);
@@ -368,7 +387,7 @@ TEST_CASE("a receiver that is notified of a bad PROXY header may stop the transp
 }
 
 TEST_CASE("an io_context may go while a PROXY header is awaited", "[transport]") {
-  visitors receiver;
+  visitors<over_asio> receiver;
   std::shared_ptr<socket_peer> peer;
   auto io = std::make_unique<asio::io_context>(1);
   hotline::asio_transport transport(*io, hotline::listen_options{.proxy_protocol = true});
@@ -382,25 +401,19 @@ TEST_CASE("an io_context may go while a PROXY header is awaited", "[transport]")
 
 // ---------------------------------------------------------------------------------------------------- adopted
 
-TEST_CASE("a host that adopts a socket says whose it is", "[transport]") {
-  proxied p;
-  asio::ip::tcp::acceptor acceptor(p.loop.io, {asio::ip::address_v4::loopback(), 0});
-  const auto peer = p.loop.peers.add(socket_peer::tcp(acceptor.local_endpoint().port()));
-  SECTION("an IPv4 address") {
-    const asio::ip::tcp::endpoint named(asio::ip::make_address("192.0.2.7"), 40312);
-    REQUIRE_FALSE(p.transport.adopt(acceptor.accept(), "read", named));
+TEMPLATE_TEST_CASE("a host that adopts a socket says whose it is", "[transport]", over_asio, over_epoll) {
+  proxied<TestType> p;
+  const own_listener host;
+  const auto peer = p.loop.peers.add(socket_peer::tcp(host.port()));
+  const auto adopt = [&](const std::optional<asio::ip::tcp::endpoint>& named) {
+    REQUIRE_FALSE(TestType::adopt(p.loop, p.transport, host.accept(), "read", named));
     REQUIRE(p.sees(1));
-    CHECK(p.receiver.seen[0]->address == "192.0.2.7:40312");
-  }
-  SECTION("an IPv6 address") {
-    REQUIRE_FALSE(p.transport.adopt(acceptor.accept(), "read", {{asio::ip::make_address("2001:db8::7"), 40312}}));
-    REQUIRE(p.sees(1));
-    CHECK(p.receiver.seen[0]->address == "[2001:db8::7]:40312");
-  }
+    return p.receiver.seen[0]->address;
+  };
+  SECTION("an IPv4 address") { CHECK(adopt(named_peer("192.0.2.7", 40312)) == "192.0.2.7:40312"); }
+  SECTION("an IPv6 address") { CHECK(adopt(named_peer("2001:db8::7", 40312)) == "[2001:db8::7]:40312"); }
   SECTION("without an address the socket's own counts, and no header is expected") {
-    REQUIRE_FALSE(p.transport.adopt(acceptor.accept(), "read"));
-    REQUIRE(p.sees(1));
-    CHECK(p.receiver.seen[0]->address.starts_with("127.0.0.1:"));
+    CHECK(adopt({}).starts_with("127.0.0.1:"));
   }
   peer->send(" and sent");
   CHECK(p.loop.drive([&] { return p.receiver.seen[0]->data == "read and sent"; }));
