@@ -3,7 +3,9 @@
 //   e2e_server [--ping-ms N] [--timeout-ms N] [--command-timeout-ms N] [--drain-ms N] [--handshake-ms N] [--close-ms N]
 //              [--resume-window-ms N] [--user-timeout-ms N] [--send-buffer BYTES] [--log-bytes BYTES]
 //              [--close-laggards 1] [--address ADDRESS] [--deflate AT_LEAST_BYTES] [--message-burst N] [--hold PROJECT]
-//              [--host NAME]
+//              [--host NAME] [--transport asio|epoll|asio_epoll]
+//
+// The transport is HOTLINE_E2E_TRANSPORT's where the test names none, asio's without that.
 //
 // Its clock stands still. A number on standard input moves it on (steered_clock.hpp), so each timeout passes when the test says
 // so. Limits that the test does not name have no bound that it could reach.
@@ -16,14 +18,11 @@
 #include <hotline/deflate.hpp>
 #include <hotline/hotline.hpp>
 
-#include <asio/io_context.hpp>
-#include <asio/signal_set.hpp>
-
 #include <chrono>
 #include <condition_variable>
-#include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <deque>
 #include <exception>
 #include <iostream>
@@ -38,6 +37,7 @@
 #include <utility>
 #include <vector>
 
+#include "server_loops.hpp"
 #include "steered_clock.hpp"
 
 namespace {
@@ -137,6 +137,7 @@ struct settings {
   hotline::log_options log{};
   std::optional<hotline::deflate_options> deflate{};
   std::optional<std::string> hold{};
+  std::string transport = "asio";
 };
 
 settings read_arguments(int argc, char** argv) {
@@ -147,6 +148,7 @@ settings read_arguments(int argc, char** argv) {
   // Tokens come with the time, which stands still.
   s.manager.session.message_burst = s.manager.session.control_frame_burst = 1'000'000;
   s.manager.session.byte_burst = std::size_t{1} << 32;
+  if (const char* const given = std::getenv("HOTLINE_E2E_TRANSPORT")) s.transport = given;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string_view name = argv[i];
     if (name == "--address") {
@@ -155,6 +157,10 @@ settings read_arguments(int argc, char** argv) {
     }
     if (name == "--host") {
       s.manager.hosts = {"127.0.0.1", argv[i + 1]};
+      continue;
+    }
+    if (name == "--transport") {
+      s.transport = argv[i + 1];
       continue;
     }
     if (name == "--hold") {
@@ -207,27 +213,21 @@ std::string what(const std::exception_ptr& thrown) {
 
 int main(int argc, char** argv) {
   const settings s = read_arguments(argc, argv);
-  asio::io_context io(1);
   const auto env = std::make_shared<steered_environment>();
-  clock_input clock(io, env);
   hotline::event_emitter events(s.log, env);
-  auto manager =
-      hotline::make_ws_manager(io, events, s.listen, s.manager, hotline::interval_heartbeat(s.ping, s.timeout));
+  const auto loop =
+      make_server_loop(s.transport, env, events, s.listen, s.manager, hotline::interval_heartbeat(s.ping, s.timeout));
+  hotline::manager& manager = loop->manager();
   if (s.deflate) manager.compress(std::make_unique<hotline::permessage_deflate>(*s.deflate));
-  asio::signal_set signals(io, SIGINT, SIGTERM);
   std::vector<std::jthread> workers;  // used on the loop alone; those left at its end have been stopped
 
   const auto stop = [&] {
-    signals.cancel();
+    loop->ignore_signals();
     manager.stop([&] {
-      clock.close();
+      loop->end();
       std::cout << "stopped" << std::endl;
     });
   };
-  signals.async_wait([&](std::error_code cancelled, int) {
-    if (!cancelled) stop();
-  });
-
   manager
       .on_connect(
           [](const hotline::connection_info& c) { std::cout << "opened " << c.id << ' ' << c.project << std::endl; })
@@ -324,6 +324,6 @@ int main(int argc, char** argv) {
     std::cerr << "e2e_server: " << refused.message() << '\n';
     return 1;
   }
-  std::cout << "listening on http://" << s.listen.address << ':' << manager.transport().port() << std::endl;
-  io.run();
+  std::cout << "listening on http://" << s.listen.address << ':' << loop->port() << std::endl;
+  loop->run(stop);
 }

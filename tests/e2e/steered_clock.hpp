@@ -35,6 +35,11 @@ class steered_environment final : public hotline::environment {
   void advance(std::chrono::milliseconds time) {
     now_.fetch_add(std::chrono::duration_cast<hotline::steady_time::duration>(time).count());
   }
+  /// Moves the clock on by the milliseconds that the line names, and says so.
+  void pass(const std::string& line) {
+    advance(std::chrono::milliseconds(std::stoll(line)));
+    std::cout << "the time has passed" << std::endl;
+  }
 
  private:
   hotline::system_environment system_;
@@ -59,9 +64,8 @@ class clock_input {
   void read() {
     asio::async_read_until(input_, asio::dynamic_buffer(text_), '\n', [this](std::error_code failed, std::size_t size) {
       if (failed) return;
-      env_->advance(std::chrono::milliseconds(std::stoll(text_.substr(0, size))));
+      env_->pass(text_.substr(0, size));
       text_.erase(0, size);
-      std::cout << "the time has passed" << std::endl;
       read();
     });
   }
