@@ -138,6 +138,7 @@ const pages = {
     for (const each of [page, other]) await shows(each, '#log', /hello, bob/);
     await shows(page, '#log', /"came":"bob"/);
   },
+  '12_hand_over': (page) => shows(page, '#process', /^\d+$/),
 };
 
 const is_consecutive = (numbers, step = 1) => numbers.every((n, i) => i === 0 || n === numbers[i - 1] + step);
