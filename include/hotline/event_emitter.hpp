@@ -51,7 +51,7 @@ concept keyed_event = typed_event<E> && requires(const E& e) {
 ///
 /// An emitted event is appended to the project's log; each manager over the same log sends it to the clients that subscribe
 /// to its type. Listeners in this process are called on the emitting thread, before `emit` returns. Qt's macro of that name
-/// hides `emit`: a file that emits needs `QT_NO_KEYWORDS`, or `#undef emit`.
+/// hides `emit`: a file that includes Qt calls `publish`, which is the same function.
 ///
 ///     hotline::event_emitter events;
 ///     const hotline::subscription all = events.on_all([](const hotline::event& e) { print(e.type); });
@@ -93,6 +93,16 @@ class event_emitter {
     } catch (const std::bad_alloc&) {
       return errc::out_of_memory;
     }
+  }
+
+  /// The same as `emit`, by a name that is no macro of Qt's.
+  [[nodiscard]] result<sequence> publish(std::string_view project, std::string_view type,
+                                         const json_object& fields = {}, const emit_options& options = {}) {
+    return emit(project, type, fields, options);
+  }
+  template <typed_event E>
+  [[nodiscard]] result<sequence> publish(std::string_view project, const E& typed, emit_options options = {}) {
+    return emit(project, typed, options);
   }
 
   /// Calls `listener(const event&)` for events of one type. Dropping the subscription ends it.

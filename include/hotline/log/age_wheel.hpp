@@ -25,13 +25,13 @@ class age_wheel {
   /// Puts the member where it comes up at `due`. A time that is far away comes up before that, and is put again then.
   void put(Member& member, steady_time due) noexcept {
     const std::int64_t second = std::chrono::ceil<std::chrono::seconds>(due.time_since_epoch()).count();
-    slot_of(std::clamp(second, reached_, reached_ + slots - 1)).push(member);
+    slot_of(std::clamp(second, reached_, reached_ + seconds_ahead - 1)).push(member);
   }
 
   /// One that has come up and stays where it is until it is put elsewhere; null when there is none.
   [[nodiscard]] Member* due(steady_time now) noexcept {
     const std::int64_t last = second_before(now);
-    for (std::int64_t steps = 0; steps < slots; ++steps) {
+    for (std::int64_t steps = 0; steps < seconds_ahead; ++steps) {
       if (reached_ > last) return nullptr;
       if (Member* const first = slot_of(reached_).first()) return first;
       if (reached_ == last) return nullptr;
@@ -42,16 +42,16 @@ class age_wheel {
   }
 
  private:
-  static constexpr std::int64_t slots = 1024;
+  static constexpr std::int64_t seconds_ahead = 1024;
 
   [[nodiscard]] static std::int64_t second_before(steady_time time) noexcept {
     return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
   }
   [[nodiscard]] ring<Member, by_age>& slot_of(std::int64_t second) noexcept {
-    return slots_[static_cast<std::size_t>(second) % static_cast<std::size_t>(slots)];
+    return slots_[static_cast<std::size_t>(second) % static_cast<std::size_t>(seconds_ahead)];
   }
 
-  std::array<ring<Member, by_age>, static_cast<std::size_t>(slots)> slots_;
+  std::array<ring<Member, by_age>, static_cast<std::size_t>(seconds_ahead)> slots_;
   std::int64_t reached_;  // the second of the slot that comes up next
 };
 
