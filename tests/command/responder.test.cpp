@@ -3,11 +3,13 @@
 #include <hotline/command/responder.hpp>
 
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -60,6 +62,42 @@ TEST_CASE("a command may be answered after its handler has returned", "[command]
   CHECK(told["result"].text() == R"({"done":true})");
   s.kept.reset();
   s.run();
+  CHECK(s.silent());
+}
+
+TEST_CASE("an exception of a handler that has returned is reported, and its client receives internal_error",
+          "[command]") {
+  later s;
+  s.send(R"({"command":"later","id":1})");
+  SECTION("while the command waits for its answer") {
+    std::move(*s.kept).fail(std::make_exception_ptr(std::runtime_error("secret")));
+    CHECK(s.output.errors.empty());  // on the loop alone
+    s.run();
+    CHECK(s.output.errors == list{"later: secret"});
+    const json told = s.next();
+    CHECK(told["error"]["code"].as_string() == "internal_error");
+    CHECK(told.text().find("secret") == std::string_view::npos);
+  }
+  SECTION("after its deadline, when it has its answer") {
+    s.pass(s.options.command_timeout);
+    CHECK(s.next_code() == "timeout");
+    std::move(*s.kept).fail(std::make_exception_ptr(std::runtime_error("late")));
+    s.run();
+    CHECK(s.output.errors == list{"later: late"});
+  }
+  SECTION("and without an exception the client alone receives it") {
+    std::move(*s.kept).fail(std::exception_ptr());
+    s.run();
+    CHECK(s.output.errors.empty());
+    CHECK(s.next_code() == "internal_error");
+  }
+  SECTION("once") {
+    std::move(*s.kept).answer(json_object{});
+    std::move(*s.kept).fail(std::make_exception_ptr(std::runtime_error("used up")));
+    s.run();
+    CHECK(s.output.errors.empty());
+    CHECK(s.next_code() == "command_response");
+  }
   CHECK(s.silent());
 }
 

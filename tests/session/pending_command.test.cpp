@@ -2,6 +2,7 @@
 #include <hotline/session/pending_command.hpp>
 #include <session/fake_loop.hpp>
 
+#include <exception>
 #include <memory>
 #include <new>
 #include <string>
@@ -21,6 +22,7 @@ struct noting_receiver final : detail::answer_receiver {
     serials.push_back(pending.serial);
     texts.push_back((what == answer_kind::progress ? "progress " : "answer ") + text);
   }
+  void take_exception(const pending_command&, const std::exception_ptr&) noexcept override {}
   std::vector<std::uint64_t> serials;
   std::vector<std::string> texts;
 };

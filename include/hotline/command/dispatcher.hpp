@@ -64,8 +64,7 @@ class dispatcher final : public answer_receiver {
   [[nodiscard]] registry& handlers() noexcept { return handlers_; }
   /// Returns the built-in `subscribe` and `unsubscribe`.
   [[nodiscard]] subscriptions& filters() noexcept { return filters_; }
-  /// Sets the function that is asked before each command that is not built in; null: all commands run. It may be
-  /// replaced while it runs.
+  /// Sets the function that is asked before each command of the host's; null: all run. It may be replaced while it runs.
   void authorize(authorizer f) { authorize_ = std::move(f); }
   /// Sets the function that the built-in `refresh` asks; null: there is no `refresh`.
   void reauthenticate(reauthenticator f) { reauthenticate_ = std::move(f); }
@@ -117,6 +116,10 @@ class dispatcher final : public answer_receiver {
       output_.report("connection", std::current_exception());
       output_.give_up(*client);
     }
+  }
+
+  void take_exception(const pending_command& from, const std::exception_ptr& thrown) noexcept override {
+    output_.report(from.command, thrown);
   }
 
   /// Answers commands whose deadline has passed with `timeout`. An answer that comes later is dropped. The time in
@@ -330,8 +333,7 @@ class dispatcher final : public answer_receiver {
     }
   }
 
-  // The text was never a command that could run, so its id is not used up. A command that is under way gets no second
-  // answer: an error about a text with its id has no id.
+  // The text was never a command, so its id is not used up. A command of that id that is under way gets no second answer.
   void refuse(session& client, const protocol_failure& why, wall_time wall) {
     if (why.code == "too_deep") counted_.limits[limit::json_depth].add();
     if (why.code == "too_many_values") counted_.limits[limit::json_nodes].add();
@@ -344,7 +346,7 @@ class dispatcher final : public answer_receiver {
     output_.answer(client, error_text(why.code, why.message, wall));
   }
 
-  // The client sends too much, so no more is read than the id and the command's name.
+  // No more is read than the id and the command's name.
   [[gnu::noinline]] void refuse_unread(session& client, std::string_view text, limit over, wall_time wall) {
     const std::string_view why = over == limit::byte_rate ? std::string_view("too many bytes in a short time")
                                                           : std::string_view("too many messages in a short time");

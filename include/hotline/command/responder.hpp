@@ -57,6 +57,11 @@ class responder {
   /// As `answer`, with an error.
   void fail(command_error error) && { std::move(*this).answer(command_result(std::move(error))); }
 
+  /// Reports an exception of a handler that has returned already: as when a handler throws, `on_error` receives it with the
+  /// command's name, on the manager's loop, and the client receives `internal_error` without the exception's text. The
+  /// exception is reported after the deadline too, and not after the manager's end. A null one is not reported.
+  void fail(std::exception_ptr thrown) &&;
+
   /// Tells the client how far the command has come, before its answer. Nothing is sent when the command has no `id`:
   /// its sender could not tell whose progress it is.
   void progress(const json_object& progress) const;

@@ -27,6 +27,17 @@ HOTLINE_DETAIL_INLINE void responder::answer(const command_result& result) && {
   if (pending) finish(pending, result);
 }
 
+HOTLINE_DETAIL_INLINE void responder::fail(std::exception_ptr thrown) && {
+  const std::shared_ptr<detail::pending_command> pending = std::move(pending_);
+  if (!pending) return;
+  try {
+    if (thrown) pending->loop->post([pending, thrown] { pending->receiver->take_exception(*pending, thrown); });
+  } catch (...) {
+    // Out of memory: the hook does not receive it.
+  }
+  finish(pending, command_error{"internal_error", "the command's handler failed", false});
+}
+
 HOTLINE_DETAIL_INLINE void responder::progress(const json_object& progress) const {
   if (!pending_ || !pending_->id || !progress.valid() || pending_->answered.load(std::memory_order_acquire)) return;
   detail::deliver(

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -37,6 +38,8 @@ class answer_receiver {
  public:
   /// `text` is a finished message.
   virtual void take_answer(const pending_command& pending, answer_kind what, const std::string& text) noexcept = 0;
+  /// `thrown` is what the command's handler threw after it had returned. The host may destroy the receiver in the call.
+  virtual void take_exception(const pending_command& pending, const std::exception_ptr& thrown) noexcept = 0;
 
  protected:
   ~answer_receiver() = default;
