@@ -33,7 +33,7 @@ struct keyed {
   [[nodiscard]] std::string_view conflation_key() const { return key; }
 };
 
-// What a host that includes Qt writes.
+// As a host writes it that includes Qt.
 TEST_CASE("publish is emit, by a name that Qt leaves alone", "[qt]") {
   hotline::event_emitter events;
   std::string received;
