@@ -1,7 +1,7 @@
 """What each loop costs that hotline can live in: from an event to the client, and wake-ups when nothing happens.
 
-Measured are the two transports in loops of their own, and programs called NN_something_loop: of build-bench/examples, or of
-the folders, and the programs, that `--loops` names. Such a program
+Measured are the two transports in loops of their own, and the programs of build-bench/examples/loops, or of the folders, and
+the programs, that `--loops` names. Such a program
 
 - takes `--port 0`, and first prints a line that begins with `listening on` and ends with its port,
 - answers the command `tick`, after which its loop, not the handler, emits an event of type `tick` to the sender's project
@@ -21,8 +21,8 @@ TURNS = 200  # events of a slice
 
 
 def programs():
-    for place in folders or [f"{ROOT}/build-bench/examples"]:
-        yield from [place] if os.path.isfile(place) else sorted(glob.glob(f"{place}/[0-9][0-9]_*_loop"))
+    for place in folders or [f"{ROOT}/build-bench/examples/loops"]:
+        yield from [place] if os.path.isfile(place) else sorted(filter(os.path.isfile, glob.glob(f"{place}/*")))
 
 
 def wake_ups(pid):
