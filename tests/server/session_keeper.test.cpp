@@ -63,7 +63,8 @@ std::shared_ptr<detail::pending_command> add_command(session& s) {
 
 }  // namespace
 
-TEST_CASE("a new session has its connection's number, or one that no other has, and its connection's address", "[server]") {
+TEST_CASE("a new session has its connection's number, or one that no other has, and its connection's address",
+          "[server]") {
   parts_of_a_hub h;
   connection& first = h.arrive("192.0.2.1:1");
   connection& second = h.arrive("192.0.2.2:2");
