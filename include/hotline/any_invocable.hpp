@@ -39,7 +39,9 @@ template <class F>
 ///
 ///     manager.on_http([page = std::make_unique<cache>()](const hotline::http_request& q) { return page->find(q.path); });
 ///
-/// A null function pointer, an empty `std::function` and `nullptr` are no function. A move-only one costs an allocation more.
+/// A null function pointer, an empty `std::function` and `nullptr` are no function. A move-only one costs an allocation more. A
+/// capture that says that it can be copied, and cannot, a vector of `unique_ptr` say, does not compile: give it away as a
+/// `unique_ptr` itself.
 template <class Signature>
 class any_invocable;
 

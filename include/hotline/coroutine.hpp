@@ -4,7 +4,8 @@
 
 /// \file
 /// Coroutines of Asio's as command handlers. For hosts whose compiler and Asio have them: without `ASIO_HAS_CO_AWAIT` (clang
-/// before 17 with Asio 1.22) this header declares nothing.
+/// with Asio 1.22) this header declares nothing. A strand that `awaiting` was given must not outlive its io_context, so a manager
+/// whose handlers have one is destroyed before that.
 
 #include <hotline/command/command_result.hpp>
 #include <hotline/command/request.hpp>

@@ -5,9 +5,10 @@
 ///     #include <asio/io_context.hpp>
 ///     import hotline;
 ///
-/// A program includes the headers of Asio that it uses, and all other headers, before it imports the module. The macros of
-/// <hotline/version.hpp>, compression (<hotline/deflate.hpp>), TLS (<hotline/tls.hpp>) and <hotline/boost_asio.hpp> are not part
-/// of the module: these headers are included before the import. A name of the headers that is not exported is found by a test.
+/// A program includes the headers of Asio that it uses, and all other headers, before it imports the module. Not part of the
+/// module are the macros of <hotline/version.hpp>, compression (<hotline/deflate.hpp>), TLS (<hotline/tls.hpp>),
+/// <hotline/coroutine.hpp>, <hotline/testing/…> and <hotline/boost_asio.hpp>: their headers are included before the import. A
+/// name of the headers that is not exported is found by a test.
 
 module;
 

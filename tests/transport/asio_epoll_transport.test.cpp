@@ -155,6 +155,38 @@ TEST_CASE("an io_context may be destroyed before its asio_epoll_transport", "[tr
   CHECK(receiver.data.empty());
 }
 
+TEST_CASE("an io_context may end with a posted function that owns its asio_epoll_transport", "[transport]") {
+  auto loop = std::make_unique<socket_loop>();
+  listener receiver;
+  auto transport = std::make_unique<hotline::asio_epoll_transport>(loop->io);
+  hotline::asio_epoll_transport& its_own = *transport;
+  REQUIRE(its_own.start(receiver) == std::error_code{});
+  its_own.post([owned = std::move(transport)] {});
+  loop.reset();
+  CHECK(receiver.data.empty());
+}
+
+TEST_CASE("calls for a connection do nothing once the io_context has ended", "[transport]") {
+  auto loop = std::make_unique<socket_loop>();
+  struct keeper final : hotline::transport_receiver<connection> {
+    connection* open = nullptr;
+    void on_open(connection& c) override { open = &c; }
+    void on_data(connection&, std::span<char>) override {}
+    void on_writable(connection&) override {}
+    void on_closed(connection&, std::error_code) override {}
+    void on_tick() override {}
+  } receiver;
+  hotline::asio_epoll_transport transport(loop->io);
+  REQUIRE(transport.start(receiver) == std::error_code{});
+  const auto peer = loop->peers.add(socket_peer::tcp(transport.port()));
+  REQUIRE(loop->drive([&] { return receiver.open != nullptr; }));
+  loop.reset();
+  CHECK(transport.write(*receiver.open, std::array{std::string_view("gone")}) == 0);
+  transport.shutdown(*receiver.open);
+  transport.abort(*receiver.open);
+  CHECK_FALSE(transport.runs_elsewhere());
+}
+
 TEST_CASE("on a strand, several threads may run the io_context of an asio_epoll_transport", "[transport]") {
   using transport_type = hotline::basic_asio_epoll_transport<asio::strand<plain_executor>>;
   struct echo final : hotline::transport_receiver<transport_type::connection_type> {

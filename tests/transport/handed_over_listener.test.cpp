@@ -168,6 +168,39 @@ TEMPLATE_TEST_CASE("a start that fails leaves the descriptor that was given to i
   CHECK(loop.finish());
 }
 
+TEMPLATE_TEST_CASE("a transport owns a listener that it adopted before its start", "[transport]", over_asio,
+                   over_epoll) {
+  typename TestType::loop_type loop;
+  list_of_open<TestType> receiver;
+  const own_listener made;
+  const int given = ::fcntl(made.descriptor(), F_DUPFD_CLOEXEC, 0);
+  SECTION("until its end") {
+    {
+      auto transport = TestType::make(loop, options{.listen = false});
+      loop.watch(transport);
+      REQUIRE(transport.adopt_listener(given) == std::error_code{});
+    }
+    CHECK(::fcntl(given, F_GETFD) == -1);
+  }
+  SECTION("until it is released") {
+    auto transport = TestType::make(loop, options{.listen = false});
+    loop.watch(transport);
+    REQUIRE(transport.adopt_listener(given) == std::error_code{});
+    CHECK(transport.release_listeners() == std::vector{given});
+    transport.stop();
+    CHECK(::close(given) == 0);
+  }
+  SECTION("after a start that failed") {
+    auto transport = TestType::make(loop, options{.address = "no address"});
+    loop.watch(transport);
+    REQUIRE(transport.adopt_listener(given) == std::error_code{});
+    CHECK(transport.start(receiver) == std::errc::invalid_argument);
+    CHECK(::fcntl(given, F_GETFD) != -1);
+    transport.stop();
+    CHECK(::fcntl(given, F_GETFD) == -1);
+  }
+}
+
 TEMPLATE_TEST_CASE("the file of a Unix listener stays when the listener is released", "[transport]", over_asio,
                    over_epoll) {
   typename TestType::loop_type loop;

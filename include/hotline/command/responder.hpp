@@ -7,6 +7,7 @@
 #include <hotline/protocol/json_object.hpp>
 #include <hotline/types.hpp>
 
+#include <concepts>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -60,7 +61,10 @@ class responder {
   /// Reports an exception of a handler that has returned already: as when a handler throws, `on_error` receives it with the
   /// command's name, on the manager's loop, and the client receives `internal_error` without the exception's text. The
   /// exception is reported after the deadline too, and not after the manager's end. A null one is not reported.
-  void fail(std::exception_ptr thrown) &&;
+  template <std::same_as<std::exception_ptr> Exception>
+  void fail(Exception thrown) && {
+    std::move(*this).report(std::move(thrown));
+  }
 
   /// Tells the client how far the command has come, before its answer. Nothing is sent when the command has no `id`:
   /// its sender could not tell whose progress it is.
@@ -75,6 +79,7 @@ class responder {
   [[nodiscard]] std::stop_token stop_token() const;
 
  private:
+  void report(std::exception_ptr thrown) &&;
   static void finish(const std::shared_ptr<detail::pending_command>& pending, const command_result& result);
   void abandon() noexcept;
 

@@ -27,7 +27,7 @@ HOTLINE_DETAIL_INLINE void responder::answer(const command_result& result) && {
   if (pending) finish(pending, result);
 }
 
-HOTLINE_DETAIL_INLINE void responder::fail(std::exception_ptr thrown) && {
+HOTLINE_DETAIL_INLINE void responder::report(std::exception_ptr thrown) && {
   const std::shared_ptr<detail::pending_command> pending = std::move(pending_);
   if (!pending) return;
   try {

@@ -2,6 +2,7 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/connection/heartbeat.hpp>
 #include <hotline/event_emitter.hpp>
 #include <hotline/options.hpp>
 #include <hotline/testing/memory_client.hpp>
@@ -35,11 +36,13 @@ class memory_host {
   /// The manager's type. Code under test takes a `manager&`.
   using manager_type = ws_manager<memory_transport>;
 
-  /// Throws `std::invalid_argument` for options with which no client could be served.
-  explicit memory_host(manager_options options = {}, log_options limits = {})
+  /// Its clients answer no ping, so they are pinged by a heartbeat alone that the test passes. Throws `std::invalid_argument`
+  /// for options with which no client could be served.
+  template <heartbeat_policy Heartbeat = no_heartbeat>
+  explicit memory_host(manager_options options = {}, log_options limits = {}, Heartbeat heartbeat = {})
       : clock_(std::make_shared<manual_environment>()),
         events_(limits, clock_),
-        manager_(memory_transport(clock_), events_, std::move(options)) {}
+        manager_(memory_transport(clock_), events_, std::move(options), std::move(heartbeat)) {}
 
   [[nodiscard]] manager_type& manager() noexcept { return manager_; }
   [[nodiscard]] event_emitter& events() noexcept { return events_; }

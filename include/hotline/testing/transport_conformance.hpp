@@ -104,6 +104,8 @@ std::size_t run(const test& which, const reporter& report) {
     which.run([&] { return std::make_unique<subject_of<Fixture>>(counted); });
   } catch (const failed_check& failed) {
     counted(failed);
+  } catch (const std::exception& thrown) {
+    counted(failed_check(__FILE__, __LINE__, thrown.what(), which.name));
   }
   return failures;
 }

@@ -42,7 +42,7 @@ struct asio_host {
   }
 
   [[nodiscard]] static bool runs_elsewhere(const Executor& executor, const loop_thread& last) noexcept {
-    return detail::runs_elsewhere(executor, last);
+    return detail::runs_elsewhere(place_of(executor), last);
   }
   static void restart_if_stopped(const Executor& executor) { detail::restart_if_stopped(executor); }
 };

@@ -4,6 +4,7 @@
 #if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/metrics.hpp>
+#include <hotline/transport/adopted_listeners.hpp>
 #include <hotline/transport/asio_connection.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/listening_socket.hpp>
@@ -147,12 +148,12 @@ class asio_listeners {
 
   /// Opens all, or none. The number of its options is that of a listener's door; `adopted` have theirs with them.
   std::error_code open(const Executor& executor, const std::vector<listen_options>& options,
-                       const std::vector<std::pair<listen_options, std::size_t>>& adopted) {
+                       const adopted_listeners& adopted) {
     std::error_code failed;
     for (std::size_t which = 0; !failed && which < options.size(); ++which)
       if (options[which].listen) failed = add(executor, options[which], which);
-    for (std::size_t i = 0; !failed && i < adopted.size(); ++i)
-      failed = add(executor, adopted[i].first, adopted[i].second);
+    for (const adopted_listeners::entry& e : adopted.entries())
+      if (!failed) failed = add(executor, e.options, e.door);
     if (failed) abandon();
     return failed;
   }

@@ -5,6 +5,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
+#include <hotline/transport/adopted_listeners.hpp>
 #include <hotline/transport/asio_error.hpp>
 #include <hotline/transport/asio_listener.hpp>
 #include <hotline/transport/asio_traffic.hpp>
@@ -70,6 +71,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
       tick_.reset();
       throw;
     }
+    adopted_.forget();
     traffic_->start(r);
     ticks_.began(clock::now());
     tick_later();
@@ -85,7 +87,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     options.listen = true;
     const std::size_t which = traffic_->add_door(options);
     if (traffic_->started_for() == nullptr) {
-      adopted_.emplace_back(std::move(options), which);
+      adopted_.add(std::move(options), which);
       return {};
     }
     const std::error_code failed = listeners_.add(traffic_->executor(), options, which);
@@ -94,7 +96,11 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
   }
 
   /// The descriptors of the listeners, which are the caller's and go on to listen.
-  [[nodiscard]] std::vector<int> release_listeners() { return listeners_.release(); }
+  [[nodiscard]] std::vector<int> release_listeners() {
+    std::vector<int> descriptors = listeners_.release();
+    adopted_.release(descriptors);
+    return descriptors;
+  }
 
   void stop_accepting() noexcept {
     listeners_.close();
@@ -106,6 +112,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     if (watch_ != nullptr) watch_->remove(*this);
     tick_.reset();
     listeners_.close();
+    adopted_.close();
     traffic_->finish_stop();
   }
 
@@ -188,7 +195,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
   const std::shared_ptr<traffic_type> traffic_;
   watch_type* watch_;
   std::vector<listen_options> options_;
-  std::vector<std::pair<listen_options, std::size_t>> adopted_;  // before `start`, each with its door
+  adopted_listeners adopted_;
   std::optional<asio_timer<Executor>> tick_;
   tick_schedule ticks_;
   asio_listeners<Executor> listeners_;

@@ -2,7 +2,7 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
-#include <hotline/transport/loop_thread.hpp>
+#include <hotline/transport/executor_place.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/execution/context.hpp>
@@ -14,15 +14,6 @@
 #include <typeinfo>
 
 namespace hotline::detail {
-
-/// Where this thread stands to an executor, as far as that can be known.
-enum class executor_place {
-  inside,   ///< it runs a function of the executor's
-  beside,   ///< it runs the executor's context, but not in its strand
-  outside,  ///< it runs nothing of it now
-  ended,    ///< no thread runs it: its context has stopped
-  unknown,
-};
 
 template <class Executor>
 [[nodiscard]] executor_place place_of(const Executor& executor);
@@ -64,21 +55,6 @@ template <class Executor>
   } else {
     return executor_place::outside;
   }
-}
-
-/// Whether a call from this thread would be one beside the loop's own. `last` is noted in each turn of the loop. A thread
-/// that polls is right between two polls, each thread is before the loop has run and after its thread has ended.
-template <class Executor>
-[[nodiscard]] bool runs_elsewhere(const Executor& executor, const loop_thread& last) {
-  if (!last.is_known()) return false;
-  switch (place_of(executor)) {
-    case executor_place::inside:
-    case executor_place::ended:
-    case executor_place::unknown: return false;
-    case executor_place::beside: return true;
-    case executor_place::outside: break;
-  }
-  return last.is_another();
 }
 
 }  // namespace hotline::detail

@@ -137,7 +137,7 @@ class basic_asio_transport {
   }
 
   /// Takes over a socket that listens already, with the rules of `options`: as `listen_options::descriptor`, and at any time
-  /// until `stop`. Before `start` it listens from then on. On failure (`errc::not_running` once stopped, `errc::wrong_thread`
+  /// until `stop`. Before `start` it listens from then on, and the transport owns it, after a start that fails too. On failure (`errc::not_running` once stopped, `errc::wrong_thread`
   /// from beside the loop, `std::errc::invalid_argument` for another descriptor) the descriptor is the caller's still.
   [[nodiscard]] std::error_code adopt_listener(int descriptor, listen_options options = {});
 

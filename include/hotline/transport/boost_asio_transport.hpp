@@ -4,6 +4,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/transport/context_watch.hpp>
+#include <hotline/transport/executor_place.hpp>
 #include <hotline/transport/hosted_epoll.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/loop_thread.hpp>
@@ -40,14 +41,24 @@ struct boost_asio_host {
   }
 
   [[nodiscard]] static bool runs_elsewhere(const Executor& executor, const loop_thread& last) noexcept {
-    // An executor that cannot tell, `any_io_executor` say, is not checked.
-    if constexpr (!requires { executor.running_in_this_thread(); })
-      return false;
-    else {
-      if (executor.running_in_this_thread()) return false;
-      if constexpr (requires { executor.context().stopped(); })
-        if (executor.context().stopped()) return false;
-      return last.is_another();
+    return detail::runs_elsewhere(place_of(executor), last);
+  }
+
+  /// `any_io_executor`, which hides its executor, is not checked.
+  template <class Any>
+  [[nodiscard]] static executor_place place_of(const Any& executor) noexcept {
+    if constexpr (!requires { executor.running_in_this_thread(); }) {
+      return executor_place::unknown;
+    } else if (executor.running_in_this_thread()) {
+      return executor_place::inside;
+    } else if constexpr (requires { executor.get_inner_executor(); }) {
+      const executor_place inner = place_of(executor.get_inner_executor());
+      if (inner == executor_place::inside) return executor_place::beside;
+      return inner == executor_place::unknown ? executor_place::outside : inner;
+    } else if constexpr (requires { executor.context().stopped(); }) {
+      return executor.context().stopped() ? executor_place::ended : executor_place::outside;
+    } else {
+      return executor_place::outside;
     }
   }
 
@@ -62,7 +73,8 @@ struct boost_asio_host {
 
 /// TCP and Unix sockets over an executor of Boost.Asio's that the host owns: a `transport`, for Linux. One
 /// `boost::asio::io_context` runs the host's timers and hotline, which it sees as one descriptor. Link `hotline::boost_asio`.
-/// It needs Boost 1.74 or newer, and may stand beside `asio_transport` in one program.
+/// It needs Boost 1.74 or newer, and may stand beside `asio_transport` in one program; in one file too from Boost 1.76 on,
+/// before which Boost.Asio and Asio share names.
 ///
 /// *Which thread.* All callbacks run on the executor, one at a time, so an io_context that several threads run needs a
 /// strand. All functions but `post` are for the same executor, or for before the loop runs and after it has ended.

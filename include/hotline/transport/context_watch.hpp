@@ -41,12 +41,15 @@ class context_watch final : public ExecutionContext::service {
 
  private:
   void shutdown() noexcept override {
-    std::vector<context_watcher*> watchers;
-    {
-      const std::lock_guard lock(mutex_);
-      watchers.swap(watchers_);
-    }
-    for (context_watcher* const watcher : watchers) watcher->context_ends();
+    while (context_watcher* const watcher = take()) watcher->context_ends();  // which may end others
+  }
+
+  [[nodiscard]] context_watcher* take() noexcept {
+    const std::lock_guard lock(mutex_);
+    if (watchers_.empty()) return nullptr;
+    context_watcher* const last = watchers_.back();
+    watchers_.pop_back();
+    return last;
   }
 
   std::mutex mutex_;

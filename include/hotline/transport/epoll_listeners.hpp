@@ -4,6 +4,7 @@
 #if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/metrics.hpp>
+#include <hotline/transport/adopted_listeners.hpp>
 #include <hotline/transport/epoll_set.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/listening_socket.hpp>
@@ -47,13 +48,13 @@ class epoll_listeners {
   explicit epoll_listeners(epoll_set& set) noexcept : set_(set) {}
 
   /// Opens all, or none. The number of its options is that of a listener's door; `adopted` have theirs with them.
-  [[nodiscard]] std::error_code open(const std::vector<listen_options>& options,
-                                     const std::vector<std::pair<listen_options, std::size_t>>& adopted) {
+  [[nodiscard]] std::error_code open(const std::vector<listen_options>& options, const adopted_listeners& adopted) {
     std::error_code failed;
     try {
       for (std::size_t which = 0; !failed && which < options.size(); ++which)
         if (options[which].listen) failed = open(options[which], which);
-      for (std::size_t i = 0; !failed && i < adopted.size(); ++i) failed = open(adopted[i].first, adopted[i].second);
+      for (const adopted_listeners::entry& e : adopted.entries())
+        if (!failed) failed = open(e.options, e.door);
     } catch (...) {
       abandon();
       throw;

@@ -5,6 +5,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
+#include <hotline/transport/adopted_listeners.hpp>
 #include <hotline/transport/arrival_queue.hpp>
 #include <hotline/transport/epoll_connection.hpp>
 #include <hotline/transport/epoll_listeners.hpp>
@@ -56,15 +57,18 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
 
   [[nodiscard]] bool is_stopped() const noexcept { return stopped_; }
   [[nodiscard]] int descriptor() const noexcept { return set_.descriptor(); }
+  /// Why the constructor had no descriptors for it; empty if it had.
+  [[nodiscard]] std::error_code opened() const noexcept { return opened_; }
 
   [[nodiscard]] std::error_code start(receiver& r) {
     if (stopped_) return errc::not_running;
     if (this->started_for() != nullptr) return errc::already_running;
-    if (opened_ && (opened_ = set_.open())) return opened_;
+    if (opened_) return opened_;
     std::size_t bytes = 1;
     for (const listen_options& o : options_) bytes = std::max(bytes, o.read_buffer_bytes);
     if (const std::error_code failed = this->layers().prepare(bytes)) return failed;
     if (const std::error_code failed = listeners_.open(options_, adopted_)) return failed;
+    adopted_.forget();
     base::start(r);
     ticks_.began(now());
     set_timer();
@@ -82,6 +86,7 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
     posted_.close();
     set_.stop_timer();
     listeners_.close();
+    adopted_.close();
     this->drop_all();
     if (!running_) turns_.free_graves();
   }
@@ -139,11 +144,15 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
     options.listen = true;
     const std::size_t which = this->add_door(options);
     if (this->started_for() != nullptr) return listeners_.open(options, which);
-    adopted_.emplace_back(std::move(options), which);
+    adopted_.add(std::move(options), which);
     return {};
   }
 
-  [[nodiscard]] std::vector<int> release_listeners() { return listeners_.release(); }
+  [[nodiscard]] std::vector<int> release_listeners() {
+    std::vector<int> descriptors = listeners_.release();
+    adopted_.release(descriptors);
+    return descriptors;
+  }
   [[nodiscard]] std::chrono::nanoseconds lateness() const { return ticks_.lateness(now()); }
   [[nodiscard]] const epoll_listeners& listeners() const noexcept { return listeners_; }
 
@@ -317,7 +326,6 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
   }
 
   // ------------------------------------------------------------------------------- as `socket_traffic` asks for it
-
   [[nodiscard]] static std::error_code ended_early() noexcept { return std::make_error_code(std::errc::broken_pipe); }
   void close(connection& c) noexcept {
     if (c.descriptor_ < 0) return;
@@ -346,7 +354,6 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
     c.next_ = step::header;
     if (c.readable_) take_turn(c);
   }
-
   void take_input_later(connection& c) noexcept { take_turn(c); }
   void wait_input(connection& c) noexcept {
     if (c.readable_) take_turn(c);
@@ -369,7 +376,6 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
     c.next_ = step::open;
     take_turn(c);
   }
-
   [[nodiscard]] bool report_later(connection& c, std::error_code why) noexcept {
     c.why_ = why;
     turns_.add_ended(c);
@@ -378,9 +384,9 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
   }
 
   std::vector<listen_options> options_;
-  std::vector<std::pair<listen_options, std::size_t>> adopted_;  // before `start`, each with its door
+  adopted_listeners adopted_;
   epoll_set set_;
-  std::error_code opened_;
+  const std::error_code opened_;
   epoll_listeners listeners_{set_};
   epoll_turns<connection> turns_;
   tick_schedule ticks_;

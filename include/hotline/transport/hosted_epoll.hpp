@@ -96,8 +96,8 @@ class epoll_tenant final : public context_watcher {
     if (traffic_->is_stopped()) return errc::not_running;
     if (traffic_->started_for() != nullptr) return errc::already_running;
     const auto wait = std::make_shared<wait_type>(*executor_, traffic_);
-    if (traffic_->descriptor() >= 0)
-      if (const std::error_code failed = wait->open()) return failed;
+    if (const std::error_code failed = traffic_->opened()) return failed;
+    if (const std::error_code failed = wait->open()) return failed;
     if (const std::error_code failed = traffic_->start(receiver)) return failed;
     try {
       wait->begin();
@@ -111,11 +111,14 @@ class epoll_tenant final : public context_watcher {
   }
 
   void stop() noexcept {
-    traffic_->stop();
+    const auto traffic = traffic_;  // a posted function that it drops may be the last owner of this
     if (const auto wait = wait_.lock()) wait->end();
     if (context_watch_type* const watch = std::exchange(watch_, nullptr)) watch->remove(*this);
-    const std::lock_guard lock(mutex_);
-    executor_.reset();  // that of a strand needs its context even to be destroyed
+    {
+      const std::lock_guard lock(mutex_);
+      executor_.reset();  // that of a strand needs its context even to be destroyed
+    }
+    traffic->stop();
   }
 
   /// Any thread.

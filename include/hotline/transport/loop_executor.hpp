@@ -38,7 +38,7 @@ class loop_executor {
   /// From any thread: whether another one runs the loop.
   [[nodiscard]] bool runs_elsewhere() noexcept {
     const std::lock_guard lock(mutex_);
-    return !stopped_ && detail::runs_elsewhere(*executor_, thread_);
+    return !stopped_ && detail::runs_elsewhere(place_of(*executor_), thread_);
   }
 
   /// From any thread. A lock, because `stop()` must be able to rely on nobody being on the way to the io_context.

@@ -85,7 +85,7 @@ class socket_traffic {
   }
 
   std::size_t write(connection& c, std::span<const std::string_view> spans) {
-    if (c.closing_ || c.ended_) return 0;
+    if (derived().is_stopped() || c.closing_ || c.ended_) return 0;  // stopped: `c` is gone
     if (c.awaits_output_) {
       c.owes_writable_ = true;
       return 0;
@@ -97,15 +97,18 @@ class socket_traffic {
     return out.taken;
   }
 
-  void pause_reading(connection& c) noexcept { c.paused_ = true; }
+  void pause_reading(connection& c) noexcept {
+    if (!derived().is_stopped()) c.paused_ = true;
+  }
 
   void resume_reading(connection& c) {
+    if (derived().is_stopped()) return;
     c.paused_ = c.error_told_ = false;
     await_input(c);
   }
 
   void shutdown(connection& c) {
-    if (c.closing_ || c.ended_) return;
+    if (derived().is_stopped() || c.closing_ || c.ended_) return;
     c.ended_ = true;
     c.early_.reset();
     const layer_output out = c.layer_.end(layers_, c.descriptor());
@@ -116,7 +119,7 @@ class socket_traffic {
   }
 
   void abort(connection& c) {
-    if (c.closing_) return;
+    if (derived().is_stopped() || c.closing_) return;
     native_socket::reset_on_close(c.descriptor());
     end(c, {ECANCELED, std::system_category()});
   }
@@ -282,7 +285,6 @@ class socket_traffic {
 
  private:
   [[nodiscard]] Traffic& derived() noexcept { return static_cast<Traffic&>(*this); }
-
   // ------------------------------------------------------------------------ PROXY headers and TLS handshakes
 
   /// The connection owes the queue's header or handshake from here on. Another one may have to go for it, or itself.

@@ -31,7 +31,7 @@ class tick_schedule {
   }
 
  private:
-  steady_time due_{};
+  steady_time due_ = steady_time::max();
   bool spares_ = false;
 };
 
