@@ -484,11 +484,16 @@ TEST_CASE("an accepted socket has its options from the listener", "[transport]")
   epoll_transport transport(options{.socket_send_buffer = 30'000, .user_timeout = std::chrono::milliseconds(1'500)});
   loop.watch(transport);
   REQUIRE(transport.start(receiver) == std::error_code{});
-  const int first_free = ::dup(0);
-  ::close(first_free);
   const auto peer = loop.peers.add(socket_peer::tcp(transport.port()));
   REQUIRE(loop.drive([&] { return receiver.open.size() == 1; }));
-  const int accepted = first_free + 1;  // after the client's own
+  // The socket in this process whose peer is the connection's.
+  int accepted = 1024;
+  while (--accepted >= 0) {
+    sockaddr_in at{};
+    socklen_t size = sizeof at;
+    if (::getpeername(accepted, reinterpret_cast<sockaddr*>(&at), &size) != 0 || at.sin_family != AF_INET) continue;
+    if (receiver.open.front()->remote_address() == "127.0.0.1:" + std::to_string(ntohs(at.sin_port))) break;
+  }
   const auto value_of = [&](int level, int name) {
     int value = -1;
     socklen_t size = sizeof value;
