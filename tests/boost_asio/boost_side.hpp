@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <memory>
 
-/// A manager over Boost.Asio for a file that includes Asio: before Boost 1.76 the two cannot be in one file, because both have
+/// A manager over Boost.Asio for a file that includes Asio: with Boost 1.74 the two cannot be in one file, because both have
 /// namespaces called `asio_execution_…`.
 class boost_side {
  public:

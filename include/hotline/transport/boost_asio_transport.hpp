@@ -73,8 +73,8 @@ struct boost_asio_host {
 
 /// TCP and Unix sockets over an executor of Boost.Asio's that the host owns: a `transport`, for Linux. One
 /// `boost::asio::io_context` runs the host's timers and hotline, which it sees as one descriptor. Link `hotline::boost_asio`.
-/// It needs Boost 1.74 or newer, and may stand beside `asio_transport` in one program; in one file too from Boost 1.76 on,
-/// before which Boost.Asio and Asio share names.
+/// It needs Boost 1.74 or newer, and may stand beside `asio_transport` in one program. In one file with Asio's headers it
+/// needs a Boost whose names differ from Asio's: those of 1.74 do not, those of 1.81 do.
 ///
 /// *Which thread.* All callbacks run on the executor, one at a time, so an io_context that several threads run needs a
 /// strand. All functions but `post` are for the same executor, or for before the loop runs and after it has ended.
