@@ -50,8 +50,17 @@ TEST_CASE("an answer that comes later is taken by its id", "[testing]") {
   std::move(waiting[1]).answer(json_object{});
 }
 
-TEST_CASE("time passes when the test says so", "[testing]") {
+TEST_CASE("a client is not pinged without a heartbeat that the test passes", "[testing]") {
   memory_host host;
+  memory_client client = host.connect();
+  host.advance(10min);
+  client.pump();
+  CHECK(client.pings.empty());
+  CHECK_FALSE(client.close_code);
+}
+
+TEST_CASE("time passes when the test says so", "[testing]") {
+  memory_host host({}, {}, hotline::interval_heartbeat());
   memory_client client = host.connect();
   host.advance(29s);
   client.pump();
