@@ -67,8 +67,7 @@ class epoll_set {
     if (!bell_.is_open()) return failure();
     timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
     if (!timer_.is_open()) return failure();
-    if (add(bell_.get(), kind::bell, nullptr, EPOLLIN) || add(timer_.get(), kind::timer, nullptr, EPOLLIN))
-      return failure();
+    if (add(bell_.get(), kind::bell, this, EPOLLIN) || add(timer_.get(), kind::timer, this, EPOLLIN)) return failure();
     return {};
   }
 
@@ -102,8 +101,8 @@ class epoll_set {
   }
 
   [[nodiscard]] static report read(const ::epoll_event& event) noexcept {
-    const auto word = static_cast<std::uintptr_t>(event.data.u64);
-    return {static_cast<kind>(word & kinds), reinterpret_cast<void*>(word & ~kinds), event.events};
+    const std::uintptr_t what = reinterpret_cast<std::uintptr_t>(event.data.ptr) & kinds;
+    return {static_cast<kind>(what), static_cast<char*>(event.data.ptr) - what, event.events};
   }
 
   /// Whether `events`, which are not empty, report the bell and nothing else.
@@ -137,7 +136,7 @@ class epoll_set {
                                         std::uint32_t events) noexcept {
     ::epoll_event event{};
     event.events = events | EPOLLET;
-    event.data.u64 = reinterpret_cast<std::uintptr_t>(object) | static_cast<std::uintptr_t>(what);
+    event.data.ptr = static_cast<char*>(object) + static_cast<std::uintptr_t>(what);
     return ::epoll_ctl(set_.get(), how, descriptor, &event) == 0 ? std::error_code{} : last_error();
   }
 
