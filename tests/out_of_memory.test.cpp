@@ -532,20 +532,20 @@ TEST_CASE("answers whose texts were forgotten have given their memory back", "[m
   const auto id = [](int n) { return *command_id::from(*parse_json(std::to_string(n))); };
   const std::string big(limits.remembered_bytes - 100, 'x');
   const std::ptrdiff_t before = hotline_test::failing_allocator::held;
-  detail::command_table table(limits);
+  detail::command_table table;
   int next = 0;
   const auto most = static_cast<std::ptrdiff_t>(limits.remembered_bytes + 16 * 1024);
   SECTION("for newer texts") {
-    for (int i = 0; i < 300; ++i) table.remember(id(next++), big);
+    for (int i = 0; i < 300; ++i) table.remember(id(next++), big, limits);
     CHECK(hotline_test::failing_allocator::held - before < most);
   }
   SECTION("for ids whose answers are made again") {
     for (int round = 0; round < 70; ++round) {
-      table.remember(id(next++), big);
+      table.remember(id(next++), big, limits);
       for (int i = 0; i < 64; ++i) {
         auto answer = table.prepare(id(next++));
-        answer.make_again(detail::command_table::admission::subscribed);
-        table.remember(std::move(answer), "");
+        answer->make_again(detail::repeated::subscribed);
+        table.remember(std::move(answer), "", limits);
       }
     }
     CHECK(hotline_test::failing_allocator::held - before < most);

@@ -22,8 +22,8 @@
 #include <hotline/command/responder.ipp>
 #include <hotline/connection/connection.ipp>
 #include <hotline/crowd.ipp>
+#include <hotline/entry_table.ipp>
 #include <hotline/event_emitter.ipp>
-#include <hotline/keyed_table.ipp>
 #include <hotline/listener_list.ipp>
 #include <hotline/log/memory_event_log.ipp>
 #include <hotline/log/memory_stream.ipp>

@@ -81,7 +81,7 @@ class fake_output final : public hotline::detail::command_output {
 struct one_client {
   explicit one_client(hotline::manager_options o = {})
       : options(std::move(o)),
-        client(options.session, 7, hotline_test::project_name("p"), ""),
+        client(7, hotline_test::project_name("p"), {}),
         output(client),
         loop(std::make_shared<fake_loop>()),
         commands(options, loop, counted, output) {

@@ -207,10 +207,10 @@ TEST_CASE("any byte is a sign of life", "[connection]") {
   one.open();
   one.now += 1s;
   CHECK(one.receive("").empty());
-  CHECK(one.c.last_heard() == one.now - 1s);
+  CHECK(one.of.last_heard() == one.now - 1s);
   CHECK(one.receive(text_frame("x").substr(0, 1)).empty());
-  CHECK(one.c.last_heard() == one.now);
-  CHECK(one.c.connected_at() == one.now - 1s);
+  CHECK(one.of.last_heard() == one.now);
+  CHECK(one.of.connected_at == one.now - 1s);
 }
 
 // ------------------------------------------------------------------------------------------------------- closing
@@ -384,11 +384,11 @@ TEST_CASE("the policy receives when bytes last came, the last ping and the conne
   const detail::any_heartbeat policy(recording{&asked});
   manager_options options;
   detail::decoder_pool decoders(options.session);
-  connection c(options, no_socket(), 77, "", steady_time(1h));
-  detail::session of(options.session, 1, hotline_test::project_name("p"), "");
+  connection c(options, no_socket(), 0, "", steady_time(1h));
+  detail::session of(77, hotline_test::project_name("p"), {});
   CHECK(c.tick(steady_time(1h), policy) == due::nothing);
   CHECK(asked.empty());
-  of.attach(c, "", {});
+  of.attach(c, {});
   c.upgrade("", steady_time(2h));
   CHECK(c.tick(steady_time(3h), policy) == due::ping_queued);
   CHECK(c.tick(steady_time(4h), policy) == due::ping_queued);

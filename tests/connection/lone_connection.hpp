@@ -47,7 +47,7 @@ struct lone_connection {
   explicit lone_connection(hotline::manager_options o = {})
       : options(std::move(o)),
         decoders(options.session),
-        of(options.session, 1, hotline_test::project_name("p"), ""),
+        of(1, hotline_test::project_name("p"), {"", "192.0.2.1:50123"}),
         c(options, no_socket(), 0, "192.0.2.1:50123", now) {}
 
   /// Returns what the bytes come to, as words: one for each result but `need_more`.
@@ -75,7 +75,7 @@ struct lone_connection {
 
   /// Gives it its session, and upgrades it.
   void upgrade(std::string_view head = upgrade_head) {
-    of.attach(c, "192.0.2.1:50123", {});
+    of.attach(c, {});
     c.upgrade(head, now);
   }
 

@@ -26,7 +26,7 @@ struct limited_crowd {
     auto& c = all[number];
     c = std::make_unique<connection>(options, hotline_test::no_socket(), number, address, steady_time());
     const connection_limiter::surplus too_many = here.arrive(*c);
-    if (too_many.told != nullptr) leave(too_many.told->number());
+    if (too_many.told != nullptr) leave(too_many.told->arriving()->number);
     return too_many;
   }
 
@@ -52,7 +52,7 @@ struct limited_crowd {
   std::uint64_t cuts_off(std::uint64_t number, const std::string& address = "a") {
     const connection* const goes = arrive(number, address).goes;
     if (goes == nullptr) return 0;
-    const std::uint64_t gone = goes->number();
+    const std::uint64_t gone = goes->arriving()->number;
     leave(gone);
     return gone;
   }
@@ -63,7 +63,7 @@ struct limited_crowd {
     if (goes == nullptr) return 0;
     here.tell(*goes);
     here.await(*goes);
-    return goes->number();
+    return goes->arriving()->number;
   }
 
   // Its head is here, and it waits for the host.
@@ -128,7 +128,7 @@ TEST_CASE("the address that has most handshakes gives way, with those that wait 
   // Its last, for the first is nearly in.
   CHECK(s.tells(5, "other") == 3);
   s.wait(5);
-  CHECK(s.arrive(6, "bad").goes->number() == 6);
+  CHECK(s.arrive(6, "bad").goes->arriving()->number == 6);
   CHECK(s.counted.handshakes.value() == 5);
 }
 

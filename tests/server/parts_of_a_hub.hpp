@@ -109,7 +109,7 @@ struct parts_of_a_hub {
   connection& open(const std::string& project = "p", const std::string& address = "192.0.2.1:50123") {
     connection& c = arrive(address);
     c.address = addresses.use(hotline::detail::counted_address(address));
-    session& s = keeper.begin(c, options, log->open(project), "");
+    session& s = keeper.begin(c, log->open(project), "");
     s.want(hotline::filter::everything());
     enter(c, s);
     return c;

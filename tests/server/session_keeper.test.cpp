@@ -68,8 +68,8 @@ TEST_CASE("a new session has its connection's number, or one that no other has, 
   parts_of_a_hub h;
   connection& first = h.arrive("192.0.2.1:1");
   connection& second = h.arrive("192.0.2.2:2");
-  session& a = h.keeper.begin(first, h.options, h.log->open("p"), "ada");
-  session& b = h.keeper.begin(second, h.options, h.log->open("p"), "bob");
+  session& a = h.keeper.begin(first, h.log->open("p"), "ada");
+  session& b = h.keeper.begin(second, h.log->open("p"), "bob");
   CHECK(b.number() == a.number() + 1);
   CHECK(a.id() != b.id());
   CHECK(a.principal() == "ada");

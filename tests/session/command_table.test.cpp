@@ -27,9 +27,16 @@ std::shared_ptr<pending_command> pending(std::uint64_t serial, std::optional<com
   return made;
 }
 
-struct table_of : session_limits, command_table {
-  explicit table_of(session_limits limits = {})
-      : session_limits(limits), command_table(static_cast<session_limits&>(*this)) {}
+/// A table with its limits.
+struct table_of : command_table {
+  explicit table_of(session_limits given = {}) : limits(given) {}
+
+  [[nodiscard]] verdict admit(const std::optional<command_id>& of) const { return command_table::admit(of, limits); }
+  bool complete(std::uint64_t serial, std::string_view text) { return command_table::complete(serial, text, limits); }
+  void remember(const command_id& of, std::string_view text) { command_table::remember(of, text, limits); }
+  void remember(answer latest, std::string_view text) { command_table::remember(std::move(latest), text, limits); }
+
+  session_limits limits;
 };
 
 }  // namespace

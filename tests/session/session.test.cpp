@@ -42,8 +42,7 @@ std::string frame_of(std::string_view text) {
 }  // namespace
 
 TEST_CASE("a session is the client that its commands come from", "[session]") {
-  const session_limits limits;
-  session s(limits, 7, hotline_test::project_name("p"), "ada");
+  session s(7, hotline_test::project_name("p"), {"ada", ""});
   CHECK(s.number() == 7);
   CHECK(s.id() == "0000000000000007");
   CHECK(s.origin()->connection_id == s.id());
@@ -55,7 +54,8 @@ TEST_CASE("a session is the client that its commands come from", "[session]") {
 
 TEST_CASE("while it is attached a session has its connection's facts, and afterwards keeps them", "[session]") {
   lone_connection one;
-  one.of.attach(one.c, "192.0.2.1", calendar);
+  one.of.rename({"", "192.0.2.1"});
+  one.of.attach(one.c, calendar);
   one.c.upgrade("", one.now);
   CHECK(one.of.at() == state::attached);
   CHECK(one.of.connection() == &one.c);
@@ -86,7 +86,8 @@ TEST_CASE("while it is attached a session has its connection's facts, and afterw
 
   // A producer may wait for it over its next connection too, for it has kept up before.
   lone_connection next;
-  one.of.attach(next.c, "192.0.2.2", calendar + 9s);
+  one.of.rename({"", "192.0.2.2"});
+  one.of.attach(next.c, calendar + 9s);
   CHECK(next.c.place.kept_up);
   CHECK(one.of.info({}).remote_address == "192.0.2.2");
   CHECK(one.of.info({}).connected_at_wall == calendar + 9s);
@@ -99,7 +100,7 @@ TEST_CASE("a session's rates are used up over all its connections", "[session]")
   first.open();
   CHECK(first.receive(message + message) == std::vector<std::string>{"message m", "message m"});
   first.of.detach(first.now);
-  first.of.attach(second.c, "", {});
+  first.of.attach(second.c, {});
   second.c.upgrade("", second.now);
   CHECK(second.receive(message) == std::vector<std::string>{"failed 4029 too many messages"});
 }
@@ -134,7 +135,7 @@ TEST_CASE("how a connection ended decides whether its session goes on, until the
     one.of.explain_end("expired");
     one.of.detach(one.now);
     lone_connection next;
-    one.of.attach(next.c, "", {});
+    one.of.attach(next.c, {});
     CHECK(one.of.ended().code == close_code::abnormal);
     CHECK(one.of.end_reason().empty());
     CHECK(one.of.may_be_resumed_by("p", ""));
@@ -178,37 +179,34 @@ TEST_CASE("a token is good until the client has surely read the next", "[session
 }
 
 TEST_CASE("a session that never gave out a token is resumed by none", "[session]") {
-  const session_limits limits;
-  const session s(limits, 7, hotline_test::project_name("p"), "");
+  const session s(7, hotline_test::project_name("p"), {});
   CHECK(secrets_of(s).empty());
   CHECK_FALSE(s.gave_out(token_of(s, "guess")));
 }
 
 TEST_CASE("while it is detached a session keeps what it is answered, within a bound", "[session]") {
   constexpr std::size_t most = 1000, half = most / 2, longest_header = 10;
-  session_limits limits;
-  limits.control_lane_bytes = most;
-  session s(limits, 7, hotline_test::project_name("p"), "");
+  session s(7, hotline_test::project_name("p"), {});
   CHECK(s.kept_answers().empty());
   SECTION("as finished frames, in order") {
-    CHECK(s.keep_answer("one"));
-    CHECK(s.keep_answer("two"));
+    CHECK(s.keep_answer("one", most));
+    CHECK(s.keep_answer("two", most));
     CHECK(s.kept_answers() == frame_of("one") + frame_of("two"));
   }
   SECTION("one answer of any size, while there are few") {
-    CHECK(s.keep_answer(std::string(2 * most, 'x')));
-    CHECK_FALSE(s.keep_answer("y"));
+    CHECK(s.keep_answer(std::string(2 * most, 'x'), most));
+    CHECK_FALSE(s.keep_answer("y", most));
     CHECK(s.kept_answers() == frame_of(std::string(2 * most, 'x')));
   }
   SECTION("and then as many as fit") {
-    CHECK(s.keep_answer(std::string(half, 'x')));
+    CHECK(s.keep_answer(std::string(half, 'x'), most));
     const std::size_t left = most - s.kept_answers().size() - longest_header;
-    CHECK_FALSE(s.keep_answer(std::string(left + 1, 'y')));
-    CHECK(s.keep_answer(std::string(left, 'y')));
-    CHECK_FALSE(s.keep_answer(""));
+    CHECK_FALSE(s.keep_answer(std::string(left + 1, 'y'), most));
+    CHECK(s.keep_answer(std::string(left, 'y'), most));
+    CHECK_FALSE(s.keep_answer("", most));
   }
   SECTION("until its client is given them") {
-    CHECK(s.keep_answer("one"));
+    CHECK(s.keep_answer("one", most));
     const resume_token token = token_of(s, "first");
     s.begin_resume(s.prepare_resume(token));
     CHECK(s.kept_answers() == frame_of("one"));
@@ -218,23 +216,21 @@ TEST_CASE("while it is detached a session keeps what it is answered, within a bo
   }
 }
 
-TEST_CASE("a session has a table of commands from its first command on", "[session]") {
-  const session_limits limits;
-  session s(limits, 7, hotline_test::project_name("p"), "");
+TEST_CASE("a session knows its commands that are under way", "[session]") {
+  session s(7, hotline_test::project_name("p"), {});
   CHECK_FALSE(s.has_commands());
   const auto pending = std::make_shared<detail::pending_command>();
   pending->serial = 1;
   s.commands().add(pending);
   CHECK(s.has_commands());
-  CHECK(s.commands().complete(1, "done"));
+  CHECK(s.commands().complete(1, "done", session_limits()));
   CHECK_FALSE(s.has_commands());
 }
 
 TEST_CASE("a session keeps its project's stream", "[session]") {
   const auto stream = std::make_shared<std::pair<int, std::string>>(1, "p");
   {
-    const session_limits limits;
-    const session s(limits, 7, std::shared_ptr<const std::string>(stream, &stream->second), "");
+    const session s(7, std::shared_ptr<const std::string>(stream, &stream->second), {});
     CHECK(s.project() == "p");
     CHECK(stream.use_count() == 2);
   }

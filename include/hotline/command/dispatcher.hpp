@@ -33,6 +33,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace hotline::detail {
 
@@ -83,7 +84,7 @@ class dispatcher final : public answer_receiver {
       output_.answer(client, pong_text(command.id, output_.log_end(client), wall));
       return;
     }
-    const command_table::verdict verdict = client.commands().admit(command.id);
+    const command_table::verdict verdict = client.commands().admit(command.id, options_.session);
     switch (verdict.what) {
       case command_table::admission::run: break;
       case command_table::admission::under_way: return;
@@ -130,7 +131,7 @@ class dispatcher final : public answer_receiver {
       const std::string text =
           command_error_text(late->command, late->id, "timeout", "the command was not answered in time", true, wall);
       if (!late->claim()) continue;
-      complete(client, late->serial, text);
+      (void)complete(client, late->serial, text);
       counted_.limits[limit::command_time].add();
       count(true);
       // The deadline's answer counts. Stop callbacks may answer too, and that answer is dropped.
@@ -149,7 +150,7 @@ class dispatcher final : public answer_receiver {
 
   /// Stops the commands of a client that is gone for good. Their answers are dropped.
   static void abandon(session& client) {
-    for (const auto& pending : client.commands().all()) {
+    for (const auto& pending : std::vector(client.commands().all())) {  // stop callbacks may change the table
       (void)pending->claim();
       pending->stop.request_stop();
     }
@@ -194,7 +195,7 @@ class dispatcher final : public answer_receiver {
     const request q(std::move(origin), std::move(command.command), std::move(command.id), std::move(command.payload));
     source make(*this, client, q, deadline(now));
     // Before it runs: whatever becomes of its answer, it must not run again.
-    run_mark ran(client.commands(), q.id());
+    run_mark ran(client.commands(), q.id(), options_.session);
     try {
       if (const auto answered = answer(client, q, make, wall)) finish(client, q, ran, *answered, wall);
       if (make.made()) ran.leave_open();
@@ -210,19 +211,17 @@ class dispatcher final : public answer_receiver {
   // Notes that an id has run, with its answer, or without when there was no memory for one.
   class run_mark {
    public:
-    run_mark(command_table& table, const std::optional<command_id>& id) : table_(table) {
-      if (id) kept_ = table.prepare(*id);
-    }
+    run_mark(command_table& table, const std::optional<command_id>& id, const session_limits& limits)
+        : table_(table), limits_(limits), kept_(id ? command_table::prepare(*id) : nullptr) {}
     run_mark(const run_mark&) = delete;
     run_mark& operator=(const run_mark&) = delete;
     ~run_mark() { close({}); }
 
-    void make_again(command_table::admission after) noexcept {
-      if (kept_) kept_->make_again(after);
+    void make_again(repeated how) noexcept {
+      if (kept_) kept_->make_again(how);
     }
     void close(std::string_view text) noexcept {
-      if (kept_) table_.remember(*std::move(kept_), text);
-      kept_.reset();
+      if (kept_) table_.remember(std::move(kept_), text, limits_);
       closed_ = true;
     }
     [[nodiscard]] bool is_closed() const noexcept { return closed_; }
@@ -231,7 +230,8 @@ class dispatcher final : public answer_receiver {
 
    private:
     command_table& table_;
-    std::optional<command_table::answer> kept_;
+    const session_limits& limits_;
+    command_table::answer kept_;
     bool closed_ = false;
   };
 
@@ -324,9 +324,9 @@ class dispatcher final : public answer_receiver {
     return json_object{{"cancelled", pending != nullptr}};
   }
 
-  static bool complete(session& client, std::uint64_t serial, std::string_view text) {
+  [[nodiscard]] bool complete(session& client, std::uint64_t serial, std::string_view text) const {
     try {
-      return client.commands().complete(serial, text);
+      return client.commands().complete(serial, text, options_.session);
     } catch (...) {
       client.commands().reopen(serial);  // no memory for the answer: the deadline will give one
       throw;
@@ -379,8 +379,8 @@ class dispatcher final : public answer_receiver {
     const std::string text = answer_text(q.command(), q.id(), result, wall);
     count(result.failed());
     // Most clients only subscribe: the text of that answer would be a good part of what an idle client costs.
-    if (!result.failed() && q.command() == "subscribe") ran.make_again(command_table::admission::subscribed);
-    if (!result.failed() && q.command() == "unsubscribe") ran.make_again(command_table::admission::unsubscribed);
+    if (!result.failed() && q.command() == "subscribe") ran.make_again(repeated::subscribed);
+    if (!result.failed() && q.command() == "unsubscribe") ran.make_again(repeated::unsubscribed);
     ran.close(text);
     output_.answer(client, text);
   }

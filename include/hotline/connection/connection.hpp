@@ -64,7 +64,7 @@ struct connection_notes {
 ///
 /// A connection decides what bytes, messages and the passing of time mean, and its owner acts on that. The client's
 /// state that survives the socket is its `session`, which it has from the upgrade on, unless a newer connection takes
-/// the session over. `connections` owns it until its socket has ended. For one loop, but for `last_heard`.
+/// the session over. `connections` owns it until its socket has ended. For one loop.
 ///
 ///     connection c(options, socket, number, "203.0.113.7:50123", now);
 ///     const connection::received got = c.receive(bytes, now, decoders);
@@ -104,16 +104,12 @@ class connection final : public subscriber, public connection_notes {
     linger_over
   };
 
-  /// `options` must outlive it. `number` is random: it spreads heartbeats. `remote`: the address of the peer's, for
-  /// people and limits.
+  /// `options` must outlive it. `number` is random: that of its session, if it becomes a new one. `remote`: the address of the
+  /// peer's, for people and limits.
   connection(const manager_options& options, opaque_socket& carried_by, std::uint64_t number, std::string remote,
              steady_time now, bool came_from_here = false)
       : options_(options),
-        newcomer_(std::make_unique<newcomer>(*this, std::move(remote), came_from_here, options.handshake)),
-        number_(number),
-        connected_at_(now),
-        last_heard_(now),
-        last_ping_(now),
+        newcomer_(std::make_unique<newcomer>(*this, number, std::move(remote), came_from_here, options.handshake)),
         timed_from_(now) {
     socket = &carried_by;
   }
@@ -121,7 +117,6 @@ class connection final : public subscriber, public connection_notes {
   connection(const connection&) = delete;
   connection& operator=(const connection&) = delete;
 
-  [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
   /// Returns what it has until it is upgraded; null afterwards.
   [[nodiscard]] newcomer* arriving() const noexcept { return newcomer_.get(); }
 
@@ -135,15 +130,14 @@ class connection final : public subscriber, public connection_notes {
 
   [[nodiscard]] phase at() const noexcept { return phase_; }
   [[nodiscard]] bool is_open() const noexcept { return phase_ == phase::open; }
-  [[nodiscard]] steady_time connected_at() const noexcept { return connected_at_; }
-  /// Any thread.
-  [[nodiscard]] steady_time last_heard() const noexcept { return last_heard_.load(std::memory_order_relaxed); }
+  /// Returns when it came. Only until it is upgraded or answered: then its session knows.
+  [[nodiscard]] steady_time came_at() const noexcept { return timed_from_; }
 
   /// Takes bytes from the front of `bytes` up to the first result. Call again until `need_more`. `compression` is used
   /// where permessage-deflate was agreed on. `gaps`: when the loop did not run.
   [[nodiscard]] received receive(std::span<char>& bytes, steady_time now, decoder_pool& decoders,
                                  message_compression* compression = nullptr, pauses* gaps = nullptr) {
-    if (!bytes.empty()) last_heard_.store(now, std::memory_order_relaxed);
+    if (carried_ != nullptr && !bytes.empty()) carried_->hear(now);
     if (phase_ == phase::head) return receive_head(bytes);
     if (phase_ == phase::open || phase_ == phase::closing)
       return receive_frames(bytes, now, decoders, takes_deflate ? compression : nullptr, gaps);
@@ -235,7 +229,7 @@ class connection final : public subscriber, public connection_notes {
   /// Returns what the passing of time came to, at a tick.
   [[nodiscard]] due tick(steady_time now, const any_heartbeat& policy) {
     if (phase_ != phase::open) return tick_while_not_open(now);
-    switch (policy(heartbeat_query{now, last_heard(), last_ping_, number_})) {
+    switch (policy(heartbeat_query{now, carried_->last_heard(), carried_->last_ping, carried_->number()})) {
       case heartbeat_action::nothing: return due::nothing;
       case heartbeat_action::drop: return due::heartbeat_lost;
       case heartbeat_action::ping: break;
@@ -256,15 +250,15 @@ class connection final : public subscriber, public connection_notes {
     const auto reprieve = [&] { return !reprieved_ && (reprieved_ = input_waits()); };
     switch (found) {
       case due::heartbeat_lost: {
-        const steady_time heard = last_heard() + gaps.since(last_heard());
-        const steady_time pinged = last_ping_ + gaps.since(last_ping_);
-        const heartbeat_action action = policy(heartbeat_query{now, heard, pinged, number_});
+        const steady_time heard = carried_->last_heard() + gaps.since(carried_->last_heard());
+        const steady_time pinged = carried_->last_ping + gaps.since(carried_->last_ping);
+        const heartbeat_action action = policy(heartbeat_query{now, heard, pinged, carried_->number()});
         if (action == heartbeat_action::ping) return ping(now);
         return action == heartbeat_action::drop && !input_waits() ? found : due::nothing;
       }
       case due::head_timeout:
-        return run_for(options_.handshake.timeout, connected_at_) && !reprieve() ? found : due::nothing;
-      case due::admission_timeout: return run_for(options_.handshake.timeout, connected_at_) ? found : due::nothing;
+        return run_for(options_.handshake.timeout, came_at()) && !reprieve() ? found : due::nothing;
+      case due::admission_timeout: return run_for(options_.handshake.timeout, came_at()) ? found : due::nothing;
       case due::close_timeout:
         return run_for(options_.close_timeout, timed_from_) && !reprieve() ? found : due::nothing;
       case due::linger_over:
@@ -282,7 +276,7 @@ class connection final : public subscriber, public connection_notes {
   static constexpr std::uint8_t lingering_ticks = 4;  // two seconds at most
 
   [[nodiscard]] due ping(steady_time now) {
-    last_ping_ = now;
+    carried_->last_ping = now;
     // A client with a full outbox does not read. Its pong would not differ from those before it.
     return out.append(opcode::ping, {}, options_.session.control_lane_bytes) ? due::ping_queued : due::nothing;
   }
@@ -307,7 +301,7 @@ class connection final : public subscriber, public connection_notes {
       const bool listening = phase_ == phase::open;
       // A message that will not be looked at is not inflated.
       const bool inflates = compression != nullptr && listening &&
-                            !carried_->used.has_sent_too_much(options_.session, now, gaps, connected_at_);
+                            !carried_->used.has_sent_too_much(options_.session, now, gaps, carried_->connected_at);
       const decode_result step = decoder_->consume(bytes, inflates);
       bytes = bytes.subspan(step.consumed);
       switch (step.event) {
@@ -315,7 +309,7 @@ class connection final : public subscriber, public connection_notes {
         case decode_event::pong:
         case decode_event::ping:
           if (!listening) break;
-          if (!carried_->used.take_control_frame(options_.session, now, gaps, connected_at_))
+          if (!carried_->used.take_control_frame(options_.session, now, gaps, carried_->connected_at))
             return {.what = inbound::failed,
                     .code = close_code::too_many_messages,
                     .reason = "too many pings or pongs",
@@ -362,11 +356,7 @@ class connection final : public subscriber, public connection_notes {
   std::unique_ptr<newcomer> newcomer_;  // until the upgrade
   std::unique_ptr<decoder> decoder_;    // only in the middle of a message
   std::unique_ptr<std::string> unread_;
-  const std::uint64_t number_;
-  steady_time connected_at_;
-  std::atomic<steady_time> last_heard_;
-  steady_time last_ping_;
-  steady_time timed_from_;  // open: its position was looked at; later: the close handshake or the answer began
+  steady_time timed_from_;  // at first: it came; open: its position was looked at; later: the close or the answer began
 };
 
 }  // namespace hotline::detail

@@ -21,11 +21,10 @@ HOTLINE_DETAIL_INLINE void connection::close(close_code code, std::string_view r
 
 [[gnu::noinline]] HOTLINE_DETAIL_INLINE connection::due connection::tick_while_not_open(steady_time now) noexcept {
   switch (phase_) {
-    case phase::head:
-      return have_passed(options_.handshake.timeout, connected_at_, now) ? due::head_timeout : due::nothing;
+    case phase::head: return have_passed(options_.handshake.timeout, came_at(), now) ? due::head_timeout : due::nothing;
     case phase::asked:
     case phase::waiting:
-      return have_passed(options_.handshake.timeout, connected_at_, now) ? due::admission_timeout : due::nothing;
+      return have_passed(options_.handshake.timeout, came_at(), now) ? due::admission_timeout : due::nothing;
     case phase::responding:
     case phase::closing:
     case phase::finished:
@@ -57,7 +56,7 @@ HOTLINE_DETAIL_INLINE void connection::skip(std::span<char> bytes) {
 [[gnu::noinline]] HOTLINE_DETAIL_INLINE connection::received connection::receive_too_much(const decode_result& message,
                                                                                           steady_time now,
                                                                                           pauses* gaps) {
-  auto [what, over] = carried_->used.look_again(options_.session, now, gaps, connected_at_);
+  auto [what, over] = carried_->used.look_again(options_.session, now, gaps, carried_->connected_at);
   if (message.passed_over) what = rates::verdict::far_over, over = limit::byte_rate;
   if (what != rates::verdict::far_over) return {.what = inbound::message, .text = message.payload, .over = over};
   const char* const why = over == limit::byte_rate ? "too many bytes" : "too many messages";
@@ -79,7 +78,7 @@ HOTLINE_DETAIL_INLINE connection::received connection::receive_close(std::string
   if (!parsed) return fail(parsed.error(), listening);
   // RFC 6455 section 5.5.1: answer with the code that was sent, unless ours went first.
   if (listening) out.append_unbounded(opcode::close, payload.substr(0, 2));
-  if (listening) timed_from_ = last_heard();
+  if (listening) timed_from_ = carried_->last_heard();
   phase_ = phase::closing;
   answer_expected_ = false;
   return {.what = inbound::peer_closed, .code = parsed->code, .reason = parsed->reason};
@@ -90,8 +89,10 @@ HOTLINE_DETAIL_INLINE void connection::upgrade(std::string_view response_head, s
   newcomer_.reset();
   phase_ = phase::open;
   // Its silence begins here: while it waited to be let in there was nothing that it could have said.
-  last_heard_.store(now, std::memory_order_relaxed);
-  last_ping_ = now;
+  if (carried_ != nullptr) {
+    carried_->hear(now);
+    carried_->last_ping = now;
+  }
 }
 
 HOTLINE_DETAIL_INLINE void connection::respond(std::string_view response, steady_time now) {

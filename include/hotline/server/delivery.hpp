@@ -85,7 +85,7 @@ class delivery final : public room_output, public command_output, public settler
     if (s.has_overflowed()) return;
     // Without memory this throws and the answer is not kept. Its command has run: a client that repeats it receives the
     // answer, or `answer_forgotten`.
-    if (s.keep_answer(text)) return;
+    if (s.keep_answer(text, options_.session.control_lane_bytes)) return;
     s.overflow();
     counted_.limits[limit::control_lane_bytes].add();
   }

@@ -239,7 +239,7 @@ class handshakes {
       counted_.resumes[outcome.what].add();
     }
     const bool resumed = outcome.resumed != nullptr;
-    session& s = resumed ? *outcome.resumed : sessions_.begin(c, options_, stream, who.principal);
+    session& s = resumed ? *outcome.resumed : sessions_.begin(c, stream, who.principal);
     if (!resumed) {
       counted_.new_sessions.add();
       table_.change([&] { s.want(options_.hears_all ? filter::everything() : filter()); });

@@ -41,7 +41,7 @@ struct takeover {
 
 /// Begins, resumes and ends a hub's sessions, and notifies the host. `session_table` owns them. For one loop.
 ///
-///     session& s = keeper.begin(c, options, project, principal);
+///     session& s = keeper.begin(c, project, principal);
 ///     keeper.leave(s, true, now);       // the socket has ended; the session waits
 ///     keeper.expire_late(now, gaps);    // at a tick
 ///     keeper.tell_late();               // at a tick
@@ -51,14 +51,14 @@ class session_keeper {
       : sessions_(sessions), outbound_(outbound), calls_(calls), counted_(counted) {}
 
   /// Makes a new session, attached to `c`. Nothing has changed when it throws.
-  [[nodiscard]] session& begin(connection& c, const manager_options& options,
-                               const std::shared_ptr<memory_stream>& stream, const std::string& principal) {
-    std::uint64_t number = c.number();  // as good as another random one, which is a call of the system
+  [[nodiscard]] session& begin(connection& c, const std::shared_ptr<memory_stream>& stream,
+                               std::string_view principal) {
+    std::uint64_t number = c.arriving()->number;  // as good as another random one, which is a call of the system
     while (sessions_.contains(number)) ++number;
     const wall_time wall = outbound_.wall();
     const std::shared_ptr<const std::string> project(stream, &stream->project());
-    session& s = sessions_.add(options.session, number, project, principal);
-    sessions_.attach(s, c, std::move(c.arriving()->remote_address), wall);
+    session& s = sessions_.add(number, project, client_names(principal, c.arriving()->remote_address));
+    sessions_.attach(s, c, wall);
     return s;
   }
 
@@ -90,6 +90,7 @@ class session_keeper {
     // All that takes memory, before anything has changed.
     const bool waited = s->connection() == nullptr;
     auto kept = s->prepare_resume(*token);
+    client_names names(principal, c.arriving()->remote_address);
     takeover outcome{s->has_overflowed() ? resume_outcome::expired : position};
     connection_info info = outbound_.info(*s);
     const wall_time wall = outbound_.wall();
@@ -103,7 +104,7 @@ class session_keeper {
     if (!waited) counted_.disconnections[s->ended().code].add();
     if (!waited || s->announced() == announcement::connected)
       outcome.replaced = {std::move(info), s->ended(), s->take_reason()};
-    sessions_.attach(*s, c, std::move(c.arriving()->remote_address), wall);
+    sessions_.attach(*s, c, wall, std::move(names));
     outcome.resumed = s;
     count();
     return outcome;

@@ -6,27 +6,28 @@
 #include <hotline/options.hpp>
 #include <hotline/protocol/command_id.hpp>
 #include <hotline/session/pending_command.hpp>
+#include <hotline/session/remembered_answers.hpp>
 #include <hotline/types.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace hotline::detail {
 
-/// Makes each id run once and be answered once. Small: linear searches over bounded lists. A member that throws,
-/// because there is no memory, has changed nothing. For one loop.
+/// Makes each id run once and be answered once. Small: linear searches over bounded lists, and no memory before the first
+/// command. `limits` are those of the session, the same in each call. A member that throws, because there is no memory, has
+/// changed nothing. For one loop.
 class command_table {
  public:
-  explicit command_table(const session_limits& limits) : limits_(limits) {}
+  using answer = remembered_answers::answer;
 
-  enum class admission {
+  enum class admission : std::uint8_t {
     run,           ///< new: run it
     under_way,     ///< this id runs already: its one answer is still to come
     answered,      ///< this id was answered: `remembered` is the answer, empty when its text was forgotten
@@ -41,26 +42,28 @@ class command_table {
   };
 
   /// Returns whether a command with this id is to be run.
-  [[nodiscard]] verdict admit(const std::optional<command_id>& id) const {
+  [[nodiscard]] verdict admit(const std::optional<command_id>& id, const session_limits& limits) const {
     if (id) {
-      for (const auto& pending : under_way_)
-        if (pending->id == id) return {admission::under_way};
-      for (const answer& known : answers_)
-        if (known.is_of(*id)) return {known.again(), known.text()};
+      if (is_under_way(*id)) return {admission::under_way};
+      if (const remembered_answers::block* const known = answers_.find(*id)) return repeat(*known);
     }
-    return {under_way_.size() < limits_.commands_in_flight ? admission::run : admission::too_many};
+    return {under_way() < limits.commands_in_flight ? admission::run : admission::too_many};
   }
 
   /// Adds a command that is answered later, by `complete`.
-  void add(std::shared_ptr<pending_command> pending) { under_way_.push_back(std::move(pending)); }
+  void add(std::shared_ptr<pending_command> pending) {
+    if (!under_way_) under_way_ = std::make_unique<pending_commands>();
+    under_way_->push_back(std::move(pending));
+  }
 
   /// Ends a command that was `add`ed, and keeps its answer. Returns false when it is not under way.
-  bool complete(std::uint64_t serial, std::string_view text) {
-    for (auto it = under_way_.begin(); it != under_way_.end(); ++it) {
+  bool complete(std::uint64_t serial, std::string_view text, const session_limits& limits) {
+    if (!under_way_) return false;
+    for (auto it = under_way_->begin(); it != under_way_->end(); ++it) {
       if ((*it)->serial != serial) continue;
-      if ((*it)->id) remember(*(*it)->id, text);
+      if ((*it)->id) remember(*(*it)->id, text, limits);
       const std::shared_ptr<pending_command> done = std::move(*it);
-      under_way_.erase(it);
+      under_way_->erase(it);
       return true;
     }
     return false;
@@ -68,83 +71,31 @@ class command_table {
 
   /// Lets a command be answered once more: its answer was lost.
   void reopen(std::uint64_t serial) noexcept {
-    for (const auto& pending : under_way_)
+    for (const auto& pending : all())
       if (pending->serial == serial) pending->answered.store(false, std::memory_order_release);
   }
 
   [[nodiscard]] bool is_under_way(std::uint64_t serial) const noexcept {
-    for (const auto& pending : under_way_)
+    for (const auto& pending : all())
       if (pending->serial == serial) return true;
     return false;
   }
 
-  /// An answer that is kept for its id's next coming. The id and the text are one string: that takes one block of memory.
-  class answer {
-   public:
-    explicit answer(const command_id& id) : kept_(id.text()), id_size_(static_cast<std::uint32_t>(kept_.size())) {}
-
-    [[nodiscard]] bool is_of(const command_id& id) const noexcept {
-      return std::string_view(kept_).substr(0, id_size_) == id.text();
-    }
-    /// Returns the text, empty when it was forgotten.
-    [[nodiscard]] std::string_view text() const noexcept { return std::string_view(kept_).substr(id_size_); }
-    /// Adds the text. Nothing has changed when it throws.
-    void keep(std::string_view text) { kept_.append(text); }
-    /// Removes the text, and frees its memory where there is memory for the id alone.
-    void forget() noexcept {
-      try {
-        std::string(kept_, 0, id_size_).swap(kept_);  // an assignment may keep the memory
-      } catch (...) {
-        kept_.resize(id_size_);
-      }
-    }
-
-    /// Has the answer made again, of the client's types, when the id comes again; its text is not kept. `after`:
-    /// `admission::subscribed` or `unsubscribed`.
-    void make_again(admission after) noexcept { again_ = after; }
-    /// Returns what the id is when it comes again.
-    [[nodiscard]] admission again() const noexcept { return again_; }
-
-   private:
-    std::string kept_;
-    std::uint32_t id_size_;
-    admission again_ = admission::answered;
-  };
-
   /// Returns all the memory that it takes to remember that `id` has run. To be called before it runs.
-  [[nodiscard]] answer prepare(const command_id& id) {
-    if (answers_.size() == answers_.capacity() && answers_.size() < limits_.remembered_answers)
-      answers_.reserve(std::min(limits_.remembered_answers, 2 * answers_.size() + 1));
-    return answer(id);
-  }
+  [[nodiscard]] static answer prepare(const command_id& id) { return remembered_answers::prepare(id); }
 
   /// Keeps an answer for the id's next coming. When they are too long together the oldest texts are forgotten, and when
   /// they are too many the oldest ids. Where there is no memory for the text it is forgotten at once.
-  void remember(answer latest, std::string_view text) noexcept {
-    if (limits_.remembered_answers == 0) return;
-    try {
-      if (latest.again() == admission::answered && text.size() <= limits_.remembered_bytes) latest.keep(text);
-    } catch (...) {
-      // Its text is forgotten.
-    }
-    remembered_bytes_ += latest.text().size();
-    if (answers_.size() < limits_.remembered_answers) {
-      answers_.push_back(std::move(latest));
-    } else {
-      remembered_bytes_ -= answers_[oldest_].text().size();
-      std::swap(answers_[oldest_], latest);  // an assignment may keep the former text's memory
-      oldest_ = (oldest_ + 1) % answers_.size();
-    }
-    for (std::size_t i = oldest_; remembered_bytes_ > limits_.remembered_bytes; i = (i + 1) % answers_.size()) {
-      remembered_bytes_ -= answers_[i].text().size();
-      answers_[i].forget();
-    }
+  void remember(answer latest, std::string_view text, const session_limits& limits) noexcept {
+    answers_.add(std::move(latest), text, limits);
   }
-  void remember(const command_id& id, std::string_view text) { remember(prepare(id), text); }
+  void remember(const command_id& id, std::string_view text, const session_limits& limits) {
+    remember(prepare(id), text, limits);
+  }
 
   /// Returns the command with this id, null when it is not under way.
   [[nodiscard]] std::shared_ptr<pending_command> find(const command_id& id) const {
-    for (const auto& pending : under_way_)
+    for (const auto& pending : all())
       if (pending->id && *pending->id == id) return pending;
     return nullptr;
   }
@@ -152,21 +103,39 @@ class command_table {
   /// Returns the commands whose deadline has passed.
   [[nodiscard]] std::vector<std::shared_ptr<pending_command>> overdue(steady_time now) const {
     std::vector<std::shared_ptr<pending_command>> late;
-    for (const auto& pending : under_way_)
+    for (const auto& pending : all())
       if (pending->deadline <= now) late.push_back(pending);
     return late;
   }
 
-  /// Returns copies of all pointers, so that stop callbacks may change the table.
-  [[nodiscard]] std::vector<std::shared_ptr<pending_command>> all() const { return under_way_; }
-  [[nodiscard]] std::size_t under_way() const noexcept { return under_way_.size(); }
+  /// Returns the commands that are under way. Copy them where stop callbacks may change the table.
+  [[nodiscard]] const std::vector<std::shared_ptr<pending_command>>& all() const noexcept {
+    static const pending_commands none;
+    return under_way_ ? *under_way_ : none;
+  }
+  [[nodiscard]] std::size_t under_way() const noexcept { return under_way_ ? under_way_->size() : 0; }
 
  private:
-  const session_limits& limits_;
-  std::vector<std::shared_ptr<pending_command>> under_way_;
-  std::vector<answer> answers_;  // a ring once it is full
-  std::size_t oldest_ = 0;       // where it begins
-  std::size_t remembered_bytes_ = 0;
+  using pending_commands = std::vector<std::shared_ptr<pending_command>>;
+
+  [[nodiscard]] bool is_under_way(const command_id& id) const noexcept {
+    if (!under_way_) return false;
+    for (const auto& pending : *under_way_)
+      if (pending->id == id) return true;
+    return false;
+  }
+
+  [[nodiscard]] static verdict repeat(const remembered_answers::block& known) noexcept {
+    switch (known.when_repeated()) {
+      case repeated::subscribed: return {admission::subscribed};
+      case repeated::unsubscribed: return {admission::unsubscribed};
+      case repeated::text: break;
+    }
+    return {admission::answered, known.text()};
+  }
+
+  std::unique_ptr<pending_commands> under_way_;  // from the first command that was answered later on
+  remembered_answers answers_;
 };
 
 }  // namespace hotline::detail

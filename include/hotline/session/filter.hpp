@@ -6,14 +6,27 @@
 #include <hotline/log/entry.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace hotline {
+
+namespace detail {
+
+/// Counts the filters that share a list of names.
+struct shared_names {
+  std::atomic<std::uint32_t> users{1};
+};
+
+/// The mark of a filter of all types.
+inline constinit shared_names all_names{};
+
+}  // namespace detail
 
 /// The event types that a client receives: all, or those it named. A value; equal filters share their work, and copies
 /// their memory.
@@ -25,29 +38,40 @@ class filter {
  public:
   /// Matches no type.
   filter() = default;
-  [[nodiscard]] static filter everything() {
+  filter(const filter& other) noexcept : listed_(other.listed_) {
+    if (own() != nullptr) own()->users.fetch_add(1, std::memory_order_relaxed);
+  }
+  filter(filter&& other) noexcept : listed_(std::exchange(other.listed_, nullptr)) {}
+  filter& operator=(filter other) noexcept {
+    std::swap(listed_, other.listed_);
+    return *this;
+  }
+  ~filter() {
+    if (own() != nullptr && own()->users.fetch_sub(1, std::memory_order_acq_rel) == 1) delete own();
+  }
+  [[nodiscard]] static filter everything() noexcept {
     filter f;
-    f.all_ = true;
+    f.listed_ = &detail::all_names;
     return f;
   }
 
-  [[nodiscard]] bool hears_all() const noexcept { return all_; }
-  [[nodiscard]] bool hears_nothing() const noexcept { return !all_ && !listed_; }
+  [[nodiscard]] bool hears_all() const noexcept { return listed_ == &detail::all_names; }
+  [[nodiscard]] bool hears_nothing() const noexcept { return listed_ == nullptr; }
   /// Returns the names, sorted; none for a filter of all types.
   [[nodiscard]] const std::vector<std::string>& names() const noexcept {
     static const std::vector<std::string> none;
-    return listed_ ? listed_->names : none;
+    return own() != nullptr ? own()->names : none;
   }
 
   /// Adds a type; "*" adds all.
   void add(std::string_view name) {
     if (name == "*") *this = everything();
-    if (all_) return;
+    if (hears_all()) return;
     const auto at = std::lower_bound(names().begin(), names().end(), name) - names().begin();
     if (static_cast<std::size_t>(at) < names().size() && names()[static_cast<std::size_t>(at)] == name) return;
-    list& own = own_list();
-    own.hashes.insert(own.hashes.begin() + at, hash_type(name));
-    own.names.emplace(own.names.begin() + at, name);
+    list& changed = own_list();
+    changed.hashes.insert(changed.hashes.begin() + at, hash_type(name));
+    changed.names.emplace(changed.names.begin() + at, name);
   }
 
   /// "*" removes all. Removing one name from a filter of all types changes nothing: there is no "all but".
@@ -55,48 +79,56 @@ class filter {
     if (name == "*") *this = filter();
     const auto at = std::lower_bound(names().begin(), names().end(), name) - names().begin();
     if (static_cast<std::size_t>(at) == names().size() || names()[static_cast<std::size_t>(at)] != name) return;
-    list& own = own_list();
-    own.hashes.erase(own.hashes.begin() + at);
-    own.names.erase(own.names.begin() + at);
-    if (own.names.empty()) listed_.reset();
+    list& changed = own_list();
+    changed.hashes.erase(changed.hashes.begin() + at);
+    changed.names.erase(changed.names.begin() + at);
+    if (changed.names.empty()) *this = filter();
   }
 
   /// Returns whether the type is among those of the filter. `type_hash` is `hash_type(type)`.
   [[nodiscard]] bool matches(std::string_view type, std::uint32_t type_hash) const noexcept {
-    if (all_) return true;
-    if (!listed_) return false;
+    if (hears_all()) return true;
+    const list* const listed = own();
+    if (listed == nullptr) return false;
     // Strangers choose the names, and could choose such whose hashes are equal: with many names nothing rests on those.
-    if (listed_->names.size() > few_names)
-      return std::binary_search(listed_->names.begin(), listed_->names.end(), type);
-    for (std::size_t i = 0; i < listed_->hashes.size(); ++i)
-      if (listed_->hashes[i] == type_hash && listed_->names[i] == type) return true;
+    if (listed->names.size() > few_names) return std::binary_search(listed->names.begin(), listed->names.end(), type);
+    for (std::size_t i = 0; i < listed->hashes.size(); ++i)
+      if (listed->hashes[i] == type_hash && listed->names[i] == type) return true;
     return false;
   }
   [[nodiscard]] bool matches(const log_entry& entry) const noexcept { return matches(entry.type, entry.type_hash); }
 
   friend bool operator==(const filter& a, const filter& b) noexcept {
-    return a.all_ == b.all_ && (a.listed_ == b.listed_ || a.names() == b.names());
+    return a.listed_ == b.listed_ || (a.own() != nullptr && b.own() != nullptr && a.names() == b.names());
   }
 
  private:
   static constexpr std::size_t few_names = 8;
 
-  struct list {
+  struct list : detail::shared_names {
+    list() = default;
+    list(const list& other) : shared_names(), names(other.names), hashes(other.hashes) {}
+    list& operator=(const list&) = delete;
+
     std::vector<std::string> names;     // sorted
     std::vector<std::uint32_t> hashes;  // the hashes of the names, in their order
   };
 
-  // To be changed: nobody else's.
+  [[nodiscard]] list* own() const noexcept { return hears_all() ? nullptr : static_cast<list*>(listed_); }
+
+  // Returns a list that no other filter shares, to be changed.
   list& own_list() {
-    if (!listed_)
-      listed_ = std::make_shared<list>();
-    else if (listed_.use_count() > 1)
-      listed_ = std::make_shared<list>(*listed_);
-    return *listed_;
+    if (own() == nullptr) {
+      listed_ = new list;
+    } else if (own()->users.load(std::memory_order_acquire) > 1) {
+      filter copy;
+      copy.listed_ = new list(*own());
+      std::swap(listed_, copy.listed_);
+    }
+    return *own();
   }
 
-  std::shared_ptr<list> listed_;  // null when there are none
-  bool all_ = false;
+  detail::shared_names* listed_ = nullptr;  // null when there are none; one pointer, for each session has a filter
 };
 
 namespace detail {

@@ -7,6 +7,7 @@
 #include <hotline/connection/connection.hpp>
 #include <hotline/options.hpp>
 #include <hotline/session/address_table.hpp>
+#include <hotline/session/client_names.hpp>
 #include <hotline/session/command_origin.hpp>
 #include <hotline/session/command_table.hpp>
 #include <hotline/session/connection_info.hpp>
@@ -55,24 +56,25 @@ class session final : public carried, public session_links {
 
   /// `project` points to the name in its project's stream, and owns the stream: were the stream forgotten when the client has
   /// left its room, a session that missed nothing could not go on.
-  session(const session_limits& limits, std::uint64_t number, std::shared_ptr<const std::string> project,
-          std::string principal)
-      : limits_(limits), number_(number), project_(std::move(project)), principal_(std::move(principal)) {}
+  session(std::uint64_t number, std::shared_ptr<const std::string> project, client_names names)
+      : carried(number), project_(std::move(project)), names_(std::move(names)) {}
 
   session(const session&) = delete;
   session& operator=(const session&) = delete;
 
   // ------------------------------------------------------------------------------------------------ who it is
 
-  [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+  using carried::number;
   /// Returns its connection id: its number as 16 hexadecimal digits.
-  [[nodiscard]] std::string id() const { return hexadecimal(number_); }
+  [[nodiscard]] std::string id() const { return hexadecimal(number()); }
   [[nodiscard]] const std::string& project() const noexcept { return *project_; }
-  [[nodiscard]] const std::string& principal() const noexcept { return principal_; }
+  [[nodiscard]] std::string_view principal() const noexcept { return names_.principal(); }
   /// Returns the facts that all its commands share. They are made with the first command that the host sees.
   [[nodiscard]] const std::shared_ptr<const command_origin>& origin() {
-    if (!origin_) origin_ = std::make_shared<const command_origin>(command_origin{id(), *project_, principal_});
-    return origin_;
+    std::shared_ptr<const command_origin>& known = rare().origin;
+    if (!known)
+      known = std::make_shared<const command_origin>(command_origin{id(), *project_, std::string(principal())});
+    return known;
   }
 
   // -------------------------------------------------------------------------------------------- its connection
@@ -80,29 +82,33 @@ class session final : public carried, public session_links {
   [[nodiscard]] state at() const noexcept { return state_; }
   /// Returns its connection, null unless it is attached.
   [[nodiscard]] detail::connection* connection() const noexcept { return connection_; }
+  /// Returns the address of the client whose connection it has, or had last.
+  [[nodiscard]] std::string_view remote_address() const noexcept { return names_.remote_address(); }
   /// Returns whether its connection takes messages.
   [[nodiscard]] bool is_open() const noexcept { return connection_ != nullptr && connection_->is_open(); }
-  [[nodiscard]] steady_time detached_at() const noexcept { return detached_at_; }
+  [[nodiscard]] steady_time detached_at() const noexcept { return last_ping; }
 
   /// Makes `c` its connection. For `session_table`.
-  void attach(detail::connection& c, std::string remote_address, wall_time wall) noexcept {
+  void attach(detail::connection& c, wall_time wall) noexcept {
     connection_ = &c;
     c.carry(*this);
     c.place.kept_up = kept_up_;
-    remote_address_ = std::move(remote_address);
+    connected_at = c.came_at();
+    hear(connected_at);
     connected_wall_ = wall;
     end_connection(close_code::abnormal, true);
     state_ = state::attached;
   }
 
+  /// Its client has these names from here on. For `session_table`.
+  void rename(client_names names) noexcept { names_ = std::move(names); }
+
   /// Its connection has ended, or carries it no more. For `session_table`.
   void detach(steady_time now) noexcept {
-    connected_at_ = connection_->connected_at();
-    last_heard_ = connection_->last_heard();
     kept_up_ = connection_->place.kept_up;
     connection_->put_down();
     connection_ = nullptr;
-    detached_at_ = now;
+    last_ping = now;
     state_ = state::detached;
   }
 
@@ -110,31 +116,25 @@ class session final : public carried, public session_links {
   void end() noexcept { state_ = state::ended; }
 
   /// Notes how its connection ends.
-  void end_connection(close_code code, bool may_resume) noexcept {
-    ending_ = ending{code, may_resume};
-    reason_.reset();
-  }
+  void end_connection(close_code code, bool may_resume) noexcept { end_as({code, may_resume}); }
   /// Notes that there is no memory for its connection, which ends.
-  void end_without_memory() noexcept {
-    ending_ = ending{close_code::internal_error, true, true};
-    reason_.reset();
-  }
+  void end_without_memory() noexcept { end_as({close_code::internal_error, true, true}); }
   /// Notes why its connection ends, for the host. Nothing has changed when it throws.
   void explain_end(std::string reason) {
-    if (reason.empty()) return reason_.reset();
-    reason_ = std::make_unique<std::string>(std::move(reason));
+    if (reason.empty()) return forget_reason();
+    rare().reason = std::move(reason);
   }
   /// Returns how its latest connection ended, or is ending.
-  [[nodiscard]] const ending& ended() const noexcept { return ending_; }
+  [[nodiscard]] ending ended() const noexcept { return {ended_with_, may_resume_, lacked_memory_}; }
   /// Returns why, and forgets it. Takes no memory.
   [[nodiscard]] std::string take_reason() noexcept {
-    const std::unique_ptr<std::string> reason = std::move(reason_);
-    return reason ? std::move(*reason) : std::string(ending_.lacked_memory ? "out of memory" : "");
+    if (rare_ && !rare_->reason.empty()) return std::exchange(rare_->reason, std::string());
+    return lacked_memory_ ? "out of memory" : "";
   }
   /// Returns why its latest connection ended, or is ending.
   [[nodiscard]] std::string_view end_reason() const noexcept {
-    if (reason_) return *reason_;
-    return ending_.lacked_memory ? "out of memory" : "";
+    if (rare_ && !rare_->reason.empty()) return rare_->reason;
+    return lacked_memory_ ? "out of memory" : "";
   }
 
   /// Returns what the host knows of it.
@@ -148,12 +148,12 @@ class session final : public carried, public session_links {
     told.id = id();
     told.project = project();
     told.principal = principal();
-    told.remote_address = remote_address_;
-    told.connected_at = connection_ != nullptr ? connection_->connected_at() : connected_at_;
+    told.remote_address = remote_address();
+    told.connected_at = connected_at;
     told.connected_at_wall = connected_wall_;
-    told.last_heard = connection_ != nullptr ? connection_->last_heard() : last_heard_;
+    told.last_heard = last_heard();
     told.timeout = timeout;
-    told.expires_at = expires_at_;
+    told.expires_at = expires_at();
     told.hears_all = wanted_.hears_all();
     told.subscriptions = wanted_.names();
     return told;
@@ -163,20 +163,20 @@ class session final : public carried, public session_links {
 
   /// Returns whether it is for this project and principal, and its connection ended in a way that lets it go on.
   [[nodiscard]] bool may_be_resumed_by(std::string_view project, std::string_view principal) const noexcept {
-    return ending_.may_resume && *project_ == project && principal_ == principal;
+    return may_resume_ && *project_ == project && this->principal() == principal;
   }
 
   /// Returns whether the token is its own: the latest, or the one before until the client has surely read the latest.
   [[nodiscard]] bool gave_out(const resume_token& token) const noexcept {
     return equal_in_constant_time(secret_, token.secret) ||
-           (interim_ && interim_->former && equal_in_constant_time(*interim_->former, token.secret));
+           (former() && equal_in_constant_time(*former(), token.secret));
   }
 
   /// The client has sent something after its request, so it has read the token that it was given.
   void confirm_token() noexcept {
-    if (!interim_ || !is_open()) return;
-    interim_->former.reset();
-    if (interim_->answers.empty()) interim_.reset();
+    if (!rare_ || !rare_->kept || !is_open()) return;
+    rare_->kept->former.reset();
+    if (rare_->kept->answers.empty()) rare_->kept.reset();
   }
 
   /// The state that a session keeps between two connections.
@@ -185,8 +185,9 @@ class session final : public carried, public session_links {
     std::string answers{};           ///< frames that came while it was detached; sent after `connected`
   };
 
-  /// Returns what `begin_resume` takes: all the memory that a resume by `token` needs.
-  [[nodiscard]] std::unique_ptr<interim> prepare_resume(const resume_token& token) const {
+  /// Returns what `begin_resume` takes. Takes all the memory that a resume by `token` needs.
+  [[nodiscard]] std::unique_ptr<interim> prepare_resume(const resume_token& token) {
+    (void)rare();
     auto kept = std::make_unique<interim>();
     kept->former = token.secret;
     kept->answers = kept_answers();
@@ -195,31 +196,31 @@ class session final : public carried, public session_links {
   /// Uses up its tokens. With `kept` the one that it was prepared for stays good until `confirm_token`.
   void begin_resume(std::unique_ptr<interim> kept) noexcept {
     secret_ = {};
-    interim_ = std::move(kept);
+    if (rare_) rare_->kept = std::move(kept);
   }
   /// Its client is given a new token with this secret, and the answers that it kept.
   void finish_resume(const digest& secret) noexcept {
-    if (interim_) std::string().swap(interim_->answers);
+    if (rare_ && rare_->kept) std::string().swap(rare_->kept->answers);
     secret_ = secret;
   }
   /// Calls `f(secret)` for each secret by which it can be resumed.
   template <class F>
   void for_each_secret(F f) const {
-    if (interim_ && interim_->former) f(*interim_->former);
+    if (former()) f(*former());
     if (secret_ != digest{}) f(secret_);
   }
 
   /// Returns the frames that it kept while it was detached.
   [[nodiscard]] std::string_view kept_answers() const noexcept {
-    return interim_ ? std::string_view(interim_->answers) : std::string_view();
+    return rare_ && rare_->kept ? std::string_view(rare_->kept->answers) : std::string_view();
   }
-  /// While it is detached: keeps an answer. Returns false when that would be more than is kept; nothing is kept when it
-  /// throws.
-  [[nodiscard]] bool keep_answer(std::string_view text) {
-    if (!interim_) interim_ = std::make_unique<interim>();
-    std::string& kept = interim_->answers;
-    const bool is_full = kept.size() > limits_.control_lane_bytes / 2;
-    if (is_full && kept.size() + text.size() + frame_header > limits_.control_lane_bytes) return false;
+  /// While it is detached: keeps an answer. Returns false when that would be more than `most` bytes
+  /// (`session_limits::control_lane_bytes`); nothing is kept when it throws.
+  [[nodiscard]] bool keep_answer(std::string_view text, std::size_t most) {
+    if (!rare().kept) rare().kept = std::make_unique<interim>();
+    std::string& kept = rare().kept->answers;
+    const bool is_full = kept.size() > most / 2;
+    if (is_full && kept.size() + text.size() + frame_header > most) return false;
     append_frame(kept, opcode::text, text);
     return true;
   }
@@ -238,8 +239,11 @@ class session final : public carried, public session_links {
   void note_subscribed() noexcept { subscribed_ = true; }
 
   /// Returns when its admission ends; the maximum: never.
-  [[nodiscard]] steady_time expires_at() const noexcept { return expires_at_; }
-  void expire_at(steady_time at) noexcept { expires_at_ = at; }
+  [[nodiscard]] steady_time expires_at() const noexcept { return rare_ ? rare_->expires_at : steady_time::max(); }
+  /// Nothing has changed when it throws.
+  void expire_at(steady_time at) {
+    if (rare_ || at != steady_time::max()) rare().expires_at = at;
+  }
 
   /// Returns the event after which it began.
   [[nodiscard]] sequence first() const noexcept { return first_; }
@@ -248,41 +252,61 @@ class session final : public carried, public session_links {
   /// Its address's record, null for no address. `session_table` sets it.
   [[nodiscard]] address_record*& address() noexcept { return address_; }
 
-  /// Returns its commands. The table is made with the first call.
-  [[nodiscard]] command_table& commands() {
-    if (!commands_) commands_ = std::make_unique<command_table>(limits_);
-    return *commands_;
-  }
-  [[nodiscard]] bool has_commands() const noexcept { return commands_ && commands_->under_way() > 0; }
+  /// Returns its commands.
+  [[nodiscard]] command_table& commands() noexcept { return commands_; }
+  [[nodiscard]] bool has_commands() const noexcept { return commands_.under_way() > 0; }
 
  private:
   static constexpr std::size_t frame_header = 10;
 
-  const session_limits& limits_;
-  const std::uint64_t number_;
+  /// State that most sessions never have.
+  struct rare_state {
+    std::shared_ptr<const command_origin> origin{};  // from the first command that the host sees on
+    std::unique_ptr<interim> kept{};
+    std::string reason{};  // why its connection ends
+    steady_time expires_at = steady_time::max();
+  };
+
+  [[nodiscard]] rare_state& rare() {
+    if (!rare_) rare_ = std::make_unique<rare_state>();
+    return *rare_;
+  }
+
+  /// Returns the secret of the token before the latest; null when that is good no more.
+  [[nodiscard]] const digest* former() const noexcept {
+    return rare_ && rare_->kept && rare_->kept->former ? &*rare_->kept->former : nullptr;
+  }
+
+  void end_as(const ending& how) noexcept {
+    ended_with_ = how.code;
+    may_resume_ = how.may_resume;
+    lacked_memory_ = how.lacked_memory;
+    forget_reason();
+  }
+
+  void forget_reason() noexcept {
+    if (rare_) std::string().swap(rare_->reason);
+  }
+
   const std::shared_ptr<const std::string> project_;
-  const std::string principal_;
-  std::shared_ptr<const command_origin> origin_;  // from the first command that the host sees on
+  client_names names_;
   detail::connection* connection_ = nullptr;
-  std::unique_ptr<command_table> commands_;  // from the first command on
-  std::unique_ptr<interim> interim_;         // null, mostly
+  command_table commands_;
+  std::unique_ptr<rare_state> rare_;
   filter wanted_;
   sequence first_ = 0;
-  steady_time expires_at_ = steady_time::max();
   address_record* address_ = nullptr;
-  std::string remote_address_;  // that of the connection that it has, or had last
   wall_time connected_wall_{};
-  steady_time connected_at_{};  // detached: of the connection that it had last; so are the next two
-  steady_time last_heard_{};
-  steady_time detached_at_{};
-  std::unique_ptr<std::string> reason_;  // why its connection ends: mostly null
-  digest secret_{};                      // that of the token that its client was given last
-  ending ending_;
-  state state_ = state::detached;
-  announcement announced_ = announcement::nothing;
-  bool subscribed_ = false;
-  bool overflowed_ = false;
-  bool kept_up_ = false;  // detached: its place's
+  digest secret_{};  // that of the token that its client was given last
+  // Its latest connection's `ending`, and bits: each idle session has them.
+  close_code ended_with_ = close_code::abnormal;
+  bool may_resume_ : 1 = true;
+  bool lacked_memory_ : 1 = false;
+  bool subscribed_ : 1 = false;
+  bool overflowed_ : 1 = false;
+  bool kept_up_ : 1 = false;  // detached: its place's
+  state state_ : 2 = state::detached;
+  announcement announced_ : 2 = announcement::nothing;
 };
 
 inline session* connection::of() const noexcept { return static_cast<session*>(carried_); }

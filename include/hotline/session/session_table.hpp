@@ -6,6 +6,7 @@
 #include <hotline/connection/pauses.hpp>
 #include <hotline/intrusive_list.hpp>
 #include <hotline/metrics.hpp>
+#include <hotline/number_table.hpp>
 #include <hotline/options.hpp>
 #include <hotline/session/address_table.hpp>
 #include <hotline/session/resume.hpp>
@@ -22,7 +23,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <unordered_map>
 #include <utility>
 
 namespace hotline::detail {
@@ -35,8 +35,8 @@ struct crowded_out {
 
 /// A manager's sessions: it owns them, finds them and changes their state.
 ///
-///     session& s = table.add(limits, number, project, principal);
-///     table.attach(s, c, address, wall);   // its client is here
+///     session& s = table.add(number, project, client_names(principal, address));
+///     table.attach(s, c, wall);            // its client is here
 ///     table.detach(s, now);                // the socket has ended; the session waits
 ///     table.end(s);                        // its client does not come back
 ///     table.remove(s);                     // the host was notified
@@ -55,13 +55,10 @@ class session_table {
 
   // ------------------------------------------------------------------------------------------------- lookups
 
-  [[nodiscard]] bool contains(std::uint64_t number) const { return sessions_.contains(number); }
+  [[nodiscard]] bool contains(std::uint64_t number) const noexcept { return sessions_.find(number) != nullptr; }
 
   /// Returns the session of that number, whatever its state; null when there is none.
-  [[nodiscard]] session* find(std::uint64_t number) {
-    const auto found = sessions_.find(number);
-    return found == sessions_.end() ? nullptr : &found->second;
-  }
+  [[nodiscard]] session* find(std::uint64_t number) noexcept { return sessions_.find(number); }
 
   /// Returns the session of that connection id while its connection is open; null otherwise.
   [[nodiscard]] session* find_open(std::string_view id) {
@@ -89,14 +86,16 @@ class session_table {
   /// Calls `f(session&)` with each session, on the loop; `f` may change their state, and removes none.
   template <class F>
   void for_each(F f) {
-    for (auto& [number, s] : sessions_) f(s);
+    for (session* s = sessions_.first(); s != nullptr; s = sessions_.after(*s)) f(*s);
   }
 
   /// Calls `f(session&)` with each session, on the loop, and frees those for which it returns true: they have ended.
   template <class F>
   void sift(F f) {
-    for (auto at = sessions_.begin(); at != sessions_.end();)
-      if (session& s = (at++)->second; f(s)) remove(s);
+    for (session* s = sessions_.first(); s != nullptr;) {
+      session& one = *std::exchange(s, sessions_.after(*s));
+      if (f(one)) remove(one);
+    }
   }
 
   /// Calls `f(session&)` with each that is detached, the one that has waited longest first; `f` ends none.
@@ -109,8 +108,8 @@ class session_table {
   template <class F>
   void read(F f) const {
     const std::lock_guard lock(mutex_);
-    for (const auto& [number, s] : sessions_)
-      if (s.at() == session::state::attached) f(s);
+    for (const session* s = sessions_.first(); s != nullptr; s = sessions_.after(*s))
+      if (s->at() == session::state::attached) f(*s);
   }
 
   /// Changes what other threads may be reading of a session.
@@ -137,20 +136,21 @@ class session_table {
   // --------------------------------------------------------------------------------------------- transitions
 
   /// Adds a new session, which is to be attached at once. No session has that number yet.
-  session& add(const session_limits& limits, std::uint64_t number, std::shared_ptr<const std::string> project,
-               std::string principal) {
+  session& add(std::uint64_t number, std::shared_ptr<const std::string> project, client_names names) {
     const std::lock_guard lock(mutex_);
-    return sessions_.try_emplace(number, limits, number, std::move(project), std::move(principal)).first->second;
+    return sessions_.add(number, std::move(project), std::move(names));
   }
 
   /// Its client is here, over `c`. A session that was attached to another connection leaves that one.
-  void attach(session& s, connection& c, std::string remote_address, wall_time wall) noexcept {
+  void attach(session& s, connection& c, wall_time wall) noexcept {
     const std::lock_guard lock(mutex_);
-    stop_waiting(s);
-    if (s.connection() != nullptr) s.detach(steady_time{});
-    addresses_.let_go(s.address());
-    s.address() = address_table::share(c.address);
-    s.attach(c, std::move(remote_address), wall);
+    attach_locked(s, c, wall);
+  }
+  /// As `attach`; the client has other names than before: it comes from another address.
+  void attach(session& s, connection& c, wall_time wall, client_names names) noexcept {
+    const std::lock_guard lock(mutex_);
+    s.rename(std::move(names));
+    attach_locked(s, c, wall);
   }
 
   /// Its socket has ended, and the session waits. Returns the session that must end for that, which may be `s`.
@@ -178,10 +178,10 @@ class session_table {
   }
 
   /// Destroys the session. Only once it has ended.
-  void remove(const session& s) noexcept {
-    decltype(sessions_)::node_type gone;  // freed without the lock: its commands may call the host
+  void remove(session& s) noexcept {
+    const std::unique_ptr<session> gone(&s);  // freed without the lock: its commands may call the host
     const std::lock_guard lock(mutex_);
-    gone = sessions_.extract(sessions_.find(s.number()));
+    sessions_.release(s);
   }
 
  private:
@@ -189,6 +189,14 @@ class session_table {
 
   static constexpr std::size_t id_digits = 16;
   static constexpr std::size_t remembered = 1024;
+
+  void attach_locked(session& s, connection& c, wall_time wall) noexcept {
+    stop_waiting(s);
+    if (s.connection() != nullptr) s.detach(steady_time{});
+    addresses_.let_go(s.address());
+    s.address() = address_table::share(c.address);
+    s.attach(c, wall);
+  }
 
   void stop_waiting(session& s) noexcept {
     if (!waiting_list::is_linked(s)) return;
@@ -208,7 +216,7 @@ class session_table {
   const resume_options& options_;
   address_table& addresses_;
   mutable std::mutex mutex_;
-  std::unordered_map<std::uint64_t, session> sessions_;
+  number_table<session> sessions_;
   waiting_list waiting_;  // in the order in which their time ends
   std::deque<resume_token> expired_;
 };
