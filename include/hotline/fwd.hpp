@@ -77,7 +77,8 @@ struct session_limits;
 class manager;
 template <class Transport>
 class ws_manager;
-class ws_or_wss_manager;
+template <class Plain, class Tls>
+class basic_ws_or_wss_manager;
 
 // Metrics.
 struct log_status;
@@ -98,6 +99,7 @@ class tls_transport;
 struct listen_options;
 struct tls_handshake_limits;
 struct tls_options;
+using ws_or_wss_manager = basic_ws_or_wss_manager<asio_transport, tls_transport>;
 
 }  // namespace hotline
 #endif

@@ -17,7 +17,7 @@ string(REPLACE "\n" "\n\n" output "${output}")
 string(REGEX MATCHALL "\nhotline::([a-z][a-z_0-9]+|operator[^a-z\n]+)\n" declared "${output}")
 list(TRANSFORM declared REPLACE "\n(hotline::)?" "")
 # In parts of their own: what nobody outside may use, what only tests of hosts use, and what needs OpenSSL or Boost.
-list(FILTER declared EXCLUDE REGEX "^(detail|testing|(tls|boost|ws_or_wss)_.*)$")
+list(FILTER declared EXCLUDE REGEX "^(detail|testing|(tls|boost|(basic_)?ws_or_wss)_.*)$")
 set(public ${declared})
 list(REMOVE_DUPLICATES public)
 file(READ "${unit}" text)

@@ -4,6 +4,7 @@
 #include <hotline/fwd.hpp>
 #include <hotline/manager.hpp>
 #include <hotline/tls.hpp>
+#include <hotline/tls_epoll.hpp>
 
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
@@ -135,6 +136,38 @@ TEST_CASE("a certificate that was never loaded is noticed at the start", "[tls]"
   CHECK(manager.is_encrypted());
   CHECK(manager.start());
   CHECK_THROWS_AS(make_ws_or_wss_manager(io, events, std::nullopt, {}, {.route_prefix = ""}), std::invalid_argument);
+}
+
+TEST_CASE("in any loop a manager is plain or TLS as its configuration says", "[tls]") {
+  for (const bool with_certificate : {false, true}) {
+    CAPTURE(with_certificate);
+    event_emitter events;
+    auto manager = make_epoll_ws_or_wss_manager(events, configured(with_certificate), {.port = 0});
+    CHECK(manager.is_encrypted() == with_certificate);
+    REQUIRE_FALSE(manager.start());
+    socket_peers peers;
+    const auto serve = [&](const auto& client) {
+      client->send(upgrade);
+      const int descriptor = manager.with_transport([](auto& t) { return t.fd(); });
+      CHECK(descriptor >= 0);
+      while (client->received().find("\"connected\"") == std::string::npos) {
+        manager.with_transport([](auto& t) { return t.run_ready(256); });
+        peers.pump();
+      }
+    };
+    if (with_certificate)
+      serve(peers.add(tls_peer::connect(manager.port())));
+    else
+      serve(peers.add(socket_peer::tcp(manager.port())));
+  }
+}
+
+TEST_CASE("a TLS manager is made for any loop", "[tls]") {
+  event_emitter events;
+  auto manager = make_epoll_wss_manager(events, *configured(true), {.port = 0});
+  REQUIRE_FALSE(manager.start());
+  CHECK(manager.transport().port() != 0);
+  CHECK(manager.transport().scheme() == "https");
 }
 
 TEST_CASE("a transport of the host's own making goes into either kind", "[tls]") {

@@ -251,7 +251,9 @@ class handshakes {
     project_room& in = outbound_.rooms().open(let_in.project, stream);
     c.room = &in;
     join(c, s, in.subscribers(), entry, resumed);
-    const connection_info arrived = outbound_.info(s);  // before the greeting: after that nothing takes memory
+    const observers<const connection_info&>& told = resumed ? calls_.on_resumed : calls_.on_connect;
+    std::optional<connection_info> arrived;
+    if (told) arrived = outbound_.info(s);  // before the greeting: after that nothing takes memory
     greet(c, s, outcome.what, resumed);
     if (const auto& old = outcome.replaced) {
       // With what the session had, the host knows of no connection of it any more.
@@ -259,7 +261,7 @@ class handshakes {
       sessions_.tell_replaced(*old);
     }
     s.announce(announcement::connected);
-    calls_.tell(resumed ? "on_resumed" : "on_connect", resumed ? calls_.on_resumed : calls_.on_connect, arrived);
+    if (arrived) calls_.tell(resumed ? "on_resumed" : "on_connect", told, *arrived);
   }
 
   void join(connection& c, session& s, room& in, const entry_request& entry, bool resumed) {

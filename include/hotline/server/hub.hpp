@@ -179,7 +179,7 @@ class hub final : public carrier_receiver, public mail_reader, public reader {
   // Whether a tick is more to a connection than a heartbeat that has nothing to do. Most are not.
   [[nodiscard]] bool has_more_to_do(const connection& c, steady_time at) const noexcept {
     const session* const s = c.of();
-    return c.position_may_be_due(at) || (s != nullptr && (s->has_commands() || at >= s->expires_at()));
+    return c.position_may_be_due(at) || (s != nullptr && s->may_be_due(at));
   }
   void grow_older(connection& c, connection::due found, steady_time at);
 

@@ -189,11 +189,13 @@ class session_keeper {
     connection_info info;
     const ending how = s.ended();
     std::string reason;
-    try {
-      info = outbound_.info(s);
-      reason = s.end_reason();
-    } catch (...) {
-      return s.announced() == announcement::nothing || (s.announced() == announcement::disconnected && may_resume);
+    if (calls_.on_disconnect || calls_.on_session_expired || calls_.on_log) {
+      try {
+        info = outbound_.info(s);
+        reason = s.end_reason();
+      } catch (...) {
+        return s.announced() == announcement::nothing || (s.announced() == announcement::disconnected && may_resume);
+      }
     }
     if (s.announced() == announcement::connected || s.connection() != nullptr) log_end(info, how, reason);
     if (s.announced() == announcement::connected) {

@@ -255,6 +255,10 @@ class session final : public carried, public session_links {
   /// Returns its commands.
   [[nodiscard]] command_table& commands() noexcept { return commands_; }
   [[nodiscard]] bool has_commands() const noexcept { return commands_.under_way() > 0; }
+  /// Returns false where neither a command nor its admission can be overdue.
+  [[nodiscard]] bool may_be_due(steady_time now) const noexcept {
+    return has_commands() || (rare_ && now >= rare_->expires_at);
+  }
 
  private:
   static constexpr std::size_t frame_header = 10;
