@@ -61,6 +61,13 @@ class memory_client : public client_end {
     pump();
   }
 
+  // It is one end of one line.
+  memory_client(const memory_client&) = delete;
+  memory_client& operator=(const memory_client&) = delete;
+  memory_client(memory_client&&) noexcept = default;
+  memory_client& operator=(memory_client&&) noexcept = default;
+  ~memory_client() = default;
+
   /// Returns whether the server has upgraded the connection.
   [[nodiscard]] bool upgraded() const noexcept { return !head.empty(); }
 
@@ -124,9 +131,13 @@ class memory_client : public client_end {
       head = raw_.substr(0, end + 4);
       raw_.erase(0, end + 4);
     }
-    std::size_t begin = 0;
-    while (const auto frame = next_frame(begin)) take(*frame);
-    raw_.erase(0, begin);
+    // A frame that the protocol does not allow is taken as well: the next call throws for the next one.
+    struct taking {
+      ~taking() { bytes.erase(0, begin); }
+      std::string& bytes;
+      std::size_t begin = 0;
+    } taken{raw_};
+    while (const auto frame = next_frame(taken.begin)) take(*frame);
   }
 
   /// Takes the next message. Throws `test_failure` when there is none.

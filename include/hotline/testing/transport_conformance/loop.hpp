@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace hotline::testing::transport_conformance {
@@ -30,13 +31,38 @@ inline void posted_functions_run_in_order_and_later(const factory& fresh) {
   HOTLINE_DETAIL_CHECK(*s, order == std::vector{1, 2, 3});
 }
 
+/// Threads that are joined at the end, also where a check throws. (libc++ 19 has `std::jthread` as an experiment alone.)
+class joined_threads {
+ public:
+  /// Threads run until they return, or until they see that `done` is true.
+  explicit joined_threads(std::atomic<bool>& done) noexcept : done_(done) {}
+  joined_threads(const joined_threads&) = delete;
+  joined_threads& operator=(const joined_threads&) = delete;
+  ~joined_threads() { join(); }
+
+  template <class F>
+  void start(F f) {
+    threads_.emplace_back(std::move(f));
+  }
+  void join() {
+    done_ = true;
+    for (std::thread& t : threads_) t.join();
+    threads_.clear();
+  }
+
+ private:
+  std::atomic<bool>& done_;
+  std::vector<std::thread> threads_;
+};
+
 inline void any_thread_may_post(const factory& fresh) {
   const auto s = fresh();
   constexpr int each = 1000;
   std::array<int, 4> next{};
-  std::vector<std::thread> threads;
+  std::atomic<bool> done = false;
+  joined_threads threads(done);
   for (std::size_t t = 0; t < next.size(); ++t)
-    threads.emplace_back([&s, &next, t] {
+    threads.start([&s, &next, t] {
       for (int i = 0; i < each; ++i)
         s->do_post([&s, &next, t, i] {
           HOTLINE_DETAIL_CHECK(*s, next[t] == i);
@@ -44,7 +70,6 @@ inline void any_thread_may_post(const factory& fresh) {
         });
     });
   const bool all = s->drive([&] { return next == std::array{each, each, each, each}; });
-  for (std::thread& t : threads) t.join();
   HOTLINE_DETAIL_CHECK(*s, all);
 }
 
@@ -52,7 +77,8 @@ inline void posting_goes_on_while_it_stops(const factory& fresh) {
   std::atomic<bool> done = false, stopped = false;
   std::atomic<int> posted = 0, ran = 0;
   const auto s = fresh();
-  std::thread thread([&] {
+  joined_threads threads(done);
+  threads.start([&] {
     while (!done) {
       if (!stopped && posted - ran > 100) {
         std::this_thread::yield();  // or a loop that is slower than this would never be done
@@ -70,8 +96,6 @@ inline void posting_goes_on_while_it_stops(const factory& fresh) {
   HOTLINE_DETAIL_CHECK(*s, s->drive([&] { return posted > so_far + 10; }));
   HOTLINE_DETAIL_CHECK(*s, s->finish());
   HOTLINE_DETAIL_CHECK(*s, ran == after_stop);
-  done = true;
-  thread.join();
 }
 
 inline void ticks_come_by_themselves(const factory& fresh) {
