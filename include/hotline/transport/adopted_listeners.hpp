@@ -3,12 +3,11 @@
 #if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/transport/listen_options.hpp>
+#include <hotline/transport/native_socket.hpp>
 
 #include <cstddef>
 #include <utility>
 #include <vector>
-
-#include <unistd.h>
 
 namespace hotline::detail {
 
@@ -32,7 +31,7 @@ class adopted_listeners {
   void forget() noexcept { entries_.clear(); }
 
   void close() noexcept {
-    for (const entry& e : entries_) ::close(*e.options.descriptor);
+    for (const entry& e : entries_) native_socket::close(*e.options.descriptor);
     entries_.clear();
   }
 

@@ -2,6 +2,7 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/transport/native_types.hpp>
 #include <hotline/transport/operation_room.hpp>
 #include <hotline/transport/peer_address.hpp>
 #include <hotline/transport/plain_layer.hpp>
@@ -44,7 +45,7 @@ class asio_connection final : public detail::socket_connection<asio_connection<E
   asio_connection(std::shared_ptr<traffic_type> traffic, socket_type socket, const detail::peer_address& peer)
       : base(peer), traffic_(std::move(traffic)), socket_(std::move(socket)) {}
 
-  [[nodiscard]] int descriptor() noexcept { return socket_.native_handle(); }
+  [[nodiscard]] detail::native_handle descriptor() noexcept { return socket_.native_handle(); }
 
   std::atomic<std::uint32_t> references_{
       1};  // the list's first; atomic: under a strand, Asio destroys handlers on any thread

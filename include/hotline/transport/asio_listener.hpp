@@ -3,37 +3,31 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#if defined(_WIN32)
+#include <hotline/transport/asio_listener_windows.hpp>
+#else
+
 #include <hotline/metrics.hpp>
-#include <hotline/transport/adopted_listeners.hpp>
-#include <hotline/transport/asio_connection.hpp>
+#include <hotline/transport/asio_timer.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/listening_socket.hpp>
+#include <hotline/transport/native_socket.hpp>
 #include <hotline/transport/operation_room.hpp>
 #include <hotline/transport/peer_address.hpp>
 
 #include <asio/basic_socket_acceptor.hpp>
 #include <asio/basic_stream_socket.hpp>
-#include <asio/basic_waitable_timer.hpp>
 #include <asio/generic/stream_protocol.hpp>
 #include <asio/socket_base.hpp>
-#include <asio/wait_traits.hpp>
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <system_error>
 #include <utility>
-#include <vector>
-
-#include <unistd.h>
 
 namespace hotline::detail {
-
-template <class Executor>
-using asio_timer =
-    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
 /// Listens at one address and hands over what comes. Lives as long as its operations do; silent once closed.
 template <class Executor>
@@ -47,6 +41,9 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
   asio_listener(const Executor& executor, counter& turned_away, std::size_t which)
       : watched_(executor), pause_(executor), turned_away_(turned_away), which_(which) {}
   ~asio_listener() { close(); }
+
+  /// Returns why `given` cannot be taken over; empty if it can.
+  [[nodiscard]] static std::error_code check(int given) noexcept { return listening_socket::check(given); }
 
   /// Binds and listens. A failure leaves nothing behind.
   std::error_code open(const listen_options& options) {
@@ -120,7 +117,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
     } catch (...) {
       // No memory for one more: it is closed.
     }
-    if (is_ours) ::close(accepted);
+    if (is_ours) native_socket::close(accepted);
   }
 
   void await_better_times() {
@@ -140,72 +137,6 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
   const std::size_t which_;
 };
 
-/// All that one transport listens at.
-template <class Executor>
-class asio_listeners {
- public:
-  using on_accept = typename asio_listener<Executor>::on_accept;
-
-  /// Opens all, or none. The number of its options is that of a listener's door; `adopted` have theirs with them.
-  std::error_code open(const Executor& executor, const std::vector<listen_options>& options,
-                       const adopted_listeners& adopted) {
-    std::error_code failed;
-    for (std::size_t which = 0; !failed && which < options.size(); ++which)
-      if (options[which].listen) failed = add(executor, options[which], which);
-    for (const adopted_listeners::entry& e : adopted.entries())
-      if (!failed) failed = add(executor, e.options, e.door);
-    if (failed) abandon();
-    return failed;
-  }
-
-  /// Before anything was accepted: as if nothing had been opened.
-  void abandon() noexcept {
-    for (const auto& listener : open_) listener->abandon();
-    open_.clear();
-    port_ = 0;
-  }
-
-  /// Opens one more. It is silent until `start`.
-  std::error_code add(const Executor& executor, const listen_options& options, std::size_t which) {
-    open_.reserve(open_.size() + 1);  // so that nothing fails once it is open
-    const auto listener = std::make_shared<asio_listener<Executor>>(executor, turned_away_, which);
-    if (const std::error_code failed = listener->open(options)) return failed;
-    if (port_ == 0) port_ = listener->port();
-    open_.push_back(listener);
-    return {};
-  }
-
-  void start(const on_accept& accepted) {
-    for (const auto& listener : open_) listener->start(accepted);
-  }
-
-  void start_last(on_accept accepted) { open_.back()->start(std::move(accepted)); }
-
-  void close() noexcept {
-    for (const auto& listener : open_) listener->close();
-    open_.clear();
-  }
-
-  /// The descriptors of all, which listen on, and are the caller's.
-  [[nodiscard]] std::vector<int> release() {
-    std::vector<int> descriptors;
-    descriptors.reserve(open_.size());
-    for (const auto& listener : open_) descriptors.push_back(listener->release());
-    open_.clear();
-    return descriptors;
-  }
-
-  /// The first TCP port; 0 without one, and before `open`.
-  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
-
-  /// Any thread. Sockets that were closed at once, for there was no descriptor for them.
-  [[nodiscard]] std::uint64_t turned_away() const noexcept { return turned_away_.value(); }
-
- private:
-  counter turned_away_;
-  std::vector<std::shared_ptr<asio_listener<Executor>>> open_;
-  std::uint16_t port_ = 0;
-};
-
 }  // namespace hotline::detail
+#endif
 #endif

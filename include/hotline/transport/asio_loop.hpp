@@ -8,10 +8,13 @@
 #include <hotline/transport/adopted_listeners.hpp>
 #include <hotline/transport/asio_error.hpp>
 #include <hotline/transport/asio_listener.hpp>
+#include <hotline/transport/asio_listeners.hpp>
+#include <hotline/transport/asio_timer.hpp>
 #include <hotline/transport/asio_traffic.hpp>
 #include <hotline/transport/context_watch.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/native_socket.hpp>
+#include <hotline/transport/native_types.hpp>
 #include <hotline/transport/peer_address.hpp>
 #include <hotline/transport/stopped_context.hpp>
 #include <hotline/transport/tick_schedule.hpp>
@@ -32,8 +35,6 @@
 #include <system_error>
 #include <utility>
 #include <vector>
-
-#include <unistd.h>
 
 namespace hotline::detail {
 
@@ -82,7 +83,7 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
   /// A socket that listens already, from here on or, before `start`, from then on. It is the caller's after a failure.
   [[nodiscard]] std::error_code adopt_listener(int descriptor, listen_options options) {
     if (traffic_->is_stopped()) return errc::not_running;
-    if (const std::error_code failed = listening_socket::check(descriptor)) return failed;
+    if (const std::error_code failed = asio_listener<Executor>::check(descriptor)) return failed;
     options.descriptor = descriptor;
     options.listen = true;
     const std::size_t which = traffic_->add_door(options);
@@ -159,10 +160,10 @@ class asio_loop final : public std::enable_shared_from_this<asio_loop<Executor, 
     std::error_code failed;
     const asio::generic::stream_protocol protocol(theirs.local_endpoint(failed).protocol());
     if (failed) return failed;
-    const int descriptor = theirs.release(failed);
+    const native_handle descriptor = theirs.release(failed);
     if (failed) return failed;
     socket.assign(protocol, descriptor, failed);
-    if (failed) ::close(descriptor);
+    if (failed) native_socket::close(descriptor);
     return failed;
   }
 

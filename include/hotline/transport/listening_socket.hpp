@@ -1,16 +1,16 @@
-// Listens at one address. Nothing waits here, and nothing is Asio's.
+// Listens at one address of a POSIX system. Nothing waits here, and nothing is Asio's.
 #pragma once
 #include <hotline/language.hpp>
-#if HOTLINE_DETAIL_LANGUAGE
+#if HOTLINE_DETAIL_LANGUAGE && !defined(_WIN32)
 
 #include <hotline/metrics.hpp>
+#include <hotline/transport/listen_address.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/native_socket.hpp>
 #include <hotline/transport/peer_address.hpp>
 #include <hotline/transport/unix_socket_file.hpp>
 
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -18,10 +18,7 @@
 #include <system_error>
 #include <utility>
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -160,34 +157,11 @@ class listening_socket {
 
   [[nodiscard]] std::error_code bind_tcp(const listen_options& options) {
     if (options.unix_mode || !options.unix_group.empty()) return std::make_error_code(std::errc::invalid_argument);
-    ::sockaddr_in v4{};
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(options.port);
-    ::sockaddr_in6 v6{};
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(options.port);
-    const std::string& text = options.address;
-    std::error_code failed;
-    if (::inet_pton(AF_INET, text.c_str(), &v4.sin_addr) == 1)
-      failed = bind(&v4, sizeof v4, AF_INET, options);
-    else if (is_v6(text, v6))
-      failed = bind(&v6, sizeof v6, AF_INET6, options);
-    else
-      return std::make_error_code(std::errc::invalid_argument);
+    listen_address at;
+    if (!at.read(options.address, options.port)) return std::make_error_code(std::errc::invalid_argument);
+    std::error_code failed = bind(at.data(), at.size(), at.family(), options);
     if (failed || (failed = listen(options))) return failed;
     return read_name();
-  }
-
-  /// With the zone that a link-local address needs, "fe80::1%eth0".
-  [[nodiscard]] static bool is_v6(const std::string& text, ::sockaddr_in6& made) {
-    const std::size_t zone_at = text.find('%');
-    if (::inet_pton(AF_INET6, text.substr(0, zone_at).c_str(), &made.sin6_addr) != 1) return false;
-    if (zone_at == std::string::npos) return true;
-    const std::string zone = text.substr(zone_at + 1);
-    made.sin6_scope_id = ::if_nametoindex(zone.c_str());
-    if (made.sin6_scope_id != 0) return true;
-    const auto [end, wrong] = std::from_chars(zone.data(), zone.data() + zone.size(), made.sin6_scope_id);
-    return wrong == std::errc{} && end == zone.data() + zone.size();
   }
 
   [[nodiscard]] std::error_code bind_unix(const listen_options& options) {

@@ -3,6 +3,12 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#if defined(_WIN32)
+#include <hotline/transport/native_socket_windows.hpp>
+#else
+
+#include <hotline/transport/native_types.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -19,25 +25,12 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 namespace hotline::detail {
 
 /// The error of the system's last call, in the category that compares with `std::errc`.
 [[nodiscard]] inline std::error_code last_error() noexcept { return {errno, std::system_category()}; }
-
-/// The result of a send: how many bytes the system took, and why not more. Neither error nor all bytes: there is no room.
-struct sent_bytes {
-  std::size_t count = 0;
-  std::error_code failed{};
-};
-
-/// The result of a read. Without bytes, end and error there is nothing to read now.
-struct received_bytes {
-  std::size_t count = 0;
-  bool ended = false;    ///< the peer's direction
-  bool drained = false;  ///< there was less than fits: the system reports when more comes
-  std::error_code failed{};
-};
 
 namespace native_socket {
 
@@ -80,6 +73,12 @@ inline constexpr int no_signal = 0;
   return as_ours(::accept(listener, peer, &size));
 #endif
 }
+
+/// Closes a socket that is nobody else's.
+inline void close(int socket) noexcept { (void)::close(socket); }
+
+/// The error of a connection that was aborted here.
+[[nodiscard]] inline std::error_code aborted_here() noexcept { return {ECANCELED, std::system_category()}; }
 
 [[nodiscard]] inline bool is_busy() noexcept { return errno == EAGAIN || errno == EWOULDBLOCK; }
 
@@ -179,4 +178,5 @@ inline void prepare(int socket, int family, std::chrono::milliseconds user_timeo
 
 }  // namespace native_socket
 }  // namespace hotline::detail
+#endif
 #endif

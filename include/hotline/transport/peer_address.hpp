@@ -2,6 +2,8 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/transport/native_types.hpp>
+
 #include <array>
 #include <charconv>
 #include <cstddef>
@@ -9,10 +11,6 @@
 #include <cstring>
 #include <string>
 #include <utility>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 namespace hotline::detail {
 
@@ -23,7 +21,7 @@ class peer_address {
 
   /// From the system's form of it: `size` bytes of a `sockaddr_in`, a `sockaddr_in6` or one of another family.
   peer_address(const void* address, std::size_t size) noexcept {
-    ::sa_family_t family = AF_UNSPEC;
+    decltype(::sockaddr::sa_family) family = AF_UNSPEC;
     if (size >= offsetof(::sockaddr, sa_family) + sizeof family)
       std::memcpy(&family, static_cast<const char*>(address) + offsetof(::sockaddr, sa_family), sizeof family);
     if (family == AF_INET && size >= sizeof(::sockaddr_in)) {

@@ -4,6 +4,7 @@
 
 #include <hotline/transport/early_input.hpp>
 #include <hotline/transport/native_socket.hpp>
+#include <hotline/transport/native_types.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -33,8 +34,7 @@ struct layer_input {
 };
 
 /// The layer between a connection and its socket that does nothing. A layer is a member of each connection and does all
-/// sending and reading. The other one is `tls_layer`; both have the members below. `socket` is a descriptor that does not
-/// block.
+/// sending and reading. The other one is `tls_layer`; both have the members below. `socket` does not block.
 class plain_layer {
  public:
   /// Whether `on_open` comes only after a handshake.
@@ -60,7 +60,7 @@ class plain_layer {
   /// Whether `receive` has something to tell although the socket may have nothing.
   [[nodiscard]] static bool has_input() noexcept { return false; }
 
-  static layer_output send(shared&, int socket, std::span<const std::string_view> spans) {
+  static layer_output send(shared&, native_handle socket, std::span<const std::string_view> spans) {
     if (spans.size() == 1)  // mostly: and a plain send costs the kernel less than a gathering one
       return send_some(socket, spans.front());
     layer_output out;
@@ -76,13 +76,13 @@ class plain_layer {
     return out;
   }
 
-  static layer_output flush(shared&, int) noexcept { return {}; }
+  static layer_output flush(shared&, native_handle) noexcept { return {}; }
 
   /// The last words before our FIN.
-  static layer_output end(shared&, int) noexcept { return {}; }
+  static layer_output end(shared&, native_handle) noexcept { return {}; }
 
   /// Raw bytes come from `early` first, then from the socket.
-  static layer_input receive(shared& s, int socket, early_input& early) {
+  static layer_input receive(shared& s, native_handle socket, early_input& early) {
     layer_input in;
     const received_bytes read = read_raw(socket, early, s.buffer);
     in.bytes = std::span(s.buffer.data(), read.count);
@@ -92,11 +92,11 @@ class plain_layer {
     return in;
   }
 
-  static received_bytes read_raw(int socket, early_input& early, std::span<char> into) noexcept {
+  static received_bytes read_raw(native_handle socket, early_input& early, std::span<char> into) noexcept {
     return early ? received_bytes{early.take(into), false, false, {}} : native_socket::receive(socket, into);
   }
 
-  static layer_output send_some(int socket, std::string_view bytes) noexcept {
+  static layer_output send_some(native_handle socket, std::string_view bytes) noexcept {
     return result_of(native_socket::send(socket, bytes), bytes.size());
   }
 

@@ -15,7 +15,6 @@
 #include <hotline/transport/socket_roll.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -121,7 +120,7 @@ class socket_traffic {
   void abort(connection& c) {
     if (derived().is_stopped() || c.closing_) return;
     native_socket::reset_on_close(c.descriptor());
-    end(c, {ECANCELED, std::system_category()});
+    end(c, native_socket::aborted_here());
   }
 
   /// The state that connections share. It belongs to the loop, but for what says that it is for other threads.

@@ -5,8 +5,14 @@
 #include <hotline/concepts.hpp>
 #include <hotline/types.hpp>
 
+#if defined(_WIN32)
+#include <hotline/transport/native_types.hpp>
+
+#include <bcrypt.h>
+#else
 #include <sys/random.h>
 #include <unistd.h>
+#endif
 
 #include <algorithm>
 #include <cerrno>
@@ -27,7 +33,7 @@ class system_environment final : public environment {
 
   /// Returns bits from the kernel, good for tokens. A few hundred nanoseconds each time. Nothing is buffered, so a process
   /// and its fork never return the same bits, and it needs no descriptor, of which a server may have none left. Throws
-  /// `std::system_error` where the kernel has no getentropy.
+  /// `std::system_error` where the kernel has no getentropy. On Windows they are BCryptGenRandom's.
   [[nodiscard]] std::uint64_t random() override {
     std::uint64_t bits = 0;
     random_words({&bits, 1});
@@ -39,10 +45,22 @@ class system_environment final : public environment {
     constexpr std::size_t most = 256 / sizeof(std::uint64_t);  // getentropy's limit
     while (!words.empty()) {
       const std::span<std::uint64_t> some = words.first(std::min(words.size(), most));
-      if (::getentropy(some.data(), some.size_bytes()) != 0)
-        throw std::system_error(errno, std::generic_category(), "getentropy");
+      fill(some);
       words = words.subspan(some.size());
     }
+  }
+
+ private:
+  static void fill(std::span<std::uint64_t> words) {
+#if defined(_WIN32)
+    auto* const bytes = reinterpret_cast<unsigned char*>(words.data());
+    const auto size = static_cast<::ULONG>(words.size_bytes());
+    if (::BCryptGenRandom(nullptr, bytes, size, BCRYPT_USE_SYSTEM_PREFERRED_RNG) != 0)
+      throw std::system_error(std::make_error_code(std::errc::io_error), "BCryptGenRandom");
+#else
+    if (::getentropy(words.data(), words.size_bytes()) != 0)
+      throw std::system_error(errno, std::generic_category(), "getentropy");
+#endif
   }
 };
 

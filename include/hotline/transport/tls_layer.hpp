@@ -5,6 +5,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/transport/early_input.hpp>
+#include <hotline/transport/native_types.hpp>
 #include <hotline/transport/plain_layer.hpp>
 #include <hotline/transport/tls_context.hpp>
 #include <hotline/transport/tls_error.hpp>
@@ -119,7 +120,7 @@ class tls_layer {
 
   /// Neighbouring spans become one record, as far as they fit: a record has its price. A record that the socket did not
   /// take as a whole counts as taken, and waits here.
-  layer_output send(shared& s, int socket, std::span<const std::string_view> spans) {
+  layer_output send(shared& s, native_handle socket, std::span<const std::string_view> spans) {
     layer_output out;
     std::size_t offered = 0;
     for (const std::string_view bytes : spans) offered += bytes.size();
@@ -154,7 +155,7 @@ class tls_layer {
     return out;
   }
 
-  layer_output flush(shared&, int socket) {
+  layer_output flush(shared&, native_handle socket) {
     const layer_output out = plain_layer::send_some(socket, unsent_);
     if (out.all)
       unsent_ = std::string();  // its memory too
@@ -164,14 +165,14 @@ class tls_layer {
   }
 
   /// Sends the peer `close_notify`, and drops the TLS state: later input is discarded anyway.
-  layer_output end(shared& s, int socket) {
+  layer_output end(shared& s, native_handle socket) {
     say_goodbye();
     ssl_.reset();
     return transmit(s, socket);
   }
 
   /// All that was read is decrypted, so that none of it waits in OpenSSL, where the socket would not tell of it.
-  layer_input receive(shared& s, int socket, early_input& early) {
+  layer_input receive(shared& s, native_handle socket, early_input& early) {
     layer_input in;
     if (input_ended_) return ended(s, socket);
     const received_bytes read = plain_layer::read_raw(socket, early, s.raw);
@@ -243,7 +244,7 @@ class tls_layer {
     input_error_ = failed;
   }
 
-  layer_input ended(shared& s, int socket) {
+  layer_input ended(shared& s, native_handle socket) {
     layer_input in;
     in.ended = true;
     in.failed = input_error_;
@@ -259,7 +260,7 @@ class tls_layer {
   }
 
   /// Gives the socket what OpenSSL has written.
-  layer_output transmit(shared& s, int socket) {
+  layer_output transmit(shared& s, native_handle socket) {
     // The loop's, and the next connection's from here on, whatever becomes of it.
     struct emptying {
       ~emptying() { bytes.clear(); }

@@ -1,6 +1,6 @@
 #pragma once
 #include <hotline/language.hpp>
-#if HOTLINE_DETAIL_LANGUAGE
+#if HOTLINE_DETAIL_LANGUAGE && !defined(_WIN32)
 
 #include <hotline/transport/native_socket.hpp>
 
