@@ -1,6 +1,6 @@
 #pragma once
-#include <hotline/language.hpp>
-#if HOTLINE_DETAIL_LANGUAGE
+#include <hotline/transport/linux_only.hpp>
+#if HOTLINE_DETAIL_LINUX
 
 /// \file
 /// Opt-in: hotline in an io_context, which sees it as one descriptor. For Linux hosts with many connections or messages.

@@ -1,6 +1,6 @@
 #pragma once
-#include <hotline/language.hpp>
-#if HOTLINE_DETAIL_LANGUAGE
+#include <hotline/transport/linux_only.hpp>
+#if HOTLINE_DETAIL_LINUX
 
 /// \file
 /// Opt-in: hotline in an io_context of Boost.Asio's. For Linux. Needs Boost 1.74 or newer: link `hotline::boost_asio`.

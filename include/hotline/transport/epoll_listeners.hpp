@@ -1,7 +1,7 @@
 // All that a loop of our own listens at. Nothing is read here.
 #pragma once
-#include <hotline/language.hpp>
-#if HOTLINE_DETAIL_LANGUAGE
+#include <hotline/transport/linux_only.hpp>
+#if HOTLINE_DETAIL_LINUX
 
 #include <hotline/metrics.hpp>
 #include <hotline/transport/adopted_listeners.hpp>

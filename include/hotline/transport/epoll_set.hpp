@@ -1,7 +1,7 @@
 // The descriptors of a loop of our own: what it watches, how it is woken, and when its time is over.
 #pragma once
-#include <hotline/language.hpp>
-#if HOTLINE_DETAIL_LANGUAGE
+#include <hotline/transport/linux_only.hpp>
+#if HOTLINE_DETAIL_LINUX
 
 #include <hotline/transport/native_socket.hpp>
 #include <hotline/types.hpp>

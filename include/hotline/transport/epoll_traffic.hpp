@@ -1,7 +1,7 @@
 // A loop of our own: an edge-triggered epoll set, which the host's loop sees as one descriptor.
 #pragma once
-#include <hotline/language.hpp>
-#if HOTLINE_DETAIL_LANGUAGE
+#include <hotline/transport/linux_only.hpp>
+#if HOTLINE_DETAIL_LINUX
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>

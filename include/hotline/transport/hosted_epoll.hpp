@@ -1,7 +1,7 @@
 // An epoll transport in a loop of Asio's, or of Boost.Asio's: one wait of that loop for all sockets.
 #pragma once
-#include <hotline/language.hpp>
-#if HOTLINE_DETAIL_LANGUAGE
+#include <hotline/transport/linux_only.hpp>
+#if HOTLINE_DETAIL_LINUX
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
