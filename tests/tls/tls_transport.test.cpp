@@ -26,6 +26,7 @@
 #include "tls_peer.hpp"
 #include "transport/conformance.hpp"
 #include "transport/epoll_loop.hpp"
+#include "transport/scratch_directory.hpp"
 #include "transport/socket_loop.hpp"
 #include "transport/socket_peer.hpp"
 

@@ -3,21 +3,15 @@
 #include <asio/any_io_executor.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
-#include <asio/local/stream_protocol.hpp>
 #include <asio/strand.hpp>
 
 #include <catch2_any.hpp>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,52 +21,9 @@
 #include <utility>
 #include <vector>
 
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include "conformance.hpp"
-#include "socket_loop.hpp"
-#include "socket_peer.hpp"
+#include "asio_fixtures.hpp"
 
 namespace {
-
-/// Small buffers in the kernel, so that slow readers are noticed soon.
-hotline::listen_options small_buffers() { return {.socket_send_buffer = 64 * 1024}; }
-
-template <class Executor>
-Executor executor_of(asio::io_context& io) {
-  if constexpr (std::constructible_from<Executor, asio::io_context::executor_type>) {
-    return Executor(io.get_executor());
-  } else {
-    return asio::make_strand(io.get_executor());
-  }
-}
-
-template <class Executor>
-class tcp_fixture : public socket_loop {
- public:
-  using transport_type = hotline::basic_asio_transport<Executor>;
-
-  transport_type& transport() { return transport_; }
-  auto connect() { return peers.add(socket_peer::tcp(transport_.port())); }
-
- private:
-  transport_type transport_{executor_of<Executor>(io), small_buffers()};
-};
-
-class unix_fixture : public socket_loop {
- public:
-  using transport_type = hotline::asio_transport;
-
-  transport_type& transport() { return transport_; }
-  auto connect() { return peers.add(socket_peer::local(path_)); }
-
- private:
-  scratch_directory directory_;
-  std::string path_ = directory_.file("socket");
-  transport_type transport_{io, hotline::listen_options{.unix_path = path_, .socket_send_buffer = 64 * 1024}};
-};
 
 /// Connections that the host accepted itself.
 class adopting_fixture : public socket_loop {
@@ -90,7 +41,7 @@ class adopting_fixture : public socket_loop {
 
  private:
   void accept() {
-    acceptor_.async_accept([this](std::error_code failed, asio::ip::tcp::socket socket) {
+    acceptor_.async_accept([this](std::error_code failed, auto socket) {
       if (failed) return;
       (void)transport_.adopt(std::move(socket));
       accept();
@@ -98,48 +49,14 @@ class adopting_fixture : public socket_loop {
   }
 
   transport_type transport_{io, hotline::listen_options{.listen = false}};
-  asio::ip::tcp::acceptor acceptor_{io, {asio::ip::address_v4::loopback(), 0}};
-};
-
-using plain_executor = asio::io_context::executor_type;
-using plain_fixture = tcp_fixture<plain_executor>;
-using subject = conformance::subject_of<plain_fixture>;
-using connection = hotline::asio_transport::connection_type;
-
-/// A receiver for tests that bring a transport of their own.
-struct listener final : hotline::transport_receiver<connection> {
-  std::vector<connection*> open;
-  std::string data;
-  std::vector<std::size_t> reads;
-  int closed = 0;
-  int ticks = 0;
-  std::error_code reason;
-  std::function<void(connection&)> when_open = [](connection&) {};
-  std::function<void()> when_data = [] {};
-
-  void on_open(connection& c) override {
-    open.push_back(&c);
-    when_open(c);
-  }
-  void on_data(connection&, std::span<char> bytes) override {
-    data.append(bytes.data(), bytes.size());
-    reads.push_back(bytes.size());
-    when_data();
-  }
-  void on_writable(connection&) override {}
-  void on_closed(connection& c, std::error_code why) override {
-    std::erase(open, &c);
-    ++closed;
-    reason = why;
-  }
-  void on_tick() override { ++ticks; }
+  // Of the transport's own executor, for not every system lets a socket go to another.
+  asio::basic_socket_acceptor<asio::ip::tcp, plain_executor> acceptor_{io.get_executor(),
+                                                                       {asio::ip::address_v4::loopback(), 0}};
 };
 
 }  // namespace
 
 TEST_CASE("asio_transport over TCP is a transport", "[transport]") { conformance::run<plain_fixture>(); }
-
-TEST_CASE("asio_transport over Unix sockets is a transport", "[transport]") { conformance::run<unix_fixture>(); }
 
 TEST_CASE("asio_transport over any_io_executor is a transport", "[transport]") {
   conformance::run<tcp_fixture<asio::any_io_executor>>();
@@ -172,34 +89,6 @@ TEST_CASE("an address in use is reported, and start works once it is free", "[tr
   CHECK(second_receiver.open.front()->remote_address().starts_with("127.0.0.1:"));
 }
 
-TEST_CASE("a transport that cannot have all its addresses takes none", "[transport]") {
-  socket_loop loop;
-  scratch_directory directory;
-  listener receiver;
-  using options = hotline::listen_options;
-  const std::string path = directory.file("socket");
-  hotline::asio_transport transport(loop.io, std::vector{options{.unix_path = path}, options{.address = "no address"}});
-  CHECK(transport.start(receiver) == std::errc::invalid_argument);
-  CHECK_FALSE(std::filesystem::exists(path));
-  CHECK(loop.finish());
-}
-
-TEST_CASE("several addresses lead to one receiver", "[transport]") {
-  socket_loop loop;
-  scratch_directory directory;
-  listener receiver;
-  using options = hotline::listen_options;
-  const std::string path = directory.file("socket");
-  hotline::asio_transport transport(loop.io, std::vector{options{.unix_path = path}, options{}, options{}});
-  REQUIRE(transport.start(receiver) == std::error_code{});
-  const auto one = loop.peers.add(socket_peer::tcp(transport.port()));
-  const auto two = loop.peers.add(socket_peer::local(path));
-  REQUIRE(loop.drive([&] { return receiver.open.size() == 2; }));
-  CHECK((receiver.open[0]->remote_address() == "unix") != (receiver.open[1]->remote_address() == "unix"));
-  transport.stop_accepting();
-  CHECK_FALSE(std::filesystem::exists(path));
-}
-
 TEST_CASE("IPv6 works where the machine has it", "[transport]") {
   socket_loop loop;
   listener receiver;
@@ -209,114 +98,6 @@ TEST_CASE("IPv6 works where the machine has it", "[transport]") {
   client.connect({asio::ip::address_v6::loopback(), transport.port()});
   REQUIRE(loop.drive([&] { return receiver.open.size() == 1; }));
   CHECK(receiver.open.front()->remote_address() == "[::1]:" + std::to_string(client.local_endpoint().port()));
-}
-
-TEST_CASE("a Unix socket's file is replaced only when nobody listens on it", "[transport]") {
-  socket_loop loop;
-  scratch_directory directory;
-  listener receiver;
-  const std::string path = directory.file("socket");
-  const hotline::listen_options options{.unix_path = path};
-
-  SECTION("a socket that a dead server left") {
-    { asio::local::stream_protocol::acceptor dead(loop.io, asio::local::stream_protocol::endpoint(path)); }
-    REQUIRE(std::filesystem::is_socket(path));
-    hotline::asio_transport transport(loop.io, options);
-    CHECK(transport.start(receiver) == std::error_code{});
-    CHECK(socket_peer::local(path)->connected());
-    transport.stop();
-    CHECK_FALSE(std::filesystem::exists(path));
-  }
-  SECTION("a server that is alive") {
-    asio::local::stream_protocol::acceptor alive(loop.io, asio::local::stream_protocol::endpoint(path));
-    hotline::asio_transport transport(loop.io, options);
-    CHECK(transport.start(receiver) == std::errc::address_in_use);
-    CHECK(socket_peer::local(path)->connected());
-  }
-  SECTION("a server that is alive and too busy to answer") {
-    asio::local::stream_protocol::acceptor busy(loop.io);
-    busy.open();
-    busy.bind(path);
-    busy.listen(0);
-    std::vector<asio::local::stream_protocol::socket> queue;
-    const asio::local::stream_protocol::endpoint endpoint(path);
-    for (bool room = true; room;) {
-      queue.emplace_back(loop.io, asio::local::stream_protocol()).native_non_blocking(true);
-      room = ::connect(queue.back().native_handle(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0;
-    }
-    hotline::asio_transport transport(loop.io, options);
-    CHECK(transport.start(receiver) == std::errc::address_in_use);
-    CHECK(std::filesystem::is_socket(path));
-  }
-  SECTION("a file that is no socket") {
-    std::ofstream(path) << "precious";
-    hotline::asio_transport transport(loop.io, options);
-    CHECK(transport.start(receiver) == std::errc::address_in_use);
-    CHECK(std::filesystem::file_size(path) == 8);
-  }
-  SECTION("a file that somebody put in our socket's place stays") {
-    hotline::asio_transport transport(loop.io, options);
-    REQUIRE(transport.start(receiver) == std::error_code{});
-    std::filesystem::remove(path);
-    std::ofstream(path) << "precious";
-    transport.stop();
-    CHECK(std::filesystem::file_size(path) == 8);
-  }
-  SECTION("a path that is too long is reported") {
-    hotline::asio_transport transport(loop.io, hotline::listen_options{.unix_path = path + std::string(200, 'x')});
-    CHECK(transport.start(receiver) == std::errc::filename_too_long);
-  }
-}
-
-// --------------------------------------------------------------------------------------- out of descriptors
-
-TEST_CASE("accepting survives a process without descriptors", "[transport]") {
-  struct descriptor_limit {
-    descriptor_limit() {
-      ::getrlimit(RLIMIT_NOFILE, &before);
-      // Descriptors are given out lowest first: the next one would be the first beyond the limit.
-      const int next = ::dup(STDOUT_FILENO);
-      ::close(next);
-      rlimit lowered = before;
-      lowered.rlim_cur = static_cast<rlim_t>(next);
-      ::setrlimit(RLIMIT_NOFILE, &lowered);
-    }
-    descriptor_limit(const descriptor_limit&) = delete;
-    descriptor_limit& operator=(const descriptor_limit&) = delete;
-    ~descriptor_limit() { ::setrlimit(RLIMIT_NOFILE, &before); }
-    rlimit before{};
-  };
-
-  subject s;
-  auto& r = s.open();
-  const auto& open_before = r.peer;
-  std::vector<std::shared_ptr<conformance::client_end>> knocking;
-  for (int i = 0; i < 100; ++i) knocking.push_back(s.connect());
-  // Nothing is asserted meanwhile: Catch2, and what sanitizers look into for it, may want descriptors themselves.
-  bool none_was_left = false;
-  bool turned_away = false;
-  bool served = false;
-  std::size_t opened = 0;
-  {
-    const descriptor_limit none_left;
-    none_was_left = ::dup(STDOUT_FILENO) < 0;
-    const auto all_turned_away = [&] {
-      return std::ranges::all_of(knocking, [](const auto& p) { return p->closed_by_server(); });
-    };
-    turned_away = s.drive(all_turned_away);
-    opened = s.seen.size();
-    open_before->send("still served");
-    served = s.drive([&] { return r.data == "still served"; });
-  }
-  REQUIRE(none_was_left);
-  CHECK(turned_away);
-  CHECK(opened == 1);
-  CHECK(served);
-  CHECK(s.fixture.transport().turned_away() == knocking.size());
-  auto& r2 = s.open();
-  const auto& open_after = r2.peer;
-  open_after->send("welcome");
-  CHECK(s.drive([&] { return r2.data == "welcome"; }));
 }
 
 // --------------------------------------------------------------------------------------------------- adopting
@@ -344,6 +125,9 @@ TEST_CASE("connections that the host accepted are connections", "[transport]") {
 
 namespace {
 
+/// Of the transport's own executor, for not every system lets a socket go to another.
+using tcp_socket = asio::basic_stream_socket<asio::ip::tcp, plain_executor>;
+
 /// A client, and the server's end as a host would have accepted it.
 template <class Socket>
 struct accepted {
@@ -368,7 +152,7 @@ TEST_CASE("bytes that the host had read come first, later, in buffers of the loo
   hotline::asio_transport transport(loop.io, hotline::listen_options{.listen = false, .read_buffer_bytes = 1000});
   REQUIRE(transport.start(receiver) == std::error_code{});
   CHECK(transport.port() == 0);
-  auto one = accept_one<asio::ip::tcp::socket>(loop, loop.io);
+  auto one = accept_one<tcp_socket>(loop, loop.io);
   const std::string early = conformance::pattern(2500);
 
   SECTION("all of it") {
@@ -418,29 +202,23 @@ TEST_CASE("sockets of other kinds and other loops are adopted", "[transport]") {
   hotline::asio_transport transport(loop.io, hotline::listen_options{.listen = false});
   REQUIRE(transport.start(receiver) == std::error_code{});
   std::shared_ptr<socket_peer> peer;
+  std::error_code failed;
+  const auto adopt = [&](auto one) {
+    peer = one.peer;
+    failed = transport.adopt(std::move(one.socket));
+  };
 
-  SECTION("our executor") {
-    auto one = accept_one<asio::basic_stream_socket<asio::ip::tcp, plain_executor>>(loop, loop.io);
-    CHECK(transport.adopt(std::move(one.socket)) == std::error_code{});
-    peer = one.peer;
+  SECTION("our executor") { adopt(accept_one<tcp_socket>(loop, loop.io)); }
+  SECTION("the same executor, another loop") { adopt(accept_one<tcp_socket>(loop, elsewhere)); }
+  SECTION("another executor, another loop") { adopt(accept_one<asio::ip::tcp::socket>(loop, elsewhere)); }
+#if defined(_WIN32)
+  if (failed == std::errc::operation_not_supported) {
+    WARN("this Windows does not let a socket go to another loop");
+    CHECK(loop.drive([&] { return peer->closed_by_server(); }));
+    return;
   }
-  SECTION("the same executor, another loop") {
-    auto one = accept_one<asio::basic_stream_socket<asio::ip::tcp, plain_executor>>(loop, elsewhere);
-    CHECK(transport.adopt(std::move(one.socket)) == std::error_code{});
-    peer = one.peer;
-  }
-  SECTION("another executor, another loop") {
-    auto one = accept_one<asio::ip::tcp::socket>(loop, elsewhere);
-    CHECK(transport.adopt(std::move(one.socket)) == std::error_code{});
-    peer = one.peer;
-  }
-  SECTION("a Unix socket") {
-    scratch_directory directory;
-    const std::string path = directory.file("socket");
-    asio::local::stream_protocol::acceptor acceptor(elsewhere, asio::local::stream_protocol::endpoint(path));
-    peer = loop.peers.add(socket_peer::local(path));
-    CHECK(transport.adopt(acceptor.accept()) == std::error_code{});
-  }
+#endif
+  CHECK_FALSE(failed);
   peer->send("hello");
   CHECK(loop.drive([&] { return receiver.data == "hello"; }));
 }
@@ -449,11 +227,11 @@ TEST_CASE("a socket that cannot be adopted is closed", "[transport]") {
   socket_loop loop;
   listener receiver;
   hotline::asio_transport transport(loop.io);
-  auto one = accept_one<asio::ip::tcp::socket>(loop, loop.io);
+  auto one = accept_one<tcp_socket>(loop, loop.io);
   CHECK(transport.adopt(std::move(one.socket)) == hotline::errc::not_running);
   CHECK(loop.drive([&] { return one.peer->closed_by_server(); }));
   REQUIRE(transport.start(receiver) == std::error_code{});
-  CHECK(transport.adopt(asio::ip::tcp::socket(loop.io)));
+  CHECK(transport.adopt(tcp_socket(loop.io)));
 }
 
 // --------------------------------------------------------------------------------------------- who lives longer
@@ -590,4 +368,11 @@ TEST_CASE("on a strand, several threads may run the io_context", "[transport]") 
 
 // ------------------------------------------------------------------------------------------------------- cost
 
-TEST_CASE("a connection is small", "[transport]") { CHECK(sizeof(connection) <= 256); }
+TEST_CASE("a connection is small", "[transport]") {
+#if defined(_WIN32)
+  constexpr std::size_t most = 416;  // Asio's socket keeps its peer's address and more there
+#else
+  constexpr std::size_t most = 256;
+#endif
+  CHECK(sizeof(connection) <= most);
+}

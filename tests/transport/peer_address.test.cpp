@@ -1,14 +1,10 @@
+#include <hotline/transport/native_types.hpp>
 #include <hotline/transport/peer_address.hpp>
 
 #include <catch2_any.hpp>
 
 #include <cstring>
 #include <string>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 using hotline::detail::peer_address;
 
@@ -43,8 +39,8 @@ TEST_CASE("a peer's address is written as people write it") {
 }
 
 TEST_CASE("an address of another family, or one that is cut short, is that of a Unix socket") {
-  sockaddr_un local{};
-  local.sun_family = AF_UNIX;
+  sockaddr_storage local{};
+  local.ss_family = AF_UNIX;
   CHECK(peer_address(&local, sizeof local).text() == "unix");
   sockaddr_in cut{};
   cut.sin_family = AF_INET;

@@ -8,10 +8,9 @@
 #include <chrono>
 #include <functional>
 
-#include "scratch_directory.hpp"
 #include "socket_peer.hpp"
 
-/// An io_context, and real sockets as clients, driven together by one thread.
+/// An io_context, and clients with sockets, driven together by one thread.
 class socket_loop {
  public:
   asio::io_context io{1};

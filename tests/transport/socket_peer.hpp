@@ -1,16 +1,20 @@
 #pragma once
 
+#include "socket_peers.hpp"
+
+#if defined(_WIN32)
+#include "socket_peer_windows.hpp"
+#else
+
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -147,22 +151,4 @@ class socket_peer {
   bool end_sent_ = false;
   bool ended_ = false;
 };
-
-/// All peers of a test, so that its loop can pump them.
-class socket_peers {
- public:
-  template <class Peer>
-  std::shared_ptr<Peer> add(std::shared_ptr<Peer> peer) {
-    pumps_.push_back([peer] { return peer->pump(); });
-    return peer;
-  }
-
-  bool pump() {
-    bool moved = false;
-    for (const auto& pump_one : pumps_) moved |= pump_one();
-    return moved;
-  }
-
- private:
-  std::vector<std::function<bool()>> pumps_;
-};
+#endif

@@ -56,7 +56,10 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
     user_timeout_ = options.user_timeout;
     std::error_code failed = bind(at, options);
     if (!failed) acceptor_.listen(system_backlog(options.backlog), failed);
-    if (!failed) bound_ = address_of(acceptor_.local_endpoint(failed));
+    if (!failed) {
+      const endpoint bound = acceptor_.local_endpoint(failed);
+      bound_ = peer_address(bound.data(), bound.size());
+    }
     if (failed) close();
     return failed;
   }
@@ -97,8 +100,6 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
     return backlog > plain ? -std::min(backlog, most) : backlog;
   }
 
-  [[nodiscard]] static peer_address address_of(const endpoint& e) noexcept { return {e.data(), e.size()}; }
-
   /// Two servers could listen at one port with the system's option to use an address again, so it is never set. A port that was
   /// closed is free at once without it; `reuse_address` of the options decides whether one with old connections is as well.
   [[nodiscard]] std::error_code bind(const listen_address& at, const listen_options& options) {
@@ -120,7 +121,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
   void prepare(native_handle socket) const noexcept { native_socket::prepare(socket, family_, user_timeout_); }
 
   void await() {
-    acceptor_.async_accept(peer_, [self = this->shared_from_this()](std::error_code failed, socket_type socket) {
+    acceptor_.async_accept([self = this->shared_from_this()](std::error_code failed, socket_type socket) {
       self->take(failed, std::move(socket));
     });
   }
@@ -142,7 +143,10 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
       if (failed) return;
       prepare(socket.native_handle());
       if (send_buffer_) socket.set_option(asio::socket_base::send_buffer_size(*send_buffer_), failed);
-      accepted_(std::move(socket), address_of(peer_), *this);
+      // Asio leaves the size of an endpoint of any family as it was.
+      ::sockaddr_storage peer;
+      const ::socklen_t size = native_socket::read_peer(socket.native_handle(), peer);
+      accepted_(std::move(socket), peer_address(&peer, size), *this);
     } catch (...) {
       // No memory for one more: it is closed.
     }
@@ -158,7 +162,6 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
   asio::basic_socket_acceptor<protocol, Executor> acceptor_;
   asio_timer<Executor> pause_;
   on_accept accepted_;
-  endpoint peer_;
   peer_address bound_;
   int family_ = AF_UNSPEC;
   std::optional<int> send_buffer_;

@@ -86,6 +86,12 @@ inline void reset_on_close(native_handle socket) noexcept {
   return ::WSAPoll(&asked, 1, 0) > 0;
 }
 
+/// Reads the address of the peer, and returns its size; 0 for a socket that has none.
+[[nodiscard]] inline ::socklen_t read_peer(native_handle socket, ::sockaddr_storage& peer) noexcept {
+  ::socklen_t size = sizeof peer;
+  return ::getpeername(socket, reinterpret_cast<::sockaddr*>(&peer), &size) == 0 ? size : 0;
+}
+
 /// Returns the error of the socket since the last call.
 [[nodiscard]] inline std::error_code pending_error(native_handle socket) noexcept {
   int value = 0;
