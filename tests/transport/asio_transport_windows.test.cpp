@@ -1,9 +1,12 @@
 // As asio_transport.test.cpp, with what only Windows has, and what it has not.
 #include <hotline/transport/asio_transport.hpp>
 
+#include <asio/any_io_executor.hpp>
+
 #include <catch2_any.hpp>
 
-#include <string>
+#include <cstddef>
+#include <cstdint>
 #include <system_error>
 #include <vector>
 
@@ -54,4 +57,16 @@ TEST_CASE("a port that is exclusive is in use for everybody else", "[transport]"
   REQUIRE(first.start(one) == std::error_code{});
   hotline::asio_transport second(loop.io, hotline::listen_options{.port = first.port()});
   CHECK(second.start(two) == std::errc::address_in_use);
+}
+
+TEST_CASE("a wait on Windows fits into the room that it has", "[transport]") {
+  struct handler {
+    void* connection;
+    void operator()(std::error_code) const {}
+    void operator()(std::error_code, std::size_t) const {}
+  };
+  CHECK(sizeof(asio::detail::win_iocp_null_buffers_op<handler, plain_executor>) <=
+        sizeof(hotline::detail::input_room<plain_executor>));
+  CHECK(sizeof(asio::detail::win_iocp_wait_op<handler, asio::any_io_executor>) <=
+        sizeof(hotline::detail::input_room<asio::any_io_executor>));
 }

@@ -123,7 +123,8 @@ class basic_asio_transport {
   /// socket, because it has read a PROXY header itself say: `remote_address` tells it, and limits count by it. Without it
   /// that is the socket's peer. No PROXY header is expected, whatever `listen_options` say. On failure, `errc::not_running`
   /// if not started, `errc::wrong_thread` from beside the loop, the socket is closed. A socket of another executor or
-  /// io_context comes over to ours; nothing may be pending on it.
+  /// io_context comes over to ours, on Windows from 8.1 on (`std::errc::operation_not_supported` before, and under wine); nothing may
+  /// be pending on it.
   ///
   /// Example: \code
   ///   const auto failed = transport.adopt(std::move(socket), read, {{asio::ip::make_address("192.0.2.7"), 40312}});
@@ -138,12 +139,14 @@ class basic_asio_transport {
 
   /// Takes over a socket that listens already, with the rules of `options`: as `listen_options::descriptor`, and at any time
   /// until `stop`. Before `start` it listens from then on, and the transport owns it, after a start that fails too. On failure (`errc::not_running` once stopped, `errc::wrong_thread`
-  /// from beside the loop, `std::errc::invalid_argument` for another descriptor) the descriptor is the caller's still.
+  /// from beside the loop, `std::errc::invalid_argument` for another descriptor, `std::errc::not_supported` on Windows) the
+  /// descriptor is the caller's still.
   [[nodiscard]] std::error_code adopt_listener(int descriptor, listen_options options = {});
 
   /// On the loop. Stops to accept, and returns the descriptors of all that it listened at, in the order of the options. They are the
   /// caller's, listen on, and keep the clients that come meanwhile for the next process: pass them on by SCM_RIGHTS, then
-  /// close them here, without `shutdown`, which would end the heir's listener too. The file of a Unix socket stays.
+  /// close them here, without `shutdown`, which would end the heir's listener too. The file of a Unix socket stays. On Windows
+  /// none is returned, and the listeners are closed.
   [[nodiscard]] std::vector<int> release_listeners();
 
   /// Calls the function for sockets that did not become connections, because of their PROXY header or their TLS handshake:

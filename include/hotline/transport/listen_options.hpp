@@ -11,7 +11,8 @@
 namespace hotline {
 
 /// Where a transport listens, and how its connections are set up. An aggregate: `{.port = 8080}` for `make_ws_manager`; to
-/// a transport's constructor say `listen_options{.port = 8080}`, for it takes several as well.
+/// a transport's constructor say `listen_options{.port = 8080}`, for it takes several as well. On Windows there is TCP alone:
+/// `start` fails with `std::errc::not_supported` for a Unix socket and for a descriptor.
 struct listen_options {
   std::string address = "127.0.0.1";  ///< an IPv4 or IPv6 address, no host name; "0.0.0.0" and "::" are all of them
   std::uint16_t port = 0;             ///< 0: any free one, which the transport's `port` returns

@@ -33,11 +33,17 @@ class operation_room {
   bool taken_ = false;
 };
 
-/// The bytes of Asio's operation for one wait: 64 of its own, which is `reactor_op` on systems of 64 bits, its handler, and a
-/// copy of the executor.
+/// The bytes of Asio's operation for one wait that are its own, on systems of 64 bits.
+#if defined(_WIN32)
+inline constexpr std::size_t plain_wait_bytes = 112;  // win_iocp_wait_op
+#else
+inline constexpr std::size_t plain_wait_bytes = 64;  // reactor_op
+#endif
+
+/// The bytes of Asio's operation for one wait: its own, its handler, and a copy of the executor.
 template <class Executor>
 inline constexpr std::size_t wait_bytes(std::size_t handler) noexcept {
-  return 64 + handler + (sizeof(Executor) + 7) / 8 * 8;
+  return plain_wait_bytes + handler + (sizeof(Executor) + 7) / 8 * 8;
 }
 
 /// Room for a connection's wait for input. Each idle connection has one, so it is as small as can be.
