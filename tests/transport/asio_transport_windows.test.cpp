@@ -66,7 +66,7 @@ TEST_CASE("a wait on Windows fits into the room that it has", "[transport]") {
     void operator()(std::error_code, std::size_t) const {}
   };
   CHECK(sizeof(asio::detail::win_iocp_null_buffers_op<handler, plain_executor>) <=
-        sizeof(hotline::detail::input_room<plain_executor>));
+        hotline::detail::wait_bytes<plain_executor>(sizeof(void*)));
   CHECK(sizeof(asio::detail::win_iocp_wait_op<handler, asio::any_io_executor>) <=
-        sizeof(hotline::detail::input_room<asio::any_io_executor>));
+        hotline::detail::wait_bytes<asio::any_io_executor>(sizeof(void*)));
 }

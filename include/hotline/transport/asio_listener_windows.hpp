@@ -9,6 +9,7 @@
 #include <hotline/transport/listen_address.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/native_socket.hpp>
+#include <hotline/transport/operation_room.hpp>
 #include <hotline/transport/peer_address.hpp>
 
 #include <asio/basic_socket_acceptor.hpp>
@@ -24,7 +25,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <new>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -133,7 +133,17 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
     } else if (failed != asio::error::connection_aborted && failed != asio::error::connection_reset) {
       return await_better_times();
     }
-    if (acceptor_.is_open()) await();
+    await_again();
+  }
+
+  /// To accept takes memory here.
+  void await_again() {
+    if (!acceptor_.is_open()) return;
+    try {
+      await();
+    } catch (...) {
+      await_better_times();
+    }
   }
 
   void hand_over(socket_type socket) {
@@ -154,13 +164,13 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
 
   void await_better_times() {
     pause_.expires_after(pause_time);
-    pause_.async_wait([self = this->shared_from_this()](std::error_code) {
-      if (self->acceptor_.is_open()) self->await();
-    });
+    pause_.async_wait(
+        in_room{&pause_room_, [self = this->shared_from_this()](std::error_code) { self->await_again(); }});
   }
 
   asio::basic_socket_acceptor<protocol, Executor> acceptor_;
   asio_timer<Executor> pause_;
+  wait_room<Executor> pause_room_;
   on_accept accepted_;
   peer_address bound_;
   int family_ = AF_UNSPEC;
