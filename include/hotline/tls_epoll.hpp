@@ -1,6 +1,6 @@
 #pragma once
-#include <hotline/language.hpp>
-#if HOTLINE_DETAIL_LANGUAGE
+#include <hotline/transport/linux_only.hpp>
+#if HOTLINE_DETAIL_LINUX
 
 /// \file
 /// Opt-in: `wss` in any loop, by one descriptor. For Linux. Needs OpenSSL 3: link `hotline::tls`.
