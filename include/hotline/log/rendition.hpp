@@ -83,8 +83,9 @@ class log_rendition {
       slots_->emplace_front();
       --first_;
     }
-    if (seq - first_ >= slots_->size()) slots_->resize(seq - first_ + 1);
-    return (*slots_)[seq - first_];
+    const auto at = static_cast<std::size_t>(seq - first_);
+    if (at >= slots_->size()) slots_->resize(at + 1);
+    return (*slots_)[at];
   }
 
   void compress(std::string_view frame, message_compression& compression, slot& s) {

@@ -12,6 +12,7 @@
 #include <hotline/session/address_table.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -44,7 +45,7 @@ class connection_limiter {
     counted_.accepted.add();
     surplus too_many;
     // A refused handshake still counts, until it has ended, or until the next has to go.
-    const std::size_t before = counted_.handshakes.value();
+    const std::uint64_t before = counted_.handshakes.value();
     if (before >= limits_.handshakes) too_many.told = told_;
     const newcomer* other = nullptr;
     const bool is_full = before - (too_many.told != nullptr ? 1 : 0) >= limits_.handshakes;

@@ -24,10 +24,12 @@ class chance {
   }
   /// From 0 up to, and without, `end`.
   std::uint64_t below(std::uint64_t end) noexcept { return next() % end; }
+  /// The same of a size.
+  std::size_t size_below(std::size_t end) noexcept { return static_cast<std::size_t>(below(end)); }
   [[nodiscard]] bool one_in(std::uint64_t n) noexcept { return below(n) == 0; }
   template <class T>
   const T& pick(const std::vector<T>& from) noexcept {
-    return from[static_cast<std::size_t>(below(from.size()))];
+    return from[size_below(from.size())];
   }
 
  private:

@@ -33,7 +33,7 @@ class history {
   void add(std::string type, std::string key, std::uint64_t stamp) {
     if (!key.empty()) {
       std::uint64_t& newest = newest_[type + '/' + key];
-      if (newest != 0) entries_[newest - 1].superseded = true;
+      if (newest != 0) entries_[static_cast<std::size_t>(newest) - 1].superseded = true;
       newest = end() + 1;
     }
     entries_.push_back({std::move(type), stamp});
@@ -44,7 +44,7 @@ class history {
     return end < kept_ ? 1 : end - kept_ + 1;
   }
   [[nodiscard]] std::uint64_t oldest() const noexcept { return oldest_when(end()); }
-  [[nodiscard]] const entry& at(std::uint64_t seq) const { return entries_.at(seq - 1); }
+  [[nodiscard]] const entry& at(std::uint64_t seq) const { return entries_.at(static_cast<std::size_t>(seq) - 1); }
 
  private:
   std::uint64_t kept_;

@@ -77,7 +77,7 @@ class simulated_client {
     raw_.clear();
     begin_ = 0;
     peer_ = line_.connect();
-    if (luck_.one_in(4)) peer_->chop(1 + luck_.below(40));
+    if (luck_.one_in(4)) peer_->chop(1 + luck_.size_below(40));
     peer_->send("GET /ws/" + project_ + query +
                 " HTTP/1.1\r\nHost: simulation\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
@@ -135,10 +135,10 @@ class simulated_client {
     tell("suffers ", std::to_string(what));
     switch (what) {
       case 0: peer_->stall(true); break;
-      case 1: peer_->window(luck_.below(3000)); break;
-      case 2: peer_->cut_after(1 + luck_.below(2000)); break;
-      case 3: peer_->cut_inbound_after(1 + luck_.below(100)); break;
-      case 4: peer_->chop(1 + luck_.below(100)); break;
+      case 1: peer_->window(luck_.size_below(3000)); break;
+      case 2: peer_->cut_after(1 + luck_.size_below(2000)); break;
+      case 3: peer_->cut_inbound_after(1 + luck_.size_below(100)); break;
+      case 4: peer_->chop(1 + luck_.size_below(100)); break;
       case 5: peer_->close(); break;
       case 6:
         put(0x88, std::string_view("\x03\xe8", 2));

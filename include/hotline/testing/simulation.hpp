@@ -39,8 +39,8 @@ struct simulation_options {
   std::chrono::seconds duration{60};  ///< virtual time
   std::size_t clients = 0;
   std::size_t projects = 0;
-  std::size_t managers = 0;      ///< over one log, each on a loop of its own; a client stays with one
-  std::uint64_t log_events = 0;  ///< how many a project's log keeps
+  std::size_t managers = 0;    ///< over one log, each on a loop of its own; a client stays with one
+  std::size_t log_events = 0;  ///< how many a project's log keeps
   std::function<void(const std::string&)> trace{};  ///< receives all that happens, a line each
 };
 
@@ -69,10 +69,10 @@ class simulation {
 
   explicit simulation(std::uint64_t seed, simulation_options options = {}) : luck_(seed), options_(options) {
     report_.seed = seed;
-    if (options_.clients == 0) options_.clients = 3 + luck_.below(12);
-    if (options_.projects == 0) options_.projects = 1 + luck_.below(2);
-    if (options_.managers == 0) options_.managers = 1 + luck_.below(2);
-    if (options_.log_events == 0) options_.log_events = luck_.one_in(2) ? 20 + luck_.below(60) : 5000;
+    if (options_.clients == 0) options_.clients = 3 + luck_.size_below(12);
+    if (options_.projects == 0) options_.projects = 1 + luck_.size_below(2);
+    if (options_.managers == 0) options_.managers = 1 + luck_.size_below(2);
+    if (options_.log_events == 0) options_.log_events = luck_.one_in(2) ? 20 + luck_.size_below(60) : 5000;
     env_ = std::make_shared<manual_environment>(luck_.next());
     events_ = std::make_unique<event_emitter>(
         log_options{.events = options_.log_events, .age = std::chrono::hours(10), .idle = std::chrono::hours(10)},
@@ -155,7 +155,7 @@ class simulation {
       if (m.start()) throw std::logic_error("hotline: a simulated manager did not start");
     }
     for (std::size_t i = 0; i < options_.clients; ++i) {
-      project& p = projects_[static_cast<std::size_t>(luck_.below(projects_.size()))];
+      project& p = projects_[luck_.size_below(projects_.size())];
       const std::string name = "client " + std::to_string(i) + " ";
       std::function<void(const std::string&)> trace;
       if (options_.trace) trace = [this, name](const std::string& what) { options_.trace(moment() + name + what); };
@@ -259,8 +259,7 @@ class simulation {
       case 0:
       case 1:
       case 2:
-        for (std::uint64_t n = 1 + luck_.below(4); n > 0; --n)
-          emit(projects_[static_cast<std::size_t>(luck_.below(projects_.size()))]);
+        for (std::uint64_t n = 1 + luck_.below(4); n > 0; --n) emit(projects_[luck_.size_below(projects_.size())]);
         break;
       case 3: answer_some(); break;
       case 4:
