@@ -65,7 +65,7 @@ TEST_CASE("SipHash is what its authors publish", "[flood]") {
 TEST_CASE("names that collide by an open hash do not collide by a keyed one", "[flood]") {
   const list names = hotline_test::colliding_names();
   std::set<std::uint32_t> open;
-  std::set<std::size_t> keyed, filters, keyed_filters, other_key;
+  std::set<std::uint64_t> keyed, filters, keyed_filters, other_key;
   manual_environment env(7);
   const auto key = detail::hash_key::draw(env);
   const auto second = detail::hash_key::draw(env);

@@ -31,7 +31,7 @@ class rate_meter {
   [[nodiscard]] verdict judge(steady_time now, std::size_t per_second, std::size_t burst,
                               std::chrono::nanoseconds allowance = {}) const noexcept {
     const auto left = std::max<std::int64_t>((spread_until_ - now - allowance).count(), 0);
-    const auto used = static_cast<std::size_t>(left / apart(per_second));
+    const auto used = static_cast<std::uint64_t>(left / apart(per_second));
     if (used <= burst) return verdict::within;
     return used - burst <= burst ? verdict::over : verdict::far_over;
   }
@@ -51,7 +51,7 @@ class byte_meter {
  public:
   using verdict = rate_meter::verdict;
 
-  static constexpr std::size_t most = std::size_t{8} << 30;
+  static constexpr std::uint64_t most = std::uint64_t{8} << 30;
 
   /// Takes so many bytes at `now`, also when they are over the rate.
   void take(steady_time now, std::size_t per_second, std::size_t bytes) noexcept {
@@ -61,7 +61,7 @@ class byte_meter {
   /// Judges the bytes that were taken, at `now`. `allowance`: how much longer they may be spread.
   [[nodiscard]] verdict judge(steady_time now, std::size_t per_second, std::size_t burst,
                               std::chrono::nanoseconds allowance = {}) const noexcept {
-    const std::chrono::nanoseconds at_once = span(std::min(burst, most), per_second);
+    const std::chrono::nanoseconds at_once = span(std::min<std::uint64_t>(burst, most), per_second);
     const std::chrono::nanoseconds used = spread_until_ - now - allowance;
     if (used <= at_once) return verdict::within;
     return used - at_once <= at_once ? verdict::over : verdict::far_over;
@@ -70,7 +70,7 @@ class byte_meter {
  private:
   static constexpr std::chrono::nanoseconds year = std::chrono::hours(24 * 365);
 
-  static constexpr std::chrono::nanoseconds span(std::size_t bytes, std::size_t per_second) noexcept {
+  static constexpr std::chrono::nanoseconds span(std::uint64_t bytes, std::size_t per_second) noexcept {
     constexpr std::uint64_t second = 1'000'000'000;
     return std::min(std::chrono::nanoseconds(bytes * second / per_second), year);
   }
