@@ -3,6 +3,7 @@
 #if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/transport/executor_place.hpp>
+#include <hotline/transport/executor_target.hpp>
 
 #include <asio/any_io_executor.hpp>
 #include <asio/execution/context.hpp>
@@ -11,23 +12,19 @@
 #include <asio/strand.hpp>
 
 #include <concepts>
-#include <typeinfo>
 
 namespace hotline::detail {
 
 template <class Executor>
 [[nodiscard]] executor_place place_of(const Executor& executor);
 
-/// Whether `any` holds a `Target`, and then its place. Asked here, for Asio 1.22 does not look at the type by itself.
+/// Whether `any` holds a `Target`, and then its place.
 template <class Target, class Any>
-bool place_of_target([[maybe_unused]] const Any& any, [[maybe_unused]] executor_place& found) {
-#if defined(ASIO_NO_TYPEID)
-  return false;
-#else
-  if (any.target_type() != typeid(Target)) return false;
-  found = place_of(*any.template target<Target>());
+bool place_of_target(const Any& any, executor_place& found) {
+  const Target* const held = target_of<Target>(any);
+  if (held == nullptr) return false;
+  found = place_of(*held);
   return true;
-#endif
 }
 
 template <class Executor>

@@ -2,6 +2,8 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/transport/executor_target.hpp>
+
 #include <asio/any_io_executor.hpp>
 #include <asio/execution/context.hpp>
 #include <asio/io_context.hpp>
@@ -11,7 +13,6 @@
 #include <cstdint>
 #include <memory>
 #include <type_traits>
-#include <typeinfo>
 #include <utility>
 
 namespace hotline::detail {
@@ -19,15 +20,11 @@ namespace hotline::detail {
 template <class Executor>
 [[nodiscard]] asio::io_context* io_context_of(const Executor& executor) noexcept;
 
-/// The io_context behind an `any_io_executor` that holds an `Executor`. The type is asked for here, because `target` of Asio
-/// 1.22 does not look at it.
+/// The io_context behind an `any_io_executor` that holds an `Executor`.
 template <class Executor>
-[[nodiscard]] asio::io_context* io_context_within([[maybe_unused]] const asio::any_io_executor& any) noexcept {
-#if defined(ASIO_NO_TYPEID)
-  return nullptr;
-#else
-  return any.target_type() == typeid(Executor) ? io_context_of(*any.target<Executor>()) : nullptr;
-#endif
+[[nodiscard]] asio::io_context* io_context_within(const asio::any_io_executor& any) noexcept {
+  const Executor* const held = target_of<Executor>(any);
+  return held != nullptr ? io_context_of(*held) : nullptr;
 }
 
 /// The same for all executors of an io_context (they differ in what was required of them), and strands over those.
