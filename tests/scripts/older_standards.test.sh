@@ -27,8 +27,7 @@ done
 
 hotline='#include <hotline/hotline.hpp>' compiled='#include <hotline/src.hpp>'
 
-# Whichever header is included first gives the error, and has nothing else then: each asks before anything else, and encloses all it has in
-# the answer.
+# The header that is included first gives the error: each asks before anything else.
 begins='#pragma once|#include <hotline/language.hpp>|#if HOTLINE_DETAIL_LANGUAGE|'
 cd "$root/include" || exit 1
 while read -r header; do
