@@ -6,9 +6,9 @@
 #include <hotline/metrics.hpp>
 #include <hotline/transport/asio_error.hpp>
 #include <hotline/transport/asio_timer.hpp>
-#include <hotline/transport/listen_address.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/native_socket.hpp>
+#include <hotline/transport/numeric_address.hpp>
 #include <hotline/transport/operation_room.hpp>
 #include <hotline/transport/peer_address.hpp>
 
@@ -49,12 +49,12 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
   /// Binds and listens. A failure leaves nothing behind.
   std::error_code open(const listen_options& options) {
     if (options.descriptor || !options.unix_path.empty()) return std::make_error_code(std::errc::not_supported);
-    listen_address at;
-    if (options.unix_mode || !options.unix_group.empty() || !at.read(options.address, options.port))
+    const auto at = numeric_address::read(options.address, options.port);
+    if (!at || options.unix_mode || !options.unix_group.empty())
       return std::make_error_code(std::errc::invalid_argument);
     send_buffer_ = options.socket_send_buffer;
     user_timeout_ = options.user_timeout;
-    std::error_code failed = bind(at, options);
+    std::error_code failed = bind(*at, options);
     if (!failed) acceptor_.listen(system_backlog(options.backlog), failed);
     if (!failed) {
       const endpoint bound = acceptor_.local_endpoint(failed);
@@ -102,7 +102,7 @@ class asio_listener : public std::enable_shared_from_this<asio_listener<Executor
 
   /// Two servers could listen at one port with the system's option to use an address again, so it is never set. A port that was
   /// closed is free at once without it; `reuse_address` of the options decides whether one with old connections is as well.
-  [[nodiscard]] std::error_code bind(const listen_address& at, const listen_options& options) {
+  [[nodiscard]] std::error_code bind(const numeric_address& at, const listen_options& options) {
     std::error_code failed;
     family_ = at.family();
     acceptor_.open(protocol(family_, IPPROTO_TCP), failed);

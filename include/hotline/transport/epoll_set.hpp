@@ -4,6 +4,7 @@
 #if HOTLINE_DETAIL_LINUX
 
 #include <hotline/transport/native_socket.hpp>
+#include <hotline/transport/owned_descriptor.hpp>
 #include <hotline/types.hpp>
 
 #include <cerrno>
@@ -22,27 +23,6 @@
 #include <unistd.h>
 
 namespace hotline::detail {
-
-/// A descriptor that is closed at its end.
-class owned_descriptor {
- public:
-  owned_descriptor() = default;
-  explicit owned_descriptor(int descriptor) noexcept : descriptor_(descriptor) {}
-  owned_descriptor(const owned_descriptor&) = delete;
-  owned_descriptor& operator=(const owned_descriptor&) = delete;
-  ~owned_descriptor() { reset(); }
-
-  [[nodiscard]] int get() const noexcept { return descriptor_; }
-  [[nodiscard]] bool is_open() const noexcept { return descriptor_ >= 0; }
-  /// The descriptor is the caller's from here on.
-  int release() noexcept { return std::exchange(descriptor_, -1); }
-  void reset(int descriptor = -1) noexcept {
-    if (const int before = std::exchange(descriptor_, descriptor); before >= 0) ::close(before);
-  }
-
- private:
-  int descriptor_ = -1;
-};
 
 /// An edge-triggered epoll set with an eventfd, which any thread may ring, and a timerfd. The set reports each
 /// event once (epoll(7)). After that it is not readable for a loop that watches it, whatever a caller has left undone, so such

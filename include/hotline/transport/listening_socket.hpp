@@ -4,9 +4,9 @@
 #if HOTLINE_DETAIL_LANGUAGE && !defined(_WIN32)
 
 #include <hotline/metrics.hpp>
-#include <hotline/transport/listen_address.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/native_socket.hpp>
+#include <hotline/transport/numeric_address.hpp>
 #include <hotline/transport/peer_address.hpp>
 #include <hotline/transport/unix_socket_file.hpp>
 
@@ -157,9 +157,9 @@ class listening_socket {
 
   [[nodiscard]] std::error_code bind_tcp(const listen_options& options) {
     if (options.unix_mode || !options.unix_group.empty()) return std::make_error_code(std::errc::invalid_argument);
-    listen_address at;
-    if (!at.read(options.address, options.port)) return std::make_error_code(std::errc::invalid_argument);
-    std::error_code failed = bind(at.data(), at.size(), at.family(), options);
+    const auto at = numeric_address::read(options.address, options.port);
+    if (!at) return std::make_error_code(std::errc::invalid_argument);
+    std::error_code failed = bind(at->data(), at->size(), at->family(), options);
     if (failed || (failed = listen(options))) return failed;
     return read_name();
   }
