@@ -17,7 +17,7 @@ use File::Temp qw(tempdir);
 # L0: files, not a folder. They include each other only.
 my %is_word = map { $_ => 1 } qw(version.hpp language.hpp compiled.hpp authority.hpp origin.hpp keyed_hash.hpp types.hpp error.hpp options.hpp concepts.hpp fwd.hpp
                                  utf8.hpp metrics.hpp subscription.hpp observers.hpp crowd.hpp intrusive_list.hpp log_level.hpp expected.hpp
-                                 entry_table.hpp keyed_table.hpp number_table.hpp any_invocable.hpp);
+                                 entry_table.hpp keyed_table.hpp number_table.hpp any_invocable.hpp dialer.hpp);
 
 # Folders, each with the folders it may include beside L0 and itself. L2's stand in the order of decision 0001: each may
 # include those before it. The transport moves bytes and knows nothing of what they mean, so it stands on L0 alone.

@@ -18,28 +18,33 @@ namespace hotline {
 /// equal to an `errc`, and to an `error_condition`, of any other; not to a `std::error_code`, which the standard compares by
 /// its category's address. Compare with the `errc`, or with `other.default_error_condition()`.
 enum class errc {
-  invalid_event_type = 1,  ///< an event type must match [A-Za-z0-9._:-]{1,128}
-  reserved_field,          ///< an event's field would overwrite an envelope name
-  reserved_type,           ///< a broadcast message may not pose as one of the protocol's own
-  invalid_project,         ///< a project id that is empty or not UTF-8
-  event_too_big,           ///< the finished message is over the log's limit
-  not_an_object,           ///< a JSON object is needed, and this is something else
-  invalid_json,            ///< not JSON, or not what hotline accepts as JSON; the message names the reason
-  no_such_connection,      ///< the connection is not, or no longer, here
-  not_running,             ///< the transport has not started or has stopped
-  already_running,         ///< start() was called before; a manager runs once
-  control_lane_full,       ///< the client does not read its answers
-  json_too_big,            ///< more bytes of JSON than allowed
-  json_too_deep,           ///< more levels of arrays and objects than allowed
-  json_too_many_values,    ///< more JSON values than allowed
-  json_duplicate_name,     ///< an object names a member twice
-  json_number_too_big,     ///< an integer over 64 bits, or a number over the range of double
-  key_too_long,            ///< a conflation key of more than 256 bytes
-  invalid_payload,         ///< JSON of another shape than expected; the message names the field
-  log_full,                ///< events that other threads append take all the room of the log; try again
-  out_of_memory,           ///< the system has no memory; nothing has happened
-  wrong_thread,            ///< called on another thread than the loop's; nothing has happened
-  too_many_projects,       ///< the log knows as many as it may, and all are in use; try again
+  invalid_event_type = 1,   ///< an event type must match [A-Za-z0-9._:-]{1,128}
+  reserved_field,           ///< an event's field would overwrite an envelope name
+  reserved_type,            ///< a broadcast message may not pose as one of the protocol's own
+  invalid_project,          ///< a project id that is empty or not UTF-8
+  event_too_big,            ///< the finished message is over the log's limit
+  not_an_object,            ///< a JSON object is needed, and this is something else
+  invalid_json,             ///< not JSON, or not what hotline accepts as JSON; the message names the reason
+  no_such_connection,       ///< the connection is not, or no longer, here
+  not_running,              ///< the transport has not started or has stopped
+  already_running,          ///< start() was called before; a manager runs once
+  control_lane_full,        ///< the client does not read its answers
+  json_too_big,             ///< more bytes of JSON than allowed
+  json_too_deep,            ///< more levels of arrays and objects than allowed
+  json_too_many_values,     ///< more JSON values than allowed
+  json_duplicate_name,      ///< an object names a member twice
+  json_number_too_big,      ///< an integer over 64 bits, or a number over the range of double
+  key_too_long,             ///< a conflation key of more than 256 bytes
+  invalid_payload,          ///< JSON of another shape than expected; the message names the field
+  log_full,                 ///< events that other threads append take all the room of the log; try again
+  out_of_memory,            ///< the system has no memory; nothing has happened
+  wrong_thread,             ///< called on another thread than the loop's; nothing has happened
+  too_many_projects,        ///< the log knows as many as it may, and all are in use; try again
+  no_resolver,              ///< a host is named, and the dialer was made without a way to resolve names
+  host_not_found,           ///< the host's name has no address
+  certificate_not_trusted,  ///< no issuer that we trust has signed the peer's certificate
+  certificate_wrong_name,   ///< the peer's certificate is for another host
+  certificate_expired,      ///< the peer's certificate is not valid any more, or not yet
 };
 
 namespace detail {
@@ -103,6 +108,11 @@ class HOTLINE_DETAIL_EXPORT error_category final : public named_category {
       case errc::out_of_memory: return "out of memory";
       case errc::wrong_thread: return "called from another thread than the loop's";
       case errc::too_many_projects: return "too many projects";
+      case errc::no_resolver: return "no resolver for host names";
+      case errc::host_not_found: return "host not found";
+      case errc::certificate_not_trusted: return "certificate not trusted";
+      case errc::certificate_wrong_name: return "certificate for another host";
+      case errc::certificate_expired: return "certificate expired or not yet valid";
     }
     return "unknown hotline error";
   }

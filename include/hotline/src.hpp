@@ -36,6 +36,7 @@
 #include <hotline/room/room.ipp>
 #include <hotline/server/hub.ipp>
 #include <hotline/transport/asio_transport.ipp>
+#include <hotline/transport/dial_desk.ipp>
 #if defined(__linux__)
 #include <hotline/transport/epoll_transport.ipp>
 #endif
