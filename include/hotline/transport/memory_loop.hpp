@@ -179,6 +179,16 @@ class memory_loop {
     post([this, at = shared(c)] { report(*at, std::make_error_code(std::errc::operation_canceled)); });
   }
 
+  /// Opens a connection that we have begun. `reached` is called with it first, for its far end.
+  template <class Reached>
+  void open_dialed(void* context, const Reached& reached) {
+    auto c = std::make_shared<memory_connection>();
+    c->context_ = context;
+    open_.push_back(c);
+    reached(c);
+    if (!c->closing_) receiver_->on_open(*c);
+  }
+
   // --------------------------------------------------------------------------------------- the peer's side
 
   connection_pointer connect() {
