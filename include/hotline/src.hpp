@@ -35,6 +35,7 @@
 #include <hotline/protocol/json_writer.ipp>
 #include <hotline/room/room.ipp>
 #include <hotline/server/hub.ipp>
+#include <hotline/transport/asio_dialer.ipp>
 #include <hotline/transport/asio_transport.ipp>
 #include <hotline/transport/dial_desk.ipp>
 #if defined(__linux__)

@@ -40,6 +40,7 @@ class asio_connection final : public detail::socket_connection<asio_connection<E
   friend base;
   friend traffic_type;
   friend detail::socket_traffic<traffic_type, asio_connection, Layer>;
+  friend detail::dialing_traffic<traffic_type, asio_connection, Layer>;
   friend detail::connection_reference<asio_connection>;
 
   asio_connection(std::shared_ptr<traffic_type> traffic, socket_type socket, const detail::peer_address& peer)

@@ -4,12 +4,15 @@
 #if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/transport/arrival_queue.hpp>
+#include <hotline/transport/asio_alarm.hpp>
 #include <hotline/transport/asio_connection.hpp>
 #include <hotline/transport/asio_error.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/loop_executor.hpp>
+#include <hotline/transport/owned_descriptor.hpp>
 #include <hotline/transport/peer_address.hpp>
 #include <hotline/transport/socket_traffic.hpp>
+#include <hotline/types.hpp>
 
 #include <asio/error.hpp>
 #include <asio/post.hpp>
@@ -27,11 +30,11 @@ namespace hotline::detail {
 /// The connections of one transport. Pending operations keep it alive, so the transport may go before they do; after
 /// `finish_stop` they find nothing to do.
 template <class Executor, class Layer>
-class asio_traffic final
-    : public std::enable_shared_from_this<asio_traffic<Executor, Layer>>,
-      public socket_traffic<asio_traffic<Executor, Layer>, asio_connection<Executor, Layer>, Layer> {
-  using base = socket_traffic<asio_traffic, asio_connection<Executor, Layer>, Layer>;
-  friend base;
+class asio_traffic final : public std::enable_shared_from_this<asio_traffic<Executor, Layer>>,
+                           public traffic_over<asio_traffic<Executor, Layer>, asio_connection<Executor, Layer>, Layer> {
+  using base = traffic_over<asio_traffic, asio_connection<Executor, Layer>, Layer>;
+  friend socket_traffic<asio_traffic, asio_connection<Executor, Layer>, Layer>;
+  friend dialing_traffic<asio_traffic, asio_connection<Executor, Layer>, Layer>;
 
  public:
   using connection = asio_connection<Executor, Layer>;
@@ -52,6 +55,7 @@ class asio_traffic final
 
   void finish_stop() noexcept {
     this->drop_all();
+    alarm_.reset();
     executor_.reset();
   }
 
@@ -153,7 +157,29 @@ class asio_traffic final
     }
   }
 
+  // ------------------------------------------------------------------------------- as `dialing_traffic` asks for it
+
+  /// Makes `made` of the descriptor, which is the caller's still on failure.
+  [[nodiscard]] std::error_code link(owned_descriptor& descriptor, int family, const peer_address& peer,
+                                     connection*& made) {
+    socket_type socket(*executor_);
+    std::error_code failed;
+    socket.assign(asio::generic::stream_protocol(family, 0), descriptor.get(), failed);
+    if (failed) return as_standard(failed);
+    (void)descriptor.release();
+    made = &link(std::move(socket), peer);
+    return {};
+  }
+
+  void set_alarm(steady_time when) noexcept {
+    alarm_.set(*executor_, when, [self = this->shared_from_this()] {
+      self->note_turn();
+      if (!self->is_stopped()) self->run_timers();
+    });
+  }
+
   loop_executor<Executor> executor_;
+  [[no_unique_address]] asio_alarm<Executor, Layer::dials> alarm_;
 };
 
 }  // namespace hotline::detail

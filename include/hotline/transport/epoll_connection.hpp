@@ -31,6 +31,7 @@ class epoll_connection final : public detail::socket_connection<epoll_connection
   friend traffic_type;
   friend detail::epoll_turns<epoll_connection>;
   friend detail::socket_traffic<traffic_type, epoll_connection, Layer>;
+  friend detail::dialing_traffic<traffic_type, epoll_connection, Layer>;
 
   epoll_connection(int descriptor, const detail::peer_address& peer, bool is_local) noexcept
       : base(peer), is_local_(is_local), rereads_(is_local), descriptor_(descriptor) {}

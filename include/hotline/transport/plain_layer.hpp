@@ -39,6 +39,8 @@ class plain_layer {
  public:
   /// Whether `on_open` comes only after a handshake.
   static constexpr bool shakes_hands = false;
+  /// Whether the connections are those that we begin.
+  static constexpr bool dials = false;
 
   /// State that the connections of one loop share.
   class shared {

@@ -11,11 +11,20 @@
 #include <memory>
 #include <string>
 #include <system_error>
+#include <type_traits>
 
 namespace hotline::detail {
 
 template <class Traffic, class Connection, class Layer>
 class socket_traffic;
+
+template <class Traffic, class Connection, class Layer>
+class dialing_traffic;
+
+/// All that is done with the connections of a loop: they come, or they are dialed.
+template <class Traffic, class Connection, class Layer>
+using traffic_over = std::conditional_t<Layer::dials, dialing_traffic<Traffic, Connection, Layer>,
+                                        socket_traffic<Traffic, Connection, Layer>>;
 
 template <class Connection, class Layer>
 class socket_roll;
@@ -50,6 +59,8 @@ class socket_connection {
  private:
   template <class Traffic, class C, class L>
   friend class socket_traffic;
+  template <class Traffic, class C, class L>
+  friend class dialing_traffic;
   friend class arrival_queue<Connection>;
   friend class socket_roll<Connection, Layer>;
   friend Connection;

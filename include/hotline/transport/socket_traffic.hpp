@@ -223,7 +223,7 @@ class socket_traffic {
       derived().was_read(c, in.drained);
       if (in.busy) await_output(c);
       if (!in.rest.empty()) c.early_.put_back(in.rest);
-      if (!c.opened_ && c.layer_.is_established()) return introduce(c);
+      if (!c.opened_ && c.layer_.is_established()) return derived().introduce(c);
       if (!in.bytes.empty() && !c.ended_) receiver_->on_data(c, in.bytes);
     }
     await_input(c);
@@ -254,7 +254,7 @@ class socket_traffic {
   void open(connection& c) {
     if (c.closing_) return;
     if (const std::error_code failed = c.layer_.begin(layers_)) return finish(c, failed);
-    if constexpr (!Layer::shakes_hands) return introduce(c);
+    if constexpr (!Layer::shakes_hands) return derived().introduce(c);
     enter(roll_.handshakes(), c);
     await_input(c);
   }
@@ -283,6 +283,7 @@ class socket_traffic {
   }
 
  private:
+  friend dialing_traffic<Traffic, Connection, Layer>;
   [[nodiscard]] Traffic& derived() noexcept { return static_cast<Traffic&>(*this); }
   // ------------------------------------------------------------------------ PROXY headers and TLS handshakes
 
@@ -319,7 +320,6 @@ class socket_traffic {
     return c.ended_ || !c.awaits_output_ ? std::error_code{} : Traffic::ended_early();
   }
 
-  /// Once.
   std::error_code send_fin(connection& c) noexcept {
     if (c.fin_sent_) return {};
     c.fin_sent_ = true;
@@ -342,14 +342,14 @@ class socket_traffic {
     if (!std::exchange(untold_, false)) return;
     for (connection* c = nullptr; !derived().is_stopped() && (c = roll_.find_untold()) != nullptr;) {
       c->untold_ = false;
-      report(*c, std::make_error_code(std::errc::not_enough_memory));
+      derived().report(*c, std::make_error_code(std::errc::not_enough_memory));
     }
   }
 
   /// From a wait's end: the receiver is notified now.
   void finish(connection& c, std::error_code why) {
     close(c);
-    report(c, why);
+    derived().report(c, why);
   }
 
   /// `c` is in no list any more, and its end is nobody's news.

@@ -56,6 +56,7 @@ namespace detail {
 class tls_layer {
  public:
   static constexpr bool shakes_hands = true;
+  static constexpr bool dials = false;
 
   class shared {
    public:
