@@ -51,6 +51,12 @@ class socket_peer {
     return connect(&to, sizeof to);
   }
 
+  /// Takes over a descriptor that was accepted.
+  static std::shared_ptr<socket_peer> accepted(int socket) {
+    ::fcntl(socket, F_SETFL, O_NONBLOCK);
+    return std::shared_ptr<socket_peer>(new socket_peer(socket));
+  }
+
   socket_peer(const socket_peer&) = delete;
   socket_peer& operator=(const socket_peer&) = delete;
   ~socket_peer() { drop(); }

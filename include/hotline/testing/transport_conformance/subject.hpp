@@ -57,6 +57,7 @@ class subject : public checker {
 
   std::deque<connection_record> seen;  // in the order of on_open
   int ticks = 0;
+  void* expected_context = nullptr;  // the context of a connection at its on_open
 
   // Actions of a test in a callback, after it was written down.
   std::function<void(connection_record&)> when_open = [](auto&) {};
@@ -114,6 +115,8 @@ class subject : public checker {
   virtual bool finish() = 0;
   virtual std::shared_ptr<client_end> connect() = 0;
 
+  [[nodiscard]] bool has_stopped() const noexcept { return stopped_; }
+
   /// Runs the loop until `done`; false: it never was.
   bool drive(const std::function<bool()>& done) {
     while (!done())
@@ -159,7 +162,6 @@ class subject : public checker {
     inside_callback_ = false;
   }
 
- private:
   template <class Function>
   std::invoke_result_t<const Function&> quietly(const Function& f) {
     struct guard {
@@ -173,23 +175,25 @@ class subject : public checker {
     return f();
   }
 
+ private:
   bool stopped_ = false;
   bool inside_callback_ = false;
   bool inside_function_ = false;
 };
 
-/// The subject that a fixture makes; <hotline/testing/transport_conformance.hpp> says what a fixture is.
-template <class Fixture>
-class subject_of : public subject,
-                   public hotline::transport_receiver<typename Fixture::transport_type::connection_type> {
+/// The subject that a fixture makes; <hotline/testing/transport_conformance.hpp> says what a fixture is. `Base` and `Receiver`
+/// may be classes that derive from these, for models that have more to promise.
+template <class Fixture, class Base = subject,
+          class Receiver = hotline::transport_receiver<typename Fixture::transport_type::connection_type>>
+class subject_of : public Base, public Receiver {
  public:
   using connection = typename Fixture::transport_type::connection_type;
 
-  explicit subject_of(reporter report) : subject(std::move(report)) {
+  explicit subject_of(reporter report) : Base(std::move(report)) {
     HOTLINE_DETAIL_REQUIRE(*this, start() == std::error_code{});
   }
   ~subject_of() override {
-    stop();
+    this->stop();
     HOTLINE_DETAIL_CHECK(*this, finish());
   }
 
@@ -203,10 +207,10 @@ class subject_of : public subject,
 
   Fixture fixture;
 
- private:
+ protected:
   using peer_pointer = decltype(std::declval<Fixture&>().connect());
 
-  class end_of final : public client_end {
+  class end_of : public client_end {
    public:
     explicit end_of(peer_pointer peer) : peer_(std::move(peer)) {}
     void send(std::string_view bytes) override { peer_->send(bytes); }
@@ -221,6 +225,7 @@ class subject_of : public subject,
     peer_pointer peer_;
   };
 
+ private:
   static connection& real(void* c) { return *static_cast<connection*>(c); }
 
   std::size_t do_write(void* c, std::span<const std::string_view> spans) override {
@@ -230,15 +235,17 @@ class subject_of : public subject,
   void do_resume(void* c) override { fixture.transport().resume_reading(real(c)); }
   void do_shutdown(void* c) override { fixture.transport().shutdown(real(c)); }
   void do_abort(void* c) override { fixture.transport().abort(real(c)); }
-  void do_stop_accepting() override { fixture.transport().stop_accepting(); }
+  void do_stop_accepting() override {
+    if constexpr (requires { fixture.transport().stop_accepting(); }) fixture.transport().stop_accepting();
+  }
   void do_stop() override { fixture.transport().stop(); }
 
   void on_open(connection& c) override {
-    HOTLINE_DETAIL_CHECK(*this, c.context() == nullptr);
+    HOTLINE_DETAIL_CHECK(*this, c.context() == this->expected_context);
     HOTLINE_DETAIL_CHECK(*this, !(std::string(c.remote_address()).empty()));
-    connection_record& r = heard_open(&c);
+    connection_record& r = this->heard_open(&c);
     c.context() = &r;
-    called([&] { when_open(r); });
+    this->called([&] { this->when_open(r); });
   }
   void on_data(connection& c, std::span<char> bytes) override {
     connection_record& r = of(c);
@@ -246,29 +253,29 @@ class subject_of : public subject,
     HOTLINE_DETAIL_CHECK(*this, !r.silenced);
     r.data.append(bytes.data(), bytes.size());
     ++r.reads;
-    called([&] { when_data(r, bytes); });
+    this->called([&] { this->when_data(r, bytes); });
   }
   void on_writable(connection& c) override {
     connection_record& r = of(c);
     HOTLINE_DETAIL_CHECK(*this, std::exchange(r.owed_writable, false));
     HOTLINE_DETAIL_CHECK(*this, !r.silenced);
     ++r.writable;
-    called([&] { when_writable(r); });
+    this->called([&] { this->when_writable(r); });
   }
   void on_closed(connection& c, std::error_code reason) override {
     connection_record& r = of(c);
     ++r.closed;
     r.reason = reason;
-    called([&] { when_closed(r); });
+    this->called([&] { this->when_closed(r); });
   }
   void on_tick() override {
-    ++ticks;
-    called([&] { when_tick(); });
+    ++this->ticks;
+    this->called([&] { this->when_tick(); });
   }
 
   connection_record& of(connection& c) {
     auto& r = *static_cast<connection_record*>(c.context());
-    heard(r, &c);
+    this->heard(r, &c);
     return r;
   }
 };
