@@ -39,6 +39,7 @@
 #include <hotline/transport/asio_transport.ipp>
 #include <hotline/transport/dial_desk.ipp>
 #if defined(__linux__)
+#include <hotline/transport/epoll_dialer.ipp>
 #include <hotline/transport/epoll_transport.ipp>
 #endif
 #include <hotline/wire/decoder.ipp>

@@ -54,8 +54,14 @@ class socket_places {
   /// Accepts those that have connected; each goes to `f` as well.
   template <class Function>
   bool accept(const Function& f) {
+    return accept_from(bound_[0], f);
+  }
+
+ protected:
+  template <class Function>
+  bool accept_from(int listener, const Function& f) {
     bool moved = false;
-    for (int made = 0; (made = ::accept4(bound_[0], nullptr, nullptr, SOCK_CLOEXEC)) >= 0; moved = true) {
+    for (int made = 0; (made = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC)) >= 0; moved = true) {
       auto peer = Peer::accepted(made);
       f(peer);
       expected_.arrive(std::move(peer));

@@ -34,8 +34,8 @@ struct dial_attempt {
 class dial_driver {
  public:
   [[nodiscard]] virtual steady_time time() const = 0;
-  /// `run_timers` of the desk follows at `when`, which is earlier than before. Without memory for it, it follows at the next
-  /// tick.
+  /// `run_timers` of the desk follows at `when`; the end of time is never. Without memory for it, the driver tries again at
+  /// its next tick.
   virtual void wake_at(steady_time when) noexcept = 0;
   /// Begins to connect to `address`, which is numeric, or to the Unix path of `options` where there is one. Returns null with
   /// `failed` when that cannot be begun. Otherwise `connected` or `attempt_failed` of the desk follows, later. May throw.

@@ -82,7 +82,7 @@ HOTLINE_DETAIL_INLINE void dial_desk::run_timers() {
   struct waking {
     dial_desk& desk;
     ~waking() {
-      if (desk.runs_) desk.wake_if_earlier(steady_time::max());
+      if (desk.runs_) desk.driver_.wake_at(desk.next());
     }
   } const at_end{*this};
   timers_.run(driver_.time(), [this] { return runs_; });

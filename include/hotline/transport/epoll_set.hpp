@@ -7,12 +7,14 @@
 #include <hotline/transport/owned_descriptor.hpp>
 #include <hotline/types.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
 #include <iterator>
+#include <limits>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -23,6 +25,12 @@
 #include <unistd.h>
 
 namespace hotline::detail {
+
+/// Returns `time`, as far as it is not negative, as the system's waits take it.
+[[nodiscard]] inline int as_wait(std::chrono::milliseconds time) noexcept {
+  constexpr std::chrono::milliseconds longest{std::numeric_limits<int>::max()};
+  return static_cast<int>(std::clamp(time, time.zero(), longest).count());
+}
 
 /// An edge-triggered epoll set with an eventfd, which any thread may ring, and a timerfd. The set reports each
 /// event once (epoll(7)). After that it is not readable for a loop that watches it, whatever a caller has left undone, so such

@@ -14,6 +14,7 @@
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/loop_thread.hpp>
 #include <hotline/transport/native_socket.hpp>
+#include <hotline/transport/owned_descriptor.hpp>
 #include <hotline/transport/peer_address.hpp>
 #include <hotline/transport/posted_functions.hpp>
 #include <hotline/transport/socket_traffic.hpp>
@@ -43,9 +44,10 @@ namespace hotline::detail {
 /// All of one transport. `run` keeps it alive, so that the transport may be destroyed in a callback.
 template <class Layer>
 class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<Layer>>,
-                            public socket_traffic<epoll_traffic<Layer>, epoll_connection<Layer>, Layer> {
-  using base = socket_traffic<epoll_traffic, epoll_connection<Layer>, Layer>;
-  friend base;
+                            public traffic_over<epoll_traffic<Layer>, epoll_connection<Layer>, Layer> {
+  using base = traffic_over<epoll_traffic, epoll_connection<Layer>, Layer>;
+  friend socket_traffic<epoll_traffic, epoll_connection<Layer>, Layer>;
+  friend dialing_traffic<epoll_traffic, epoll_connection<Layer>, Layer>;
 
  public:
   using connection = epoll_connection<Layer>;
@@ -117,6 +119,8 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
 
   /// The thread that ran it last. Its questions are for any thread.
   [[nodiscard]] const loop_thread& thread() const noexcept { return thread_; }
+  /// Any thread: whether another one ran it last, and has not ended since.
+  [[nodiscard]] bool runs_elsewhere() const noexcept { return !stopped_ && thread_.is_another(); }
 
   /// Takes over `descriptor`, which is closed on failure. Without `peer` its address is the socket's.
   [[nodiscard]] std::error_code adopt(int descriptor, std::string_view already_read, const ::sockaddr* peer,
@@ -129,11 +133,9 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
     if (const std::error_code failed = native_socket::keep_from_blocking(descriptor)) return failed;
     const auto timeout = options_.empty() ? listen_options{}.user_timeout : options_.front().user_timeout;
     native_socket::prepare(descriptor, from.ss_family, timeout);
-    const bool is_local = from.ss_family != AF_INET && from.ss_family != AF_INET6;
     connection* c = nullptr;
     const peer_address address = peer != nullptr ? peer_address(peer, size) : peer_address(&from, from_size);
-    if (const std::error_code failed = watch(descriptor, address, is_local, c)) return failed;
-    taken.release();
+    if (const std::error_code failed = link(taken, from.ss_family, address, c)) return failed;
     return base::adopt(*c, already_read);
   }
 
@@ -277,12 +279,18 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
   // -------------------------------------------------------------------------------------------------- the time
 
   void set_timer() noexcept {
-    set_.set_timer(listeners_.rests() ? std::min(ticks_.due(), listeners_.rest_ends()) : ticks_.due());
+    steady_time due = listeners_.rests() ? std::min(ticks_.due(), listeners_.rest_ends()) : ticks_.due();
+    if constexpr (Layer::dials) due = std::min(due, this->desk().next());
+    set_.set_timer(due);
   }
+
+  /// A timer is due at that time.
+  void set_alarm(steady_time) noexcept { set_timer(); }
 
   void take_time() {
     const steady_time time = now();
     if (listeners_.rests() && time >= listeners_.rest_ends()) listeners_.end_rest([this](listener& l) { accept(l); });
+    if constexpr (Layer::dials) this->run_timers();
     if (stopped_) return;
     if (time < ticks_.due()) return set_timer();
     base::tick(ticks_.judges(time));
@@ -307,8 +315,7 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
     try {
       auto debt = this->debt_at(by.which());
       connection* c = nullptr;
-      if (watch(accepted, peer, by.family() == AF_UNIX, c)) return;
-      taken.release();
+      if (link(taken, by.family(), peer, c)) return;
       base::arrive(*c, std::move(debt), by.which(), by.is_loopback());
     } catch (const std::bad_alloc&) {
       // No memory for one more: its socket was closed.
@@ -316,12 +323,12 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
   }
 
   /// Makes `c` of the descriptor, which is the caller's still on failure.
-  [[nodiscard]] std::error_code watch(int descriptor, const peer_address& peer, bool is_local,
-                                      connection*& c) noexcept {
-    c = new (std::nothrow) connection(descriptor, peer, is_local);
+  [[nodiscard]] std::error_code link(owned_descriptor& descriptor, int family, const peer_address& peer,
+                                     connection*& c) noexcept {
+    c = new (std::nothrow) connection(descriptor.get(), peer, family != AF_INET && family != AF_INET6);
     if (c == nullptr) return std::make_error_code(std::errc::not_enough_memory);
-    const std::error_code failed = set_.add(descriptor, epoll_set::kind::connection, c, input_events);
-    if (failed) delete std::exchange(c, nullptr);
+    const std::error_code failed = set_.add(descriptor.get(), epoll_set::kind::connection, c, input_events);
+    failed ? delete std::exchange(c, nullptr) : (void)descriptor.release();
     return failed;
   }
 
@@ -333,18 +340,7 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
     ::close(std::exchange(c.descriptor_, -1));
   }
 
-  /// A connection that is gone stays until the turn is over: the batch may have an event of it, and a caller may use it.
-  class burial {
-   public:
-    burial(epoll_traffic& traffic, connection& c) noexcept : traffic_(traffic), c_(c) {}
-    burial(const burial&) = delete;
-    ~burial() { traffic_.turns_.bury(c_); }
-
-   private:
-    epoll_traffic& traffic_;
-    connection& c_;
-  };
-  [[nodiscard]] burial hold(connection& c) noexcept { return {*this, c}; }
+  [[nodiscard]] typename epoll_turns<connection>::burial hold(connection& c) noexcept { return {turns_, c}; }
   /// A short read leaves nothing, but for bytes behind urgent data, or behind a descriptor that was passed.
   static void was_read(connection& c, bool drained) noexcept {
     if (drained && !c.hung_up_) c.readable_ = c.rereads_ && native_socket::is_readable(c.descriptor_);

@@ -8,6 +8,7 @@
 #include <hotline/error.hpp>
 #include <hotline/subscription.hpp>
 #include <hotline/transport/epoll_connection.hpp>
+#include <hotline/transport/epoll_set.hpp>
 #include <hotline/transport/epoll_traffic.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/system_environment.hpp>
@@ -16,7 +17,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -177,9 +177,7 @@ bool basic_epoll_transport<Layer>::run_ready(std::size_t most) {
 
 template <class Layer>
 bool basic_epoll_transport<Layer>::wait_ready(std::chrono::milliseconds time, std::size_t most) {
-  constexpr std::chrono::milliseconds longest{std::numeric_limits<int>::max()};
-  return traffic_->run(most,
-                       static_cast<int>(std::min(std::max(time, std::chrono::milliseconds::zero()), longest).count()));
+  return traffic_->run(most, detail::as_wait(time));
 }
 
 template <class Layer>
@@ -189,7 +187,7 @@ std::error_code basic_epoll_transport<Layer>::start(transport_receiver<connectio
 
 template <class Layer>
 bool basic_epoll_transport<Layer>::runs_elsewhere() const noexcept {
-  return !traffic_->is_stopped() && traffic_->thread().is_another();
+  return traffic_->runs_elsewhere();
 }
 
 template <class Layer>

@@ -43,6 +43,18 @@ class epoll_turns {
     graves_.push_back(c);
   }
 
+  /// Buries a connection at its end.
+  class burial {
+   public:
+    burial(epoll_turns& turns, Connection& c) noexcept : turns_(turns), c_(c) {}
+    burial(const burial&) = delete;
+    ~burial() { turns_.bury(c_); }
+
+   private:
+    epoll_turns& turns_;
+    Connection& c_;
+  };
+
   void free_graves() noexcept {
     while (Connection* const c = graves_.pop_front()) delete c;
   }
