@@ -22,7 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/// A client's end of a TLS connection, as `socket_peer` is of a bare one. It shakes hands even when it is stalled.
+/// The far end of a TLS connection, as `socket_peer` is of a bare one. It shakes hands even when it is stalled.
 class tls_peer {
  public:
   using set_up = std::function<void(::SSL_CTX*)>;
@@ -37,7 +37,16 @@ class tls_peer {
     int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (::connect(socket, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) ::close(std::exchange(socket, -1));
     if (socket >= 0) ::fcntl(socket, F_SETFL, O_NONBLOCK);
-    return std::shared_ptr<tls_peer>(new tls_peer(socket, change, ahead));
+    ::SSL_CTX* const context = ::SSL_CTX_new(::TLS_client_method());
+    change(context);
+    return std::shared_ptr<tls_peer>(new tls_peer(socket, context, &::SSL_set_connect_state, ahead));
+  }
+
+  /// A server's end, of a descriptor that was accepted.
+  static std::shared_ptr<tls_peer> accepted(int socket, ::SSL_CTX* context) {
+    ::fcntl(socket, F_SETFL, O_NONBLOCK);
+    ::SSL_CTX_up_ref(context);
+    return std::shared_ptr<tls_peer>(new tls_peer(socket, context, &::SSL_set_accept_state, {}));
   }
 
   tls_peer(const tls_peer&) = delete;
@@ -96,15 +105,14 @@ class tls_peer {
   }
 
  private:
-  tls_peer(int socket, const set_up& change, std::string_view ahead)
-      : socket_(socket), context_(::SSL_CTX_new(::TLS_client_method())), unsent_(ahead) {
-    change(context_);
+  tls_peer(int socket, ::SSL_CTX* context, void (*take_side)(::SSL*), std::string_view ahead)
+      : socket_(socket), context_(context), unsent_(ahead) {
     ssl_ = ::SSL_new(context_);
     in_ = ::BIO_new(::BIO_s_mem());
     out_ = ::BIO_new(::BIO_s_mem());
     ::BIO_set_mem_eof_return(in_, -1);
     ::SSL_set_bio(ssl_, in_, out_);
-    ::SSL_set_connect_state(ssl_);
+    take_side(ssl_);
     ::SSL_set_mode(ssl_, SSL_MODE_ENABLE_PARTIAL_WRITE);
     pump();
   }

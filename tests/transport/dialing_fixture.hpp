@@ -47,6 +47,13 @@ class dialing_fixture {
     return made;
   }
   [[nodiscard]] hotline::dial_options accepting() const { return to(place::accepts); }
+  /// Options to dial a name, which `resolve` finds.
+  [[nodiscard]] hotline::dial_options to(std::string name) const {
+    hotline::dial_options made;
+    made.host = std::move(name);
+    made.port = port();
+    return made;
+  }
   [[nodiscard]] auto accept() { return places_.expect(); }
 
   bool step() {

@@ -24,8 +24,9 @@
 #include "socket_peer.hpp"
 
 /// Three addresses of this machine with one port: one at which connections are accepted, one that refuses them, because its
-/// socket does not listen, and one that says nothing, because its queue is full. `Peer` has `accepted(descriptor)`.
-template <class Peer = socket_peer>
+/// socket does not listen, and one that says nothing, because its queue is full. `Acceptor::accepted(descriptor)`
+/// makes a `Peer`.
+template <class Peer = socket_peer, class Acceptor = Peer>
 class socket_places {
  public:
   using place = hotline::testing::dialer_conformance::place;
@@ -62,7 +63,7 @@ class socket_places {
   bool accept_from(int listener, const Function& f) {
     bool moved = false;
     for (int made = 0; (made = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC)) >= 0; moved = true) {
-      auto peer = Peer::accepted(made);
+      auto peer = Acceptor::accepted(made);
       f(peer);
       expected_.arrive(std::move(peer));
     }

@@ -46,6 +46,7 @@ class dialing_traffic : public socket_traffic<Traffic, Connection, Layer> {
   }
 
   [[nodiscard]] dial_desk& desk() noexcept { return desk_; }
+  [[nodiscard]] const Layer& layer_of(const connection& c) const noexcept { return c.layer_; }
 
   /// A timer that found no memory for its alarm has it at the next tick.
   void tick(bool judges) {
@@ -85,6 +86,8 @@ class dialing_traffic : public socket_traffic<Traffic, Connection, Layer> {
     if (this->derived().is_stopped()) return;
     this->roll_.strike(c);
     const auto held = this->derived().hold(c);
+    if constexpr (Layer::shakes_hands)
+      if (c.layer_.is_shaking_hands()) this->layers().refused(why);
     desk_.attempt_failed(c.layer_, why, c.layer_.detail());
   }
 
@@ -101,6 +104,7 @@ class dialing_traffic : public socket_traffic<Traffic, Connection, Layer> {
     }
     void drop(dial_attempt& attempt) noexcept override {
       connection& c = connection_of(attempt);
+      c.layer_.drop(traffic_.layers());
       traffic_.roll_.strike(c);
       traffic_.drop(c);
     }

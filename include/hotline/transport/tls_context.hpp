@@ -2,13 +2,10 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/transport/tls_credentials.hpp>
 #include <hotline/transport/tls_error.hpp>
 
-#include <openssl/bio.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
 
 #include <cstddef>
 #include <memory>
@@ -80,16 +77,7 @@ class tls_context {
   }
 
  private:
-  template <auto Free>
-  struct freed_by {
-    template <class T>
-    void operator()(T* p) const noexcept {
-      Free(p);
-    }
-  };
-  template <class T, auto Free>
-  using owned = std::unique_ptr<T, freed_by<Free>>;
-  using owned_context = owned<::SSL_CTX, ::SSL_CTX_free>;
+  using owned_context = detail::tls_owned<::SSL_CTX, ::SSL_CTX_free>;
 
   struct state {
     std::mutex mutex;
@@ -109,49 +97,7 @@ class tls_context {
       ::SSL_CTX_set_num_tickets(&c, 1);
     }
     ::SSL_CTX_set_alpn_select_cb(&c, &select_protocol, nullptr);
-    ::SSL_CTX_set_default_passwd_cb(&c, &tell_password);  // without one OpenSSL asks on the terminal
-    ::SSL_CTX_set_default_passwd_cb_userdata(&c, const_cast<std::string*>(&o.private_key_password));
-    const bool done = set_chain(c, o) && set_key(c, o) && ::SSL_CTX_check_private_key(&c) == 1;
-    ::SSL_CTX_set_default_passwd_cb_userdata(&c, nullptr);
-    return done;
-  }
-
-  static bool set_chain(::SSL_CTX& c, const tls_options& o) {
-    if (o.certificate_chain.empty())
-      return ::SSL_CTX_use_certificate_chain_file(&c, o.certificate_chain_file.c_str()) == 1;
-    const auto text = reader_of(o.certificate_chain);
-    const owned<::X509, ::X509_free> own(text ? ::PEM_read_bio_X509_AUX(text.get(), nullptr, nullptr, nullptr)
-                                              : nullptr);
-    if (!own || ::SSL_CTX_use_certificate(&c, own.get()) != 1) return false;
-    while (::X509* const issuer = ::PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr)) {
-      if (::SSL_CTX_add0_chain_cert(&c, issuer) == 1) continue;
-      ::X509_free(issuer);
-      return false;
-    }
-    // It ends by finding nothing more.
-    if (ERR_GET_REASON(::ERR_peek_last_error()) != PEM_R_NO_START_LINE) return false;
-    ::ERR_clear_error();
-    return true;
-  }
-
-  static bool set_key(::SSL_CTX& c, const tls_options& o) {
-    if (o.private_key.empty())
-      return ::SSL_CTX_use_PrivateKey_file(&c, o.private_key_file.c_str(), SSL_FILETYPE_PEM) == 1;
-    const auto text = reader_of(o.private_key);
-    auto* const password = const_cast<std::string*>(&o.private_key_password);
-    const owned<::EVP_PKEY, ::EVP_PKEY_free> key(
-        text ? ::PEM_read_bio_PrivateKey(text.get(), nullptr, &tell_password, password) : nullptr);
-    return key && ::SSL_CTX_use_PrivateKey(&c, key.get()) == 1;
-  }
-
-  static owned<::BIO, ::BIO_free> reader_of(const std::string& text) {
-    return owned<::BIO, ::BIO_free>(::BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-  }
-
-  static int tell_password(char* into, int room, int /*writing*/, void* password) noexcept {
-    const auto* const told = static_cast<const std::string*>(password);
-    if (told == nullptr || told->empty() || told->size() > static_cast<std::size_t>(room)) return -1;
-    return static_cast<int>(told->copy(into, told->size()));
+    return detail::tls_credentials::use(c, o);
   }
 
   /// ALPN, RFC 7301: WebSocket is spoken over HTTP/1.1; a client that offers only other things is refused.

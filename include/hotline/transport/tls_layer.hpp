@@ -4,6 +4,7 @@
 #if HOTLINE_DETAIL_LANGUAGE
 
 #include <hotline/concepts.hpp>
+#include <hotline/error.hpp>
 #include <hotline/transport/early_input.hpp>
 #include <hotline/transport/native_types.hpp>
 #include <hotline/transport/plain_layer.hpp>
@@ -12,6 +13,7 @@
 
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
 
 #include <algorithm>
 #include <chrono>
@@ -95,17 +97,7 @@ class tls_layer {
 
   /// From here on it shakes hands.
   [[nodiscard]] std::error_code begin(shared& s) {
-    ++s.counts.begun;
-    begun_ = true;
-    ::ERR_clear_error();
-    ssl_.reset(s.context.make_connection());
-    ::BIO* const ends = ssl_ ? ::BIO_new(method()) : nullptr;
-    if (ends == nullptr) return take_tls_error();
-    ::BIO_set_data(ends, &s);
-    ::BIO_set_init(ends, 1);
-    ::SSL_set_bio(ssl_.get(), ends, ends);
-    ::SSL_set_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS);
-    ::SSL_set_options(ssl_.get(), SSL_OP_NO_RENEGOTIATION);
+    if (const std::error_code failed = set_up(s)) return failed;
     ::SSL_set_accept_state(ssl_.get());
     return {};
   }
@@ -197,6 +189,35 @@ class tls_layer {
     return in;
   }
 
+ protected:
+  /// Makes our half of TLS; its owner says which one.
+  [[nodiscard]] std::error_code set_up(shared& s) {
+    ++s.counts.begun;
+    begun_ = true;
+    ::ERR_clear_error();
+    ssl_.reset(s.context.make_connection());
+    ::BIO* const ends = ssl_ ? ::BIO_new(method()) : nullptr;
+    if (ends == nullptr) return take_tls_error();
+    ::BIO_set_data(ends, &s);
+    ::BIO_set_init(ends, 1);
+    ::SSL_set_bio(ssl_.get(), ends, ends);
+    ::SSL_set_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS);
+    ::SSL_set_options(ssl_.get(), SSL_OP_NO_RENEGOTIATION);
+    return {};
+  }
+
+  /// The first words of a handshake that we begin.
+  [[nodiscard]] layer_output begin_handshake(shared& s, int socket) {
+    ::ERR_clear_error();
+    shake_hands(s);
+    layer_output out = transmit(s, socket);
+    if (input_ended_) out.failed = input_error_;
+    return out;
+  }
+
+  /// Null before the handshake, and when our direction has ended.
+  [[nodiscard]] ::SSL* ssl() const noexcept { return ssl_.get(); }
+
  private:
   static constexpr std::size_t record_bytes = SSL3_RT_MAX_PLAIN_LENGTH;
   /// Beside a record there are only answers to what the peer asks of TLS, new keys say: nobody needs so many.
@@ -213,11 +234,26 @@ class tls_layer {
       ++s.counts.done;
     } else if (::SSL_get_error(ssl_.get(), result) != SSL_ERROR_WANT_READ) {
       const bool is_http = ERR_GET_REASON(::ERR_peek_error()) == SSL_R_HTTP_REQUEST;
-      end_input(take_tls_error());
+      end_input(handshake_error());
       if (is_http)
         s.outgoing =
             "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nContent-Length: 21\r\nConnection: close\r\n\r\n"
             "https is spoken here\n";
+    }
+  }
+
+  /// A certificate that a client does not take has an error of its own.
+  [[nodiscard]] std::error_code handshake_error() const noexcept {
+    const bool is_verdict = ERR_GET_REASON(::ERR_peek_error()) == SSL_R_CERTIFICATE_VERIFY_FAILED;
+    const std::error_code other = take_tls_error();
+    if (!is_verdict || ::SSL_is_server(ssl_.get()) == 1) return other;
+    switch (::SSL_get_verify_result(ssl_.get())) {
+      case X509_V_ERR_HOSTNAME_MISMATCH:
+      case X509_V_ERR_IP_ADDRESS_MISMATCH: return errc::certificate_wrong_name;
+      case X509_V_ERR_CERT_HAS_EXPIRED:
+      case X509_V_ERR_CERT_NOT_YET_VALID: return errc::certificate_expired;
+      case X509_V_ERR_OUT_OF_MEM: return std::make_error_code(std::errc::not_enough_memory);
+      default: return errc::certificate_not_trusted;
     }
   }
 
