@@ -110,6 +110,11 @@ template <class Executor, class Layer>
 std::error_code basic_asio_dialer<Executor, Layer>::start(dialer_receiver<connection_type>& receiver) {
   if (const std::error_code failed = loop_->start(receiver)) return failed;
   this->begin_dials(receiver);
+  try {
+    this->post([] {});  // the loop's first turn notes its thread
+  } catch (...) {
+    // Out of memory: the first tick notes it.
+  }
   return {};
 }
 

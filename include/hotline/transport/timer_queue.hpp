@@ -89,7 +89,7 @@ class timer_queue {
   bool cancel(const timer_id& which) noexcept {
     const auto found = armed_.find(which);
     if (found == armed_.end() || (*found)->fire_ != &once::run) return false;
-    delete static_cast<once*>(*found);
+    take(**found);
     return true;
   }
 
@@ -114,10 +114,10 @@ class timer_queue {
   /// Destroys the functions that `add` has kept.
   void clear() noexcept {
     for (auto at = armed_.begin(); at != armed_.end();) {
-      timer* const found = *at++;
-      if (found->fire_ != &once::run) continue;
-      delete static_cast<once*>(found);
-      at = armed_.begin();  // its destructor is somebody else's, and may cancel another one
+      timer& found = **at++;
+      if (found.fire_ != &once::run) continue;
+      take(found);
+      at = armed_.begin();  // its destructor is somebody else's, and may cancel others
     }
   }
 
@@ -137,6 +137,12 @@ class timer_queue {
    private:
     std::function<void()> f_;
   };
+
+  /// Destroys a `once`, which is in the queue no more when its function is.
+  static void take(timer& t) noexcept {
+    const std::unique_ptr<once> own(static_cast<once*>(&t));
+    t.disarm();
+  }
 
   /// A timer may be set to a time that is over, again and again in its own call: the others have their turn first.
   [[nodiscard]] timer* first_due(steady_time now, std::uint64_t newest) const noexcept {
