@@ -72,7 +72,7 @@ struct timer_id {
   steady_time due{};
   std::uint64_t number = 0;  ///< a smaller one comes first where two are due at the same time
 
-  [[nodiscard]] friend auto operator<=>(const timer_id&, const timer_id&) = default;
+  [[nodiscard]] auto operator<=>(const timer_id&) const = default;
 };
 
 /// How far a dial came.

@@ -86,6 +86,20 @@ template <class Number>
 struct basic_metrics;
 using manager_metrics = basic_metrics<std::uint64_t>;
 
+// Dialers.
+class asio_dialer;
+class epoll_dialer;
+class memory_dialer;
+class memory_network;
+class tls_client_context;
+class tls_dialer;
+class tls_epoll_dialer;
+enum class dial_id : std::uint64_t;
+struct dial_failure;
+struct dial_options;
+struct dialer_options;
+struct tls_client_options;
+
 // Transports.
 class asio_transport;
 class epoll_transport;

@@ -13,15 +13,22 @@
 module;
 
 #include <hotline/browser/client_module.hpp>
+#include <hotline/dialer.hpp>
 #include <hotline/hotline.hpp>
 #include <hotline/prometheus.hpp>
 #include <hotline/session/filter.hpp>
+#include <hotline/transport/asio_dialer.hpp>
+#include <hotline/transport/asio_resolver.hpp>
 #include <hotline/transport/manual_environment.hpp>
+#include <hotline/transport/memory_dialer.hpp>
+#include <hotline/transport/memory_network.hpp>
 #include <hotline/transport/memory_transport.hpp>
 #include <hotline/transport/system_environment.hpp>
+#include <hotline/transport/system_resolver.hpp>
 #if defined(__linux__)
 #include <hotline/asio_epoll.hpp>
 #include <hotline/epoll.hpp>
+#include <hotline/transport/epoll_dialer.hpp>
 #endif
 
 export module hotline;
@@ -35,7 +42,10 @@ using hotline::any_invocable;
 using hotline::as_text;
 using hotline::as_text_t;
 using hotline::asio_connection;
+using hotline::asio_dialer;
+using hotline::asio_resolver;
 using hotline::asio_transport;
+using hotline::basic_asio_dialer;
 using hotline::basic_asio_transport;
 using hotline::basic_metrics;
 using hotline::branch_created;
@@ -51,6 +61,13 @@ using hotline::connection_limits;
 using hotline::decode;
 using hotline::default_environment;
 using hotline::described;
+using hotline::dial_failure;
+using hotline::dial_id;
+using hotline::dial_options;
+using hotline::dial_stage;
+using hotline::dialer;
+using hotline::dialer_options;
+using hotline::dialer_receiver;
 using hotline::disconnection;
 using hotline::duration_histogram;
 using hotline::emit_options;
@@ -116,12 +133,17 @@ using hotline::manager_status;
 using hotline::manual_environment;
 using hotline::may_reconnect;
 using hotline::memory_connection;
+using hotline::memory_dialer;
 using hotline::memory_event_log;
+using hotline::memory_name;
+using hotline::memory_network;
 using hotline::memory_peer;
+using hotline::memory_place;
 using hotline::memory_stream;
 using hotline::memory_transport;
 using hotline::message_compression;
 using hotline::metric_name;
+using hotline::name_resolver;
 using hotline::no_heartbeat;
 using hotline::operator+=;
 using hotline::operator==;
@@ -135,6 +157,7 @@ using hotline::project_status;
 using hotline::prometheus_content_type;
 using hotline::protocol_version;
 using hotline::request;
+using hotline::resolve_done;
 using hotline::responder;
 using hotline::result;
 using hotline::resume_options;
@@ -145,12 +168,14 @@ using hotline::signal_detected;
 using hotline::steady_time;
 using hotline::subscription;
 using hotline::system_environment;
+using hotline::system_resolver;
 using hotline::tally;
 using hotline::task_cancelled;
 using hotline::task_completed;
 using hotline::task_failed;
 using hotline::task_started;
 using hotline::tick_interval;
+using hotline::timer_id;
 using hotline::to_json;
 using hotline::to_prometheus;
 using hotline::to_string;
@@ -164,8 +189,10 @@ using hotline::ws_manager;
 #if defined(__linux__)
 using hotline::asio_epoll_transport;
 using hotline::basic_asio_epoll_transport;
+using hotline::basic_epoll_dialer;
 using hotline::basic_epoll_transport;
 using hotline::epoll_connection;
+using hotline::epoll_dialer;
 using hotline::epoll_transport;
 using hotline::make_epoll_ws_manager;
 #endif
