@@ -17,14 +17,16 @@ module;
 #include <hotline/hotline.hpp>
 #include <hotline/prometheus.hpp>
 #include <hotline/session/filter.hpp>
-#include <hotline/transport/asio_dialer.hpp>
 #include <hotline/transport/asio_resolver.hpp>
 #include <hotline/transport/manual_environment.hpp>
 #include <hotline/transport/memory_dialer.hpp>
 #include <hotline/transport/memory_network.hpp>
 #include <hotline/transport/memory_transport.hpp>
 #include <hotline/transport/system_environment.hpp>
+#if !defined(_WIN32)
+#include <hotline/transport/asio_dialer.hpp>
 #include <hotline/transport/system_resolver.hpp>
+#endif
 #if defined(__linux__)
 #include <hotline/asio_epoll.hpp>
 #include <hotline/epoll.hpp>
@@ -42,10 +44,8 @@ using hotline::any_invocable;
 using hotline::as_text;
 using hotline::as_text_t;
 using hotline::asio_connection;
-using hotline::asio_dialer;
 using hotline::asio_resolver;
 using hotline::asio_transport;
-using hotline::basic_asio_dialer;
 using hotline::basic_asio_transport;
 using hotline::basic_metrics;
 using hotline::branch_created;
@@ -168,7 +168,6 @@ using hotline::signal_detected;
 using hotline::steady_time;
 using hotline::subscription;
 using hotline::system_environment;
-using hotline::system_resolver;
 using hotline::tally;
 using hotline::task_cancelled;
 using hotline::task_completed;
@@ -185,6 +184,12 @@ using hotline::typed_command_handler;
 using hotline::typed_event;
 using hotline::wall_time;
 using hotline::ws_manager;
+
+#if !defined(_WIN32)
+using hotline::asio_dialer;
+using hotline::basic_asio_dialer;
+using hotline::system_resolver;
+#endif
 
 #if defined(__linux__)
 using hotline::asio_epoll_transport;

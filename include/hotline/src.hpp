@@ -35,9 +35,11 @@
 #include <hotline/protocol/json_writer.ipp>
 #include <hotline/room/room.ipp>
 #include <hotline/server/hub.ipp>
-#include <hotline/transport/asio_dialer.ipp>
 #include <hotline/transport/asio_transport.ipp>
 #include <hotline/transport/dial_desk.ipp>
+#if !defined(_WIN32)
+#include <hotline/transport/asio_dialer.ipp>
+#endif
 #if defined(__linux__)
 #include <hotline/transport/epoll_dialer.ipp>
 #include <hotline/transport/epoll_transport.ipp>

@@ -1,7 +1,7 @@
 // Connections that we begin: a socket that has connected becomes a connection as those of a transport.
 #pragma once
-#include <hotline/language.hpp>
-#if HOTLINE_DETAIL_LANGUAGE
+#include <hotline/transport/posix_only.hpp>
+#if HOTLINE_DETAIL_POSIX
 
 #include <hotline/dialer.hpp>
 #include <hotline/error.hpp>

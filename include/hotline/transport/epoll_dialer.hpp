@@ -1,6 +1,6 @@
 #pragma once
-#include <hotline/language.hpp>
-#if HOTLINE_DETAIL_LANGUAGE
+#include <hotline/transport/linux_only.hpp>
+#if HOTLINE_DETAIL_LINUX
 
 #include <hotline/compiled.hpp>
 #include <hotline/concepts.hpp>

@@ -1,7 +1,7 @@
 // Begins to connect to one address. Nothing waits here, and nothing is Asio's.
 #pragma once
-#include <hotline/language.hpp>
-#if HOTLINE_DETAIL_LANGUAGE
+#include <hotline/transport/posix_only.hpp>
+#if HOTLINE_DETAIL_POSIX
 
 #include <hotline/dialer.hpp>
 #include <hotline/transport/native_socket.hpp>

@@ -1,6 +1,6 @@
 #pragma once
-#include <hotline/language.hpp>
-#if HOTLINE_DETAIL_LANGUAGE
+#include <hotline/transport/posix_only.hpp>
+#if HOTLINE_DETAIL_POSIX
 
 #include <hotline/dialer.hpp>
 #include <hotline/error.hpp>
