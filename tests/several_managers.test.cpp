@@ -1,5 +1,6 @@
 #include <catch2_any.hpp>
 #include <hotline/event_emitter.hpp>
+#include <hotline/testing/message.hpp>
 #include <hotline/transport/memory_transport.hpp>
 #include <hotline/ws_manager.hpp>
 #include <manager_over_memory.hpp>
@@ -118,6 +119,7 @@ TEST_CASE("a manager comes and goes while others emit to its log", "[manager][th
 TEST_CASE("snapshots may be taken from another thread", "[manager][threads]") {
   event_emitter events;
   loop busy(events, 2);
+  busy.manager.on_command("greet", [](const request&) { return json_object{{"hello", "you"}}; });
   std::atomic<bool> stop{false};
   std::thread watcher([&] {
     while (!stop) {
@@ -131,6 +133,8 @@ TEST_CASE("snapshots may be taken from another thread", "[manager][threads]") {
     guest->send(
         "GET /ws/p HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+    busy.manager.transport().run();
+    guest->send(hotline::testing::masked_frame(0x81, R"({"command":"greet","id":1})", 1));
     busy.manager.transport().run();
     guest->reset();
     busy.manager.transport().run();

@@ -52,7 +52,7 @@ struct dial_options {
   std::chrono::milliseconds timeout{10'000};
   /// How long the next address waits for the one before it (RFC 8305, section 5). It does not wait for one that has failed.
   std::chrono::milliseconds attempt_delay{250};
-  /// With TLS, the name or address that the peer's certificate must be for; empty: `host`.
+  /// With TLS, the name or address that the peer's certificate must be for; empty: `host`, also with `unix_path`.
   std::string tls_name{};
   /// As `listen_options::user_timeout`, for the connection.
   std::chrono::milliseconds user_timeout{20'000};
@@ -95,7 +95,7 @@ struct dial_failure {
   /// | `errc::no_resolver`              | the dialer was made without one, and `host` is no address |
   /// | `std::errc::invalid_argument`    | neither host nor path, no port, a path that is too long, no name for the certificate |
   /// | `std::errc::connection_refused`  | no one listens there. The last error counts where there are several addresses |
-  /// | `std::errc::timed_out`           | `dial_options::timeout` is over |
+  /// | `std::errc::timed_out`           | `dial_options::timeout` is over, or the system has given up before |
   /// | `errc::certificate_not_trusted`  | no issuer that we trust has signed it |
   /// | `errc::certificate_wrong_name`   | it is for another host |
   /// | `errc::certificate_expired`      | it is not valid any more, or not yet |
@@ -135,11 +135,11 @@ class dialer_receiver : public transport_receiver<Connection> {
 /// | `d.cancel(t)`         | `bool`             | `f` is destroyed without being called. `false` when it was called, is running or was cancelled |
 /// | `d.write(c, s)`, `d.pause_reading(c)`, `d.resume_reading(c)`, `d.shutdown(c)`, `d.abort(c)`, `d.post(f)`, `d.env()` | | as of a `transport` |
 /// | `c.context()`         | `void*&`           | the receiver's own; `dial_options::context` at first |
-/// | `c.remote_address()`  | `std::string`      | for logs, the address that was reached, "192.0.2.1:443" say; also when the peer is gone |
+/// | `c.remote_address()`  | `std::string`      | for logs, the address that was reached, "192.0.2.1:443", "unix" or "memory"; also when the peer is gone |
 ///
 /// All functions but `post` and `env` belong on the loop, or before it runs. `dial` and `after` begin nothing in the call
 /// itself. A name's addresses are tried in the manner of RFC 8305: families take turns, the next one begins
-/// `dial_options::attempt_delay` after the one before it or at once when that fails, the first that connects wins and the others
+/// `dial_options::attempt_delay` after the one before it or at once when one fails, the first that connects wins and the others
 /// are closed. With TLS `on_open` comes when the handshake is done and the certificate is proved; nothing is sent before.
 ///
 /// Example: \code

@@ -388,7 +388,7 @@ TEST_CASE("the policy receives when bytes last came, the last ping and the conne
   detail::session of(77, hotline_test::project_name("p"), {});
   CHECK(c.tick(steady_time(1h), policy) == due::nothing);
   CHECK(asked.empty());
-  of.attach(c, {});
+  of.attach(c, steady_time(1h), {});
   c.upgrade("", steady_time(2h));
   CHECK(c.tick(steady_time(3h), policy) == due::ping_queued);
   CHECK(c.tick(steady_time(4h), policy) == due::ping_queued);

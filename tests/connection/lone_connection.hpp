@@ -75,7 +75,7 @@ struct lone_connection {
 
   /// Gives it its session, and upgrades it.
   void upgrade(std::string_view head = upgrade_head) {
-    of.attach(c, {});
+    of.attach(c, now, {});
     c.upgrade(head, now);
   }
 

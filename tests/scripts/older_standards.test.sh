@@ -28,11 +28,11 @@ done
 hotline='#include <hotline/hotline.hpp>' compiled='#include <hotline/src.hpp>'
 
 # The header that is included first gives the error: each asks before anything else.
-begins='#pragma once|#include <hotline/language.hpp>|#if HOTLINE_DETAIL_LANGUAGE|'
+begins='^#pragma once\|#include <hotline/(language|transport/(linux|posix)_only)\.hpp>\|#if HOTLINE_DETAIL_(LANGUAGE( && .*)?|LINUX|POSIX)\|$'
 cd "$root/include" || exit 1
 while read -r header; do
-  case $header in hotline/language.hpp | hotline/src.hpp) continue ;; esac
-  [ "$(grep -vE '^ *(//.*)?$' "$header" | head -n 3 | tr '\n' '|')" = "$begins" ] ||
+  case $header in hotline/language.hpp | hotline/src.hpp | hotline/transport/*_only.hpp) continue ;; esac
+  [[ "$(grep -vE '^ *(//.*)?$' "$header" | head -n 3 | tr '\n' '|')" =~ $begins ]] ||
     fail "$header does not begin as the others do"
 done < <(find hotline -name '*.hpp')
 every=$(find hotline -name '*.hpp' ! -name src.hpp -printf '#include <%p>\n' | sort)

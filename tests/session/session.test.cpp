@@ -55,7 +55,7 @@ TEST_CASE("a session is the client that its commands come from", "[session]") {
 TEST_CASE("while it is attached a session has its connection's facts, and afterwards keeps them", "[session]") {
   lone_connection one;
   one.of.rename({"", "192.0.2.1"});
-  one.of.attach(one.c, calendar);
+  one.of.attach(one.c, one.now, calendar);
   one.c.upgrade("", one.now);
   CHECK(one.of.at() == state::attached);
   CHECK(one.of.connection() == &one.c);
@@ -87,7 +87,7 @@ TEST_CASE("while it is attached a session has its connection's facts, and afterw
   // A producer may wait for it over its next connection too, for it has kept up before.
   lone_connection next;
   one.of.rename({"", "192.0.2.2"});
-  one.of.attach(next.c, calendar + 9s);
+  one.of.attach(next.c, next.now, calendar + 9s);
   CHECK(next.c.place.kept_up);
   CHECK(one.of.info({}).remote_address == "192.0.2.2");
   CHECK(one.of.info({}).connected_at_wall == calendar + 9s);
@@ -100,7 +100,7 @@ TEST_CASE("a session's rates are used up over all its connections", "[session]")
   first.open();
   CHECK(first.receive(message + message) == std::vector<std::string>{"message m", "message m"});
   first.of.detach(first.now);
-  first.of.attach(second.c, {});
+  first.of.attach(second.c, second.now, {});
   second.c.upgrade("", second.now);
   CHECK(second.receive(message) == std::vector<std::string>{"failed 4029 too many messages"});
 }
@@ -135,7 +135,7 @@ TEST_CASE("how a connection ended decides whether its session goes on, until the
     one.of.explain_end("expired");
     one.of.detach(one.now);
     lone_connection next;
-    one.of.attach(next.c, {});
+    one.of.attach(next.c, next.now, {});
     CHECK(one.of.ended().code == close_code::abnormal);
     CHECK(one.of.end_reason().empty());
     CHECK(one.of.may_be_resumed_by("p", ""));

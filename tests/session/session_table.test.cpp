@@ -42,7 +42,7 @@ struct table_with_connections {
   /// A session that is attached to a connection of that address, and has given out a token.
   session& begin(std::uint64_t number, const std::string& address = "a") {
     session& s = table.add(number, project, {"", address});
-    table.attach(s, connect(address), {});
+    table.attach(s, connect(address), now, {});
     s.finish_resume(token_of(number).secret);
     return s;
   }
@@ -145,13 +145,13 @@ TEST_CASE("a session goes from one connection to the next", "[session]") {
     CHECK(t.waiting() == numbers{7});
     CHECK(first.of() == nullptr);
     connection& second = t.connect();
-    t.table.attach(s, second, {});
+    t.table.attach(s, second, t.now, {});
     CHECK(second.of() == &s);
     CHECK(t.waiting().empty());
   }
   SECTION("at once") {
     connection& second = t.connect();
-    t.table.attach(s, second, {});
+    t.table.attach(s, second, t.now, {});
     CHECK(first.of() == nullptr);
     CHECK(second.of() == &s);
     CHECK(s.connection() == &second);
@@ -171,7 +171,7 @@ TEST_CASE("a session uses the record of its address, also when its connection is
   REQUIRE(t.addresses.find("192.0.2.1") != nullptr);
   CHECK(t.addresses.find("192.0.2.1")->users == 1);
   SECTION("until it has another") {
-    t.table.attach(s, t.connect("192.0.2.2"), {});
+    t.table.attach(s, t.connect("192.0.2.2"), t.now, {});
     CHECK(t.addresses.find("192.0.2.1") == nullptr);
     CHECK(s.address() == t.addresses.find("192.0.2.2"));
   }
@@ -187,7 +187,7 @@ TEST_CASE("sessions wait in the order in which they were detached, the longest f
   for (const std::uint64_t number : numbers{2, 3, 1}) CHECK(t.lose(*t.table.find(number)) == 0);
   CHECK(t.waiting() == numbers{2, 3, 1});
   CHECK(t.table.oldest() == t.table.find(2));
-  t.table.attach(*t.table.find(3), t.connect(), {});
+  t.table.attach(*t.table.find(3), t.connect(), t.now, {});
   CHECK(t.waiting() == numbers{2, 1});
   t.table.end(*t.table.find(2));
   CHECK(t.waiting() == numbers{1});

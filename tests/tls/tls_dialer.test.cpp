@@ -382,3 +382,48 @@ TEST_CASE("a dialer without rules trusts the issuers of the system alone", "[dia
   REQUIRE(f.drive([&] { return !r.failures.empty(); }));
   CHECK(r.failures[0].why == errc::certificate_not_trusted);
 }
+
+TEST_CASE("issuers that could not be loaded are not replaced by the system's", "[dialer]") {
+  hotline::tls_client_context context;
+  CHECK(context.load({.ca_file = "/nowhere/ca.pem"}));
+  recorder_over<over_epoll_dialer> r;
+  hotline::tls_epoll_dialer refused(context);
+  CHECK(refused.start(r) == std::errc::invalid_argument);
+  CHECK_FALSE(context.load({.ca = issuer().pem()}));
+  hotline::tls_epoll_dialer dialer(context);
+  CHECK_FALSE(dialer.start(r));
+}
+
+TEMPLATE_TEST_CASE("a name that would mean others is refused", "[dialer]", over_asio_dialer, over_epoll_dialer) {
+  using namespace std::string_literals;
+  client<TestType> c;
+  for (const std::string& name : {".a-name"s, "."s, ".name"s, "a-name\0.evil"s}) {
+    CAPTURE(name);
+    c.failures.clear();
+    auto options = c.fixture.accepting();
+    options.tls_name = name;
+    const auto theirs = c.dial(options);
+    REQUIRE(c.drive([&] { return !c.failures.empty(); }));
+    CHECK(c.failures[0].why == std::errc::invalid_argument);
+  }
+}
+
+TEST_CASE("a context that proves nothing opens no connection", "[dialer]") {
+  struct fixture : dialing_fixture<over_epoll_dialer, tls_places> {
+    static hotline::tls_client_context careless() {
+      ::SSL_CTX* const own = ::SSL_CTX_new(::TLS_client_method());
+      hotline::tls_client_context made;
+      made.use(own);
+      ::SSL_CTX_free(own);
+      return made;
+    }
+    fixture() : dialing_fixture<over_epoll_dialer, tls_places>(careless()) {}
+  } f;
+  server::serve();
+  recorder_over<over_epoll_dialer> r;
+  REQUIRE(f.dialer().start(r) == std::error_code{});
+  (void)f.dialer().dial(f.accepting());
+  REQUIRE(f.drive([&] { return !r.failures.empty(); }));
+  CHECK(r.failures[0].why == std::errc::invalid_argument);
+  CHECK(r.opened.empty());
+}

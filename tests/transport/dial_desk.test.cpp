@@ -267,3 +267,20 @@ TEST_CASE("a desk that has not started dials nothing", "[dialer]") {
   CHECK(desk.after(0ns, [] {}) == hotline::timer_id{});
   CHECK_FALSE(desk.cancel(dial_id{1}));
 }
+
+TEST_CASE("a resolver may stop the desk that asks it", "[dialer]") {
+  fake_driver driver;
+  std::string asked;
+  driver.desk.start([&](const std::string& name, const hotline::resolve_done& done) {
+    driver.desk.stop();
+    asked = name;
+    done(errc::host_not_found, {});
+  });
+  dial_options options;
+  options.host = "a-name-that-is-longer-than-a-string-keeps-in-itself.example";
+  options.port = 80;
+  REQUIRE(driver.desk.dial(options));
+  driver.advance(0ms);
+  CHECK(asked == options.host);
+  CHECK(driver.failures.empty());
+}

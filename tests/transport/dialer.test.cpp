@@ -112,7 +112,7 @@ TEST_CASE("asio_dialer over any_io_executor is a dialer", "[dialer]") {
 
 TEMPLATE_TEST_CASE("a connection tells the address that was reached", "[dialer]", over_asio_dialer, over_epoll_dialer) {
   world<TestType> w;
-  const auto far = w.accept();
+  const auto theirs = w.accept();
   w.dial(w.accepting());
   REQUIRE(w.drive([&] { return w.r.opened.size() == 1; }));
   CHECK(w.r.opened[0]->remote_address() == w.address(place::accepts) + ":" + std::to_string(w.port()));
@@ -171,7 +171,7 @@ TEMPLATE_TEST_CASE("a process without descriptors fails dials, and dials again w
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
   REQUIRE(failed);
   CHECK(w.r.failures[0].why == std::errc::too_many_files_open);
-  const auto far = w.accept();
+  const auto theirs = w.accept();
   w.dial(w.accepting());
   CHECK(w.drive([&] { return w.r.opened.size() == 1; }));
 }
@@ -219,7 +219,7 @@ TEMPLATE_TEST_CASE("a resolver may answer from another thread, and when the dial
     w.resolve = [&](const std::string&, const hotline::resolve_done& done) {
       other = std::thread([done, address = w.address(place::accepts)] { done({}, {address}); });
     };
-    const auto far = w.accept();
+    const auto theirs = w.accept();
     w.dial(w.to("name"));
     const bool opened = w.drive([&] { return w.r.opened.size() == 1; });
     other.join();

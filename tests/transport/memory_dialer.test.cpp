@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -29,7 +30,7 @@ class memory_fixture {
   memory_fixture() {
     using manner = hotline::memory_place::manner;
     network_->place(address(place::accepts),
-                    port()) = {.on_accept = [this](auto far) { expected_.arrive(std::move(far)); }};
+                    port()) = {.on_accept = [this](auto theirs) { expected_.arrive(std::move(theirs)); }};
     network_->place(address(place::silent), port()) = {.how = manner::silent};
     network_->place(address(place::refuses), port()) = {.how = manner::refuses, .delay = 5ms};
   }
@@ -120,13 +121,13 @@ TEST_CASE("a place accepts when its time has come, and its far ends wait to be t
   CHECK(c.network->accept("10.0.0.1", 6379) == nullptr);
   c.dialer.advance(1ms);
   CHECK(c.open != nullptr);
-  const auto far = c.network->accept("10.0.0.1", 6379);
-  REQUIRE(far != nullptr);
+  const auto theirs = c.network->accept("10.0.0.1", 6379);
+  REQUIRE(theirs != nullptr);
   CHECK(c.network->accept("10.0.0.1", 6379) == nullptr);
-  far->send("+PONG\r\n");
+  theirs->send("+PONG\r\n");
   c.dialer.run();
   CHECK(c.data == "+PONG\r\n");
-  far->reset();
+  theirs->reset();
   c.dialer.run();
   CHECK(c.closed == 1);
   CHECK(c.reason == std::errc::connection_reset);
@@ -251,4 +252,28 @@ TEST_CASE("the same requests make the same run", "[dialer]") {
     return told;
   };
   CHECK(story() == story());
+}
+
+TEST_CASE("after a callback that throws, and inside one, the clock of a memory_dialer goes on", "[dialer]") {
+  memory_fixture f;
+  struct receiver final : hotline::dialer_receiver<hotline::memory_connection> {
+    void on_open(hotline::memory_connection&) override {}
+    void on_data(hotline::memory_connection&, std::span<char>) override {}
+    void on_writable(hotline::memory_connection&) override {}
+    void on_closed(hotline::memory_connection&, std::error_code) override {}
+    void on_tick() override {}
+    void on_dial_failed(const hotline::dial_failure&) override {}
+  } r;
+  hotline::memory_dialer& dialer = f.dialer();
+  REQUIRE_FALSE(dialer.start(r));
+  int calls = 0;
+  (void)dialer.after(1ms, [] { throw std::runtime_error("a test's"); });
+  (void)dialer.after(2ms, [&] {
+    ++calls;
+    dialer.advance(10ms);  // past the next one
+  });
+  (void)dialer.after(3ms, [&] { ++calls; });
+  CHECK_THROWS_AS(dialer.advance(5ms), std::runtime_error);
+  dialer.advance(5ms);
+  CHECK(calls == 2);
 }

@@ -141,3 +141,12 @@ TEST_CASE("timers are called for as long as they are wanted", "[dialer]") {
   queue.run(start, [&] { return calls < 2; });
   CHECK(calls == 2);
 }
+
+TEST_CASE("a timer without a function does nothing when it is due", "[dialer]") {
+  timer_queue queue;
+  int calls = 0;
+  queue.add(start, nullptr);
+  queue.add(start, [&] { ++calls; });
+  run(queue, start);
+  CHECK(calls == 1);
+}

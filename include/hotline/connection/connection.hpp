@@ -21,7 +21,6 @@
 #include <hotline/wire/head_reader.hpp>
 #include <hotline/wire/http.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>

@@ -58,7 +58,7 @@ class session_keeper {
     const wall_time wall = outbound_.wall();
     const std::shared_ptr<const std::string> project(stream, &stream->project());
     session& s = sessions_.add(number, project, client_names(principal, c.arriving()->remote_address));
-    sessions_.attach(s, c, wall);
+    sessions_.attach(s, c, outbound_.now(), wall);
     return s;
   }
 
@@ -104,7 +104,7 @@ class session_keeper {
     if (!waited) counted_.disconnections[s->ended().code].add();
     if (!waited || s->announced() == announcement::connected)
       outcome.replaced = {std::move(info), s->ended(), s->take_reason()};
-    sessions_.attach(*s, c, wall, std::move(names));
+    sessions_.attach(*s, c, outbound_.now(), wall, std::move(names));
     outcome.resumed = s;
     count();
     return outcome;

@@ -21,10 +21,11 @@ namespace detail {
 /// Counts the filters that share a list of names.
 struct shared_names {
   std::atomic<std::uint32_t> users{1};
+  bool all = false;  ///< it is no list, but the mark of a filter of all types
 };
 
-/// The mark of a filter of all types.
-inline constinit shared_names all_names{};
+/// The mark of a filter of all types. A program has one for each shared object, so its address alone tells nothing.
+inline constinit shared_names all_names{1, true};
 
 }  // namespace detail
 
@@ -55,7 +56,7 @@ class filter {
     return f;
   }
 
-  [[nodiscard]] bool hears_all() const noexcept { return listed_ == &detail::all_names; }
+  [[nodiscard]] bool hears_all() const noexcept { return listed_ != nullptr && listed_->all; }
   [[nodiscard]] bool hears_nothing() const noexcept { return listed_ == nullptr; }
   /// Returns the names, sorted; none for a filter of all types.
   [[nodiscard]] const std::vector<std::string>& names() const noexcept {
@@ -63,15 +64,21 @@ class filter {
     return own() != nullptr ? own()->names : none;
   }
 
-  /// Adds a type; "*" adds all.
+  /// Adds a type; "*" adds all. The filter is as before when it throws `std::bad_alloc`.
   void add(std::string_view name) {
     if (name == "*") *this = everything();
     if (hears_all()) return;
     const auto at = std::lower_bound(names().begin(), names().end(), name) - names().begin();
     if (static_cast<std::size_t>(at) < names().size() && names()[static_cast<std::size_t>(at)] == name) return;
     list& changed = own_list();
-    changed.hashes.insert(changed.hashes.begin() + at, hash_type(name));
-    changed.names.emplace(changed.names.begin() + at, name);
+    try {
+      if (changed.hashes.size() == changed.hashes.capacity()) changed.hashes.reserve(2 * changed.hashes.size() + 1);
+      changed.names.emplace(changed.names.begin() + at, name);
+    } catch (...) {
+      if (changed.names.empty()) *this = filter();
+      throw;
+    }
+    changed.hashes.insert(changed.hashes.begin() + at, hash_type(name));  // there is room
   }
 
   /// "*" removes all. Removing one name from a filter of all types changes nothing: there is no "all but".
@@ -99,7 +106,8 @@ class filter {
   [[nodiscard]] bool matches(const log_entry& entry) const noexcept { return matches(entry.type, entry.type_hash); }
 
   friend bool operator==(const filter& a, const filter& b) noexcept {
-    return a.listed_ == b.listed_ || (a.own() != nullptr && b.own() != nullptr && a.names() == b.names());
+    if (a.own() == nullptr || b.own() == nullptr) return a.hears_all() == b.hears_all() && a.own() == b.own();
+    return a.listed_ == b.listed_ || a.names() == b.names();
   }
 
  private:

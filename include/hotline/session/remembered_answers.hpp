@@ -145,15 +145,15 @@ class remembered_answers {
   void replace_after(block& before) noexcept {
     block* const old = before.next_;
     try {
-      block* const small = make(old->id(), {}).release();
-      small->repeated_ = old->repeated_;
+      block* const shorter = make(old->id(), {}).release();
+      shorter->repeated_ = old->repeated_;
       if (old == &before) {  // the only one
-        small->next_ = small;
+        shorter->next_ = shorter;
       } else {
-        small->next_ = old->next_;
-        before.next_ = small;
+        shorter->next_ = old->next_;
+        before.next_ = shorter;
       }
-      if (old == newest_) newest_ = small;
+      if (old == newest_) newest_ = shorter;
       free_block()(old);
     } catch (const std::bad_alloc&) {
       // It keeps its memory until it is forgotten itself.

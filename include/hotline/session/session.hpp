@@ -17,6 +17,7 @@
 #include <hotline/wire/digest.hpp>
 #include <hotline/wire/frame.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -49,7 +50,7 @@ enum class announcement : std::uint8_t {
 ///
 /// While it is attached it has a connection; what it is sent goes there. While it is detached it keeps what it is
 /// answered, within `session_limits::control_lane_bytes`. `session_table` owns sessions and changes their state. For
-/// one loop; what other threads may read is changed under the table's lock.
+/// one loop; what other threads may read is changed under the table's lock, or atomically.
 class session final : public carried, public session_links {
  public:
   enum class state : std::uint8_t { attached, detached, ended };
@@ -61,6 +62,7 @@ class session final : public carried, public session_links {
 
   session(const session&) = delete;
   session& operator=(const session&) = delete;
+  ~session() { delete rarely(); }
 
   // ------------------------------------------------------------------------------------------------ who it is
 
@@ -89,12 +91,12 @@ class session final : public carried, public session_links {
   [[nodiscard]] steady_time detached_at() const noexcept { return last_ping; }
 
   /// Makes `c` its connection. For `session_table`.
-  void attach(detail::connection& c, wall_time wall) noexcept {
+  void attach(detail::connection& c, steady_time now, wall_time wall) noexcept {
     connection_ = &c;
     c.carry(*this);
     c.place.kept_up = kept_up_;
     connected_at = c.came_at();
-    hear(connected_at);
+    hear(now);
     connected_wall_ = wall;
     end_connection(close_code::abnormal, true);
     state_ = state::attached;
@@ -128,12 +130,13 @@ class session final : public carried, public session_links {
   [[nodiscard]] ending ended() const noexcept { return {ended_with_, may_resume_, lacked_memory_}; }
   /// Returns why, and forgets it. Takes no memory.
   [[nodiscard]] std::string take_reason() noexcept {
-    if (rare_ && !rare_->reason.empty()) return std::exchange(rare_->reason, std::string());
+    if (rare_state* const known = rarely(); known != nullptr && !known->reason.empty())
+      return std::exchange(known->reason, std::string());
     return lacked_memory_ ? "out of memory" : "";
   }
   /// Returns why its latest connection ended, or is ending.
   [[nodiscard]] std::string_view end_reason() const noexcept {
-    if (rare_ && !rare_->reason.empty()) return rare_->reason;
+    if (const rare_state* const known = rarely(); known != nullptr && !known->reason.empty()) return known->reason;
     return lacked_memory_ ? "out of memory" : "";
   }
 
@@ -174,9 +177,10 @@ class session final : public carried, public session_links {
 
   /// The client has sent something after its request, so it has read the token that it was given.
   void confirm_token() noexcept {
-    if (!rare_ || !rare_->kept || !is_open()) return;
-    rare_->kept->former.reset();
-    if (rare_->kept->answers.empty()) rare_->kept.reset();
+    rare_state* const known = rarely();
+    if (known == nullptr || !known->kept || !is_open()) return;
+    known->kept->former.reset();
+    if (known->kept->answers.empty()) known->kept.reset();
   }
 
   /// The state that a session keeps between two connections.
@@ -196,11 +200,11 @@ class session final : public carried, public session_links {
   /// Uses up its tokens. With `kept` the one that it was prepared for stays good until `confirm_token`.
   void begin_resume(std::unique_ptr<interim> kept) noexcept {
     secret_ = {};
-    if (rare_) rare_->kept = std::move(kept);
+    if (rare_state* const known = rarely()) known->kept = std::move(kept);
   }
   /// Its client is given a new token with this secret, and the answers that it kept.
   void finish_resume(const digest& secret) noexcept {
-    if (rare_ && rare_->kept) std::string().swap(rare_->kept->answers);
+    if (rare_state* const known = rarely(); known != nullptr && known->kept) std::string().swap(known->kept->answers);
     secret_ = secret;
   }
   /// Calls `f(secret)` for each secret by which it can be resumed.
@@ -212,7 +216,8 @@ class session final : public carried, public session_links {
 
   /// Returns the frames that it kept while it was detached.
   [[nodiscard]] std::string_view kept_answers() const noexcept {
-    return rare_ && rare_->kept ? std::string_view(rare_->kept->answers) : std::string_view();
+    const rare_state* const known = rarely();
+    return known != nullptr && known->kept ? std::string_view(known->kept->answers) : std::string_view();
   }
   /// While it is detached: keeps an answer. Returns false when that would be more than `most` bytes
   /// (`session_limits::control_lane_bytes`); nothing is kept when it throws.
@@ -239,10 +244,13 @@ class session final : public carried, public session_links {
   void note_subscribed() noexcept { subscribed_ = true; }
 
   /// Returns when its admission ends; the maximum: never.
-  [[nodiscard]] steady_time expires_at() const noexcept { return rare_ ? rare_->expires_at : steady_time::max(); }
+  [[nodiscard]] steady_time expires_at() const noexcept {
+    const rare_state* const known = rarely();
+    return known != nullptr ? known->expires_at : steady_time::max();
+  }
   /// Nothing has changed when it throws.
   void expire_at(steady_time at) {
-    if (rare_ || at != steady_time::max()) rare().expires_at = at;
+    if (rarely() != nullptr || at != steady_time::max()) rare().expires_at = at;
   }
 
   /// Returns the event after which it began.
@@ -257,7 +265,8 @@ class session final : public carried, public session_links {
   [[nodiscard]] bool has_commands() const noexcept { return commands_.under_way() > 0; }
   /// Returns false where neither a command nor its admission can be overdue.
   [[nodiscard]] bool may_be_due(steady_time now) const noexcept {
-    return has_commands() || (rare_ && now >= rare_->expires_at);
+    const rare_state* const known = rarely();
+    return has_commands() || (known != nullptr && now >= known->expires_at);
   }
 
  private:
@@ -271,14 +280,19 @@ class session final : public carried, public session_links {
     steady_time expires_at = steady_time::max();
   };
 
+  /// Null where it has none. Any thread may read `expires_at` there, under the table's lock.
+  [[nodiscard]] rare_state* rarely() const noexcept { return rare_.load(std::memory_order_acquire); }
   [[nodiscard]] rare_state& rare() {
-    if (!rare_) rare_ = std::make_unique<rare_state>();
-    return *rare_;
+    if (rare_state* const known = rarely()) return *known;
+    auto* const made = new rare_state;
+    rare_.store(made, std::memory_order_release);
+    return *made;
   }
 
   /// Returns the secret of the token before the latest; null when that is good no more.
   [[nodiscard]] const digest* former() const noexcept {
-    return rare_ && rare_->kept && rare_->kept->former ? &*rare_->kept->former : nullptr;
+    const rare_state* const known = rarely();
+    return known != nullptr && known->kept && known->kept->former ? &*known->kept->former : nullptr;
   }
 
   void end_as(const ending& how) noexcept {
@@ -289,27 +303,27 @@ class session final : public carried, public session_links {
   }
 
   void forget_reason() noexcept {
-    if (rare_) std::string().swap(rare_->reason);
+    if (rare_state* const known = rarely()) std::string().swap(known->reason);
   }
 
   const std::shared_ptr<const std::string> project_;
   client_names names_;
   detail::connection* connection_ = nullptr;
   command_table commands_;
-  std::unique_ptr<rare_state> rare_;
+  std::atomic<rare_state*> rare_{nullptr};  // made while other threads may look for it
   filter wanted_;
   sequence first_ = 0;
   address_record* address_ = nullptr;
   wall_time connected_wall_{};
   digest secret_{};  // that of the token that its client was given last
-  // Its latest connection's `ending`, and bits: each idle session has them.
+  // Its latest connection's `ending`, and bits: each idle session has them. Other threads read `state_`, so it is no bit.
   close_code ended_with_ = close_code::abnormal;
+  state state_ = state::detached;
   bool may_resume_ : 1 = true;
   bool lacked_memory_ : 1 = false;
   bool subscribed_ : 1 = false;
   bool overflowed_ : 1 = false;
   bool kept_up_ : 1 = false;  // detached: its place's
-  state state_ : 2 = state::detached;
   announcement announced_ : 2 = announcement::nothing;
 };
 

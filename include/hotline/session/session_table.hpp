@@ -36,7 +36,7 @@ struct crowded_out {
 /// A manager's sessions: it owns them, finds them and changes their state.
 ///
 ///     session& s = table.add(number, project, client_names(principal, address));
-///     table.attach(s, c, wall);            // its client is here
+///     table.attach(s, c, now, wall);       // its client is here
 ///     table.detach(s, now);                // the socket has ended; the session waits
 ///     table.end(s);                        // its client does not come back
 ///     table.remove(s);                     // the host was notified
@@ -142,15 +142,15 @@ class session_table {
   }
 
   /// Its client is here, over `c`. A session that was attached to another connection leaves that one.
-  void attach(session& s, connection& c, wall_time wall) noexcept {
+  void attach(session& s, connection& c, steady_time now, wall_time wall) noexcept {
     const std::lock_guard lock(mutex_);
-    attach_locked(s, c, wall);
+    attach_locked(s, c, now, wall);
   }
   /// As `attach`; the client has other names than before: it comes from another address.
-  void attach(session& s, connection& c, wall_time wall, client_names names) noexcept {
+  void attach(session& s, connection& c, steady_time now, wall_time wall, client_names names) noexcept {
     const std::lock_guard lock(mutex_);
     s.rename(std::move(names));
-    attach_locked(s, c, wall);
+    attach_locked(s, c, now, wall);
   }
 
   /// Its socket has ended, and the session waits. Returns the session that must end for that, which may be `s`.
@@ -190,12 +190,12 @@ class session_table {
   static constexpr std::size_t id_digits = 16;
   static constexpr std::size_t remembered = 1024;
 
-  void attach_locked(session& s, connection& c, wall_time wall) noexcept {
+  void attach_locked(session& s, connection& c, steady_time now, wall_time wall) noexcept {
     stop_waiting(s);
     if (s.connection() != nullptr) s.detach(steady_time{});
     addresses_.let_go(s.address());
     s.address() = address_table::share(c.address);
-    s.attach(c, wall);
+    s.attach(c, now, wall);
   }
 
   void stop_waiting(session& s) noexcept {

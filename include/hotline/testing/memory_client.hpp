@@ -131,7 +131,7 @@ class memory_client : public client_end {
       head = raw_.substr(0, end + 4);
       raw_.erase(0, end + 4);
     }
-    // A frame that the protocol does not allow is taken as well: the next call throws for the next one.
+    // A frame that a check refuses is taken as well: the next call throws for the next one.
     struct taking {
       ~taking() { bytes.erase(0, begin); }
       std::string& bytes;

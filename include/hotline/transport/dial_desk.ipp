@@ -106,8 +106,10 @@ HOTLINE_DETAIL_INLINE void dial_desk::begin(dial_record& d) {
   const dial_id id = d.id;
   try {
     if (!is_name) return race(d, {o.unix_path.empty() ? o.host : o.unix_path});
-    const name_resolver resolve = resolve_;  // it may stop us
-    resolve(o.host, driver_.on_resolved(id));
+    // Copies: it may stop us.
+    const name_resolver resolve = resolve_;
+    const std::string name = o.host;
+    resolve(name, driver_.on_resolved(id));
   } catch (...) {
     const auto found = dials_.find(id);
     if (found != dials_.end()) fail(found->second, std::make_error_code(std::errc::not_enough_memory));

@@ -63,6 +63,12 @@ class dialing_traffic : public socket_traffic<Traffic, Connection, Layer> {
   /// No callback follows.
   void drop_all() noexcept {
     desk_.stop();
+    if constexpr (Layer::shakes_hands)
+      for (std::size_t left = this->roll_.size(); left > 0; --left) {
+        connection& c = *this->roll_.pop();
+        if (!c.opened_) c.layer_.drop(this->layers());
+        this->roll_.add(c);
+      }
     base::drop_all();
   }
 
@@ -141,6 +147,7 @@ class dialing_traffic : public socket_traffic<Traffic, Connection, Layer> {
 
   void greet(connection& c, const dial_options& options) {
     c.layer_.is_connecting = false;
+    if (options.unix_path.empty()) native_socket::prepare(c.descriptor(), AF_INET, options.user_timeout);
     const layer_output out = c.layer_.greet(this->layers(), c.descriptor(), options);
     if (out.failed) return this->finish(c, out.failed);
     if constexpr (!Layer::shakes_hands) return introduce(c);

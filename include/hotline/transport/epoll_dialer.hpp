@@ -127,7 +127,8 @@ std::error_code basic_epoll_dialer<Layer>::start(dialer_receiver<connection_type
 
 template <class Layer>
 void basic_epoll_dialer<Layer>::stop() noexcept {
-  this->traffic()->stop();
+  const auto kept = this->traffic();  // a function that it drops may own this dialer
+  kept->stop();
 }
 
 template <class Layer>

@@ -193,6 +193,8 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
       if (stopped_) return;
       handle(epoll_set::read(event));
     }
+    // After the sockets: a timer's function may throw, and the system reports each event once.
+    if (std::exchange(is_time_, false) && !stopped_) take_time();
     run_turns(turns);
     report_ends();
     run_posted();
@@ -208,7 +210,7 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
     switch (event.what) {
       case epoll_set::kind::connection: return handle(*static_cast<connection*>(event.object), event.events);
       case epoll_set::kind::listener: return accept(*static_cast<listener*>(event.object));
-      case epoll_set::kind::timer: return take_time();
+      case epoll_set::kind::timer: is_time_ = true; return;
       case epoll_set::kind::bell: return;
     }
   }
@@ -390,6 +392,7 @@ class epoll_traffic final : public std::enable_shared_from_this<epoll_traffic<La
   posted_functions posted_;
   std::atomic<bool> stopped_{false};  // written on the loop only
   bool running_ = false;
+  bool is_time_ = false;  // the timer was among the events of this turn
 };
 
 }  // namespace hotline::detail

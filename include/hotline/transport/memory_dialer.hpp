@@ -217,7 +217,10 @@ class memory_dialer {
 
   /// Fails with `errc::already_running`, or with `errc::not_running` once stopped.
   [[nodiscard]] std::error_code start(dialer_receiver<memory_connection>& receiver) { return dials_->start(receiver); }
-  void stop() { dials_->stop(); }
+  void stop() {
+    const auto dials = dials_;  // a function that it drops may own this dialer
+    dials->stop();
+  }
 
   [[nodiscard]] result<dial_id> dial(const dial_options& options) { return dials_->desk().dial(options); }
   bool cancel(dial_id which) { return dials_->desk().cancel(which); }
@@ -259,6 +262,7 @@ class memory_dialer {
     const auto dials = dials_;
     manual_environment& env = dials->env();
     const steady_time end = env.now() + std::chrono::duration_cast<steady_time::duration>(time);
+    if (dials->loop().is_dispatching()) return env.advance(end - env.now());  // inside a callback the clock goes alone
     dials->run();
     while (env.now() < end) {
       env.advance(std::clamp(dials->next(), env.now(), end) - env.now());

@@ -106,6 +106,9 @@ class memory_loop {
     if (!stopped_) queue_.push_back(std::move(function));
   }
 
+  /// Whether a callback or a posted function of it is running.
+  [[nodiscard]] bool is_dispatching() const noexcept { return dispatching_; }
+
   bool run_one() {
     if (dispatching_) return false;
     std::function<void()> function;
@@ -115,9 +118,13 @@ class memory_loop {
       function = std::move(queue_.front());
       queue_.pop_front();
     }
-    dispatching_ = true;
+    struct dispatch {
+      explicit dispatch(bool& running) noexcept : is_on(running) { is_on = true; }
+      dispatch(const dispatch&) = delete;
+      ~dispatch() { is_on = false; }
+      bool& is_on;
+    } const now_running{dispatching_};
     function();
-    dispatching_ = false;
     return true;
   }
 

@@ -65,8 +65,8 @@ class memory_network {
   /// and share the dialer's clock.
   void join(const std::string& address, std::uint16_t port, memory_transport& transport) {
     if (std::find(joined_.begin(), joined_.end(), &transport) == joined_.end()) joined_.push_back(&transport);
-    place(address, port).on_accept = [this, &transport](std::shared_ptr<memory_peer> far) {
-      lines_.push_back({std::move(far), transport.connect()});
+    place(address, port).on_accept = [this, &transport](std::shared_ptr<memory_peer> theirs) {
+      lines_.push_back({std::move(theirs), transport.connect()});
     };
   }
 
@@ -92,16 +92,16 @@ class memory_network {
     return found == names_.end() ? nullptr : &found->second;
   }
 
-  void take(const std::string& address, std::uint16_t port, std::shared_ptr<memory_peer> far) {
+  void take(const std::string& address, std::uint16_t port, std::shared_ptr<memory_peer> theirs) {
     auto& there = places_[{address, port}];
-    if (const auto f = there.place.on_accept) return f(std::move(far));
-    there.waiting.push_back(std::move(far));
+    if (const auto f = there.place.on_accept) return f(std::move(theirs));
+    there.waiting.push_back(std::move(theirs));
   }
 
   /// Runs the transports that have joined, and carries what their clients and the dialer have sent. Returns whether there was
   /// something.
   bool run() {
-    for (memory_transport* const transport : joined_) transport->run();
+    for (std::size_t i = 0; i < joined_.size(); ++i) joined_[i]->run();  // a callback may join another
     bool moved = false;
     for (auto at = lines_.begin(); at != lines_.end();) {
       moved = at->carry() || moved;

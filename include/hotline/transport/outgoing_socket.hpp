@@ -30,12 +30,12 @@ class outgoing_socket {
       const auto to = numeric_address::read(address, options.port);
       if (!to) return std::make_error_code(std::errc::invalid_argument);
       peer_ = peer_address(to->data(), to->size());
-      return connect(to->family(), to->data(), to->size(), options);
+      return connect(to->family(), to->data(), to->size());
     }
     const std::string& path = options.unix_path;
     if (path.size() > unix_socket_file::longest_path) return std::make_error_code(std::errc::filename_too_long);
     const ::sockaddr_un to = unix_socket_file::address_of(path);
-    return connect(AF_UNIX, reinterpret_cast<const ::sockaddr*>(&to), unix_socket_file::address_size(path), options);
+    return connect(AF_UNIX, reinterpret_cast<const ::sockaddr*>(&to), unix_socket_file::address_size(path));
   }
 
   [[nodiscard]] int family() const noexcept { return family_; }
@@ -49,12 +49,11 @@ class outgoing_socket {
   }
 
  private:
-  [[nodiscard]] std::error_code connect(int family, const ::sockaddr* to, ::socklen_t size,
-                                        const dial_options& options) noexcept {
+  [[nodiscard]] std::error_code connect(int family, const ::sockaddr* to, ::socklen_t size) noexcept {
     family_ = family;
     descriptor_.reset(native_socket::open(family));
     if (!descriptor_.is_open()) return last_error();
-    native_socket::prepare(descriptor_.get(), family, options.user_timeout);
+    native_socket::prepare(descriptor_.get(), family, {});  // `user_timeout` would end the connecting, too
     if (::connect(descriptor_.get(), to, size) == 0 || errno == EINPROGRESS || errno == EINTR) return {};
     const std::error_code failed = last_error();
     descriptor_.reset();

@@ -62,7 +62,7 @@ namespace detail {
 ///     })});
 [[nodiscard]] inline name_resolver system_resolver(std::function<void(std::function<void()>)> run) {
   return [run = std::move(run)](const std::string& name, resolve_done done) {
-    run([name, done = std::move(done)] {
+    std::function<void()> asking = [name, done = std::move(done)] {
       std::error_code failed;
       std::vector<std::string> addresses;
       try {
@@ -71,7 +71,8 @@ namespace detail {
         failed = std::make_error_code(std::errc::not_enough_memory);
       }
       done(failed, std::move(addresses));
-    });
+    };
+    run ? run(std::move(asking)) : asking();
   };
 }
 

@@ -38,11 +38,7 @@ class timer_queue {
   class timer {
    public:
     /// Calls `fire(owner)` each time that it was set and is due. Throws without memory for it.
-    timer(timer_queue& queue, void (*fire)(void*), void* owner) : queue_(queue), fire_(fire), owner_(owner) {
-      set_type alone;
-      alone.insert(this);
-      spare_ = alone.extract(alone.begin());
-    }
+    timer(timer_queue& queue, void (*fire)(void*), void* owner) : timer(queue, fire, owner, false) {}
     timer(const timer&) = delete;
     timer& operator=(const timer&) = delete;
     ~timer() { disarm(); }
@@ -61,6 +57,13 @@ class timer_queue {
     [[nodiscard]] bool is_armed() const noexcept { return spare_.empty(); }
 
    protected:
+    timer(timer_queue& queue, void (*fire)(void*), void* owner, bool is_once)
+        : queue_(queue), fire_(fire), owner_(owner), is_once_(is_once) {
+      set_type alone;
+      alone.insert(this);
+      spare_ = alone.extract(alone.begin());
+    }
+
     [[nodiscard]] const timer_id& id() const noexcept { return id_; }
 
    private:
@@ -69,6 +72,7 @@ class timer_queue {
     timer_queue& queue_;
     void (*fire_)(void*);
     void* owner_;
+    const bool is_once_;  // it is a `once`. The address of a function would not tell: each shared object has its own
     timer_id id_;
     set_type::node_type spare_;  // its place in the queue, while it is not there
   };
@@ -88,7 +92,7 @@ class timer_queue {
   /// Destroys the function that `add` has returned `which` for. Returns whether it was there.
   bool cancel(const timer_id& which) noexcept {
     const auto found = armed_.find(which);
-    if (found == armed_.end() || (*found)->fire_ != &once::run) return false;
+    if (found == armed_.end() || !(*found)->is_once_) return false;
     take(**found);
     return true;
   }
@@ -115,7 +119,7 @@ class timer_queue {
   void clear() noexcept {
     for (auto at = armed_.begin(); at != armed_.end();) {
       timer& found = **at++;
-      if (found.fire_ != &once::run) continue;
+      if (!found.is_once_) continue;
       take(found);
       at = armed_.begin();  // its destructor is somebody else's, and may cancel others
     }
@@ -125,13 +129,13 @@ class timer_queue {
   /// A function that is called once. The queue owns it.
   class once : public timer {
    public:
-    once(timer_queue& queue, std::function<void()> f) : timer(queue, &run, this), f_(std::move(f)) {}
+    once(timer_queue& queue, std::function<void()> f) : timer(queue, &run, this, true), f_(std::move(f)) {}
 
     [[nodiscard]] const timer_id& number() const noexcept { return id(); }
 
     static void run(void* self) {
       const std::unique_ptr<once> own(static_cast<once*>(self));
-      own->f_();
+      if (own->f_) own->f_();
     }
 
    private:

@@ -10,6 +10,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include <atomic>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -40,25 +42,31 @@ struct tls_client_options {
 ///     if (const auto failed = tls.load({.ca_file = "internal-ca.pem"})) ...
 ///     hotline::tls_dialer dialer(io, tls);
 ///
-/// A server's certificate is always proved: its issuer, its time, and that it is for the name or the address that was dialed.
+/// A server's certificate is proved: its issuer, its time, and that it is for the name or the address that was dialed.
 /// The name must stand in the certificate's alternative names (RFC 6125); its common name does not count.
 class tls_client_context {
  public:
   /// For connections that begin from here on; those that are open keep what they have. On failure, of OpenSSL or the system
   /// (`tls_category()`, `no_such_file_or_directory`), all stays as it was: to renew a certificate, call it again.
-  std::error_code load(const tls_client_options& options) {
+  [[nodiscard]] std::error_code load(const tls_client_options& options) {
     ::ERR_clear_error();
     const detail::tls_owned<::SSL_CTX, ::SSL_CTX_free> made(::SSL_CTX_new(::TLS_client_method()));
-    if (!made || !set_up(*made, options)) return detail::take_tls_error();
+    if (!made || !set_up(*made, options)) {
+      was_refused_->store(true, std::memory_order_relaxed);
+      return detail::take_tls_error();
+    }
     ::ERR_clear_error();
     context_.use(made.get());
     return {};
   }
 
-  /// A context that the host has set up in its own way. Its mode of verification holds. Takes a reference of its own.
+  /// A context that the host has set up in its own way. Takes a reference of its own. It must verify: dials
+  /// fail with `std::errc::invalid_argument` by a context without `SSL_VERIFY_PEER`, as a new one of OpenSSL's is.
   void use(::SSL_CTX* context) { context_.use(context); }
 
   [[nodiscard]] bool is_loaded() const { return context_.is_loaded(); }
+  /// Returns whether a `load` has failed. The system's issuers do not take the place of others that could not be loaded.
+  [[nodiscard]] bool was_refused() const noexcept { return was_refused_->load(std::memory_order_relaxed); }
 
   /// For the library: makes a new connection's half of TLS.
   [[nodiscard]] const tls_context& handle() const noexcept { return context_; }
@@ -98,6 +106,7 @@ class tls_client_context {
   }
 
   tls_context context_;
+  std::shared_ptr<std::atomic<bool>> was_refused_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 }  // namespace hotline

@@ -40,8 +40,10 @@ class tls_dial_layer : public tls_layer, public dialed {
           rules_(std::move(c)) {}
 
     std::error_code prepare(std::size_t read_buffer_bytes) {
-      if (!rules_.is_loaded())
+      if (!rules_.is_loaded()) {
+        if (rules_.was_refused()) return std::make_error_code(std::errc::invalid_argument);
         if (const std::error_code failed = rules_.load({})) return failed;
+      }
       return tls_layer::shared::prepare(read_buffer_bytes);
     }
 
@@ -73,7 +75,10 @@ class tls_dial_layer : public tls_layer, public dialed {
  private:
   /// Demands a certificate for `name`, a host's or an address.
   [[nodiscard]] std::error_code expect(std::string name) {
-    if (name.empty()) return std::make_error_code(std::errc::invalid_argument);
+    if ((::SSL_get_verify_mode(ssl()) & SSL_VERIFY_PEER) == 0) return std::make_error_code(std::errc::invalid_argument);
+    // To OpenSSL a dot in front means any subdomain, a null byte is the end, and an empty name is any name.
+    if (name.empty() || name.front() == '.' || name.find('\0') != std::string::npos)
+      return std::make_error_code(std::errc::invalid_argument);
     ::X509_VERIFY_PARAM* const rules = ::SSL_get0_param(ssl());
     if (is_numeric_host(name)) {
       name.erase(std::min(name.find('%'), name.size()));

@@ -37,7 +37,8 @@ class basic_tls_dialer : public basic_asio_dialer<Executor, detail::tls_dial_lay
  public:
   using typename base::connection_type;
 
-  /// Where nothing has been loaded into `context`, `start` loads the system's issuers.
+  /// Where nothing has been loaded into `context`, `start` loads the system's issuers. It fails with
+  /// `std::errc::invalid_argument` where a `load` has failed.
   explicit basic_tls_dialer(const Executor& executor, tls_client_context context = {}, dialer_options options = {},
                             std::shared_ptr<environment> env = default_environment())
       : base(executor, std::move(options), std::move(env), detail::tls_dial_layer::shared(std::move(context))) {}

@@ -24,7 +24,8 @@ class tls_epoll_dialer final : public basic_epoll_dialer<detail::tls_dial_layer>
  public:
   using typename base::connection_type;
 
-  /// Where nothing has been loaded into `context`, `start` loads the system's issuers.
+  /// Where nothing has been loaded into `context`, `start` loads the system's issuers. It fails with
+  /// `std::errc::invalid_argument` where a `load` has failed.
   explicit tls_epoll_dialer(tls_client_context context = {}, dialer_options options = {},
                             std::shared_ptr<environment> env = default_environment())
       : base(std::move(options), std::move(env), detail::tls_dial_layer::shared(std::move(context))) {}

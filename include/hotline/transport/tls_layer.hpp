@@ -40,10 +40,11 @@ struct tls_handshake_limits {
 /// The outcomes of handshakes, counted since the transport was made.
 struct tls_handshake_counts {
   std::uint64_t begun = 0;
-  std::uint64_t done = 0;         ///< became connections
-  std::uint64_t failed = 0;       ///< no common version, not TLS at all, the client went away, …
-  std::uint64_t timed_out = 0;    ///< `tls_handshake_limits::timeout`
-  std::uint64_t dropped = 0;      ///< under way when the transport stopped accepting, or stopped
+  std::uint64_t done = 0;       ///< became connections
+  std::uint64_t failed = 0;     ///< no common version, not TLS at all, the client went away, …
+  std::uint64_t timed_out = 0;  ///< `tls_handshake_limits::timeout`
+  /// Under way when the transport stopped accepting, or stopped; of a dialer also when the dial was cancelled or its time over.
+  std::uint64_t dropped = 0;
   std::uint64_t turned_away = 0;  ///< `tls_handshake_limits::at_once`
 
   [[nodiscard]] std::uint64_t under_way() const noexcept {

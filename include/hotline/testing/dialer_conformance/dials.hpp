@@ -27,23 +27,23 @@ inline void a_dial_becomes_a_connection_with_its_context(const factory& fresh) {
   s->expected_context = &mark;
   dial_options options = s->to(place::accepts);
   options.context = &mark;
-  const auto far = s->accept();
+  const auto theirs = s->accept();
   const dial_id id = s->begin(options);
   HOTLINE_DETAIL_CHECK(*s, s->seen.empty());
   HOTLINE_DETAIL_REQUIRE(*s, s->drive([&] { return s->seen.size() == 1; }));
   HOTLINE_DETAIL_CHECK(*s, s->failures.empty());
   HOTLINE_DETAIL_CHECK(*s, !s->cancel(id));
-  far->send("hello");
+  theirs->send("hello");
   HOTLINE_DETAIL_REQUIRE(*s, s->drive([&] { return s->seen[0].data == "hello"; }));
   HOTLINE_DETAIL_CHECK(*s, s->write(s->seen[0], "good day") == 8);
-  HOTLINE_DETAIL_REQUIRE(*s, s->drive([&] { return far->received() == "good day"; }));
+  HOTLINE_DETAIL_REQUIRE(*s, s->drive([&] { return theirs->received() == "good day"; }));
 }
 
 inline void a_peer_may_send_at_once(const factory& fresh) {
   const auto s = fresh();
-  const auto far = s->accept();
-  far->send("welcome");
-  far->close();
+  const auto theirs = s->accept();
+  theirs->send("welcome");
+  theirs->close();
   (void)s->begin(s->to(place::accepts));
   HOTLINE_DETAIL_REQUIRE(*s, s->drive([&] { return s->seen.size() == 1 && s->seen[0].closed == 1; }));
   HOTLINE_DETAIL_CHECK(*s, s->seen[0].data == "welcome");
@@ -124,7 +124,7 @@ inline void many_dials_are_made_at_once(const factory& fresh) {
     (void)s->begin(s->to(place::refuses));
   }
   HOTLINE_DETAIL_REQUIRE(*s, s->drive([&] { return s->seen.size() == 50 && s->failures.size() == 50; }));
-  for (const auto& far : ends) far->send("x");
+  for (const auto& theirs : ends) theirs->send("x");
   HOTLINE_DETAIL_REQUIRE(*s, s->drive([&] {
     for (const auto& r : s->seen)
       if (r.data != "x") return false;
@@ -141,7 +141,7 @@ inline void a_name_is_resolved(const factory& fresh) {
     asked = name;
     done({}, {there});
   });
-  const auto far = s->accept();
+  const auto theirs = s->accept();
   (void)s->begin(s->to("a-name"));
   HOTLINE_DETAIL_CHECK(*s, asked.empty());
   HOTLINE_DETAIL_REQUIRE(*s, s->drive([&] { return s->seen.size() == 1; }));
@@ -173,7 +173,7 @@ inline void a_resolver_may_be_late_and_may_repeat_itself(const factory& fresh) {
   HOTLINE_DETAIL_REQUIRE(*s, s->drive([&] { return s->failures.size() == 1; }));
   HOTLINE_DETAIL_CHECK(*s, s->failures[0].stage == dial_stage::resolving);
   HOTLINE_DETAIL_CHECK(*s, s->failures[0].why == std::errc::timed_out);
-  const auto far = s->accept();
+  const auto theirs = s->accept();
   (void)s->begin(s->to("slow"));
   HOTLINE_DETAIL_REQUIRE(*s, s->drive([&] { return kept.size() == 2; }));
   kept[0]({}, {s->address(place::accepts)});  // belongs to the dial that is over
@@ -192,7 +192,7 @@ inline void a_resolver_may_be_late_and_may_repeat_itself(const factory& fresh) {
 inline void the_next_address_is_tried_when_one_refuses(const factory& fresh) {
   const auto s = fresh();
   s->resolve_to({place::refuses, place::refuses, place::accepts});
-  const auto far = s->accept();
+  const auto theirs = s->accept();
   dial_options options = s->to("name");
   options.attempt_delay = std::chrono::hours(1);
   options.timeout = std::chrono::hours(1);
@@ -204,7 +204,7 @@ inline void the_next_address_is_tried_when_one_refuses(const factory& fresh) {
 inline void the_next_address_is_tried_when_one_is_slow(const factory& fresh) {
   const auto s = fresh();
   s->resolve_to({place::silent, place::accepts});
-  const auto far = s->accept();
+  const auto theirs = s->accept();
   const steady_time begun = s->env().now();
   dial_options options = s->to("name");
   options.attempt_delay = std::chrono::milliseconds(60);
@@ -220,12 +220,12 @@ inline void the_next_address_is_tried_when_one_is_slow(const factory& fresh) {
 inline void the_first_address_that_connects_wins(const factory& fresh) {
   const auto s = fresh();
   s->resolve_to({place::accepts, place::silent, place::refuses});
-  const auto far = s->accept();
+  const auto theirs = s->accept();
   dial_options options = s->to("name");
   options.attempt_delay = std::chrono::milliseconds(0);
   (void)s->begin(options);
   HOTLINE_DETAIL_REQUIRE(*s, s->drive([&] { return s->seen.size() == 1; }));
-  far->send("it is this one");
+  theirs->send("it is this one");
   HOTLINE_DETAIL_REQUIRE(*s, s->drive([&] { return s->seen[0].data == "it is this one"; }));
   HOTLINE_DETAIL_CHECK(*s, s->failures.empty());
 }

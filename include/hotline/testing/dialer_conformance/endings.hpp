@@ -78,7 +78,7 @@ inline void a_dial_that_is_over_is_not_cancelled(const factory& fresh) {
   HOTLINE_DETAIL_REQUIRE(*s, s->drive([&] { return s->failures.size() == 1; }));
   dial_id id{};
   s->when_open = [&](auto&) { HOTLINE_DETAIL_CHECK(*s, !s->cancel(id)); };
-  const auto far = s->accept();
+  const auto theirs = s->accept();
   id = s->begin(s->to(place::accepts));
   HOTLINE_DETAIL_REQUIRE(*s, s->drive([&] { return s->seen.size() == 1; }));
   s->settle();
@@ -172,7 +172,7 @@ inline void stop_works_from_every_callback(const factory& fresh) {
   {
     const auto s = fresh();
     s->when_open = [&](auto&) { s->stop(); };
-    const auto far = s->accept();
+    const auto theirs = s->accept();
     (void)s->begin(s->to(place::accepts));
     (void)s->begin(s->to(place::silent));
     HOTLINE_DETAIL_REQUIRE(*s, s->drive([&] { return !s->seen.empty(); }));

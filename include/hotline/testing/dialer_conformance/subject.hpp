@@ -122,9 +122,9 @@ class subject_of
   void resolve(name_resolver by) override { this->fixture.resolve = std::move(by); }
   [[nodiscard]] std::shared_ptr<client_end> accept() override { return base::connect(); }
   [[nodiscard]] std::shared_ptr<client_end> connect() override {
-    auto far = std::make_shared<dialed_end>(this->fixture.accept(), *this);
+    auto theirs = std::make_shared<dialed_end>(this->fixture.accept(), *this);
     (void)this->dial(this->fixture.accepting());
-    return far;
+    return theirs;
   }
 
  private:
