@@ -12,7 +12,7 @@ for _ in sys.stdin:
         os.dup2(listener.fileno(), 3)
         os.set_inheritable(3, True)
         os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))
+        print('started', os.getpid(), flush=True)  # by the child, so that it stands before all that the program prints
         os.execv(sys.argv[1], sys.argv[1:])
-    print('started', child, flush=True)
     os.waitpid(child, 0)
     print('ended', flush=True)

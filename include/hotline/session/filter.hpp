@@ -61,7 +61,8 @@ class filter {
   /// Returns the names, sorted; none for a filter of all types.
   [[nodiscard]] const std::vector<std::string>& names() const noexcept {
     static const std::vector<std::string> none;
-    return own() != nullptr ? own()->names : none;
+    const list* const listed = own();
+    return listed != nullptr ? listed->names : none;
   }
 
   /// Adds a type; "*" adds all. The filter is as before when it throws `std::bad_alloc`.
