@@ -49,7 +49,7 @@ hotline::manager_options for_load(std::optional<std::chrono::milliseconds> keep)
   if (keep) options.resume.window = *keep;
   options.connections.per_address = options.connections.all;
   options.session.messages_per_second = 1'000'000'000;
-  options.session.message_burst = 1'000'000'000;
+  options.session.message_burst = options.session.byte_burst = 1'000'000'000;
   return options;
 }
 

@@ -34,6 +34,17 @@ my %may_include    = (
   testing => [@bytes_and_text, @meaning, 'transport', 'server', ''],         # worlds for hosts' tests, and who judges them
 );
 
+# Folders of transport/, each with those beside it that it may include. The headers of transport/ itself are what hosts name.
+my %may_include_beside = (
+  socket  => [],                              # the system's sockets, one call each
+  loop    => [],                              # what each loop needs
+  traffic => ['socket'],                      # connections and their bytes, whoever waits for them
+  dialing => ['socket', 'loop', 'traffic'],
+  asio    => ['socket', 'loop', 'traffic'],
+  epoll   => ['socket', 'loop', 'traffic'],
+  tls     => ['socket', 'traffic', 'dialing'],
+);
+
 # Foreign headers that only some folders may include.
 my @foreign = (
   {what => qr{^websocketpp/}, only_in => ['wire'], except => qr{^websocketpp/(server|client|connection|endpoint)\.hpp|
@@ -64,7 +75,7 @@ my @never = (
   {what => qr{^\s*\#\s*define\s+(?!HOTLINE_)\w+}m, why => 'no macros but its own'},
 );
 # Those need headers that nothing else may include.
-my %excused = ($threads => qr{^thread$}, 'transport/loop_thread.hpp' => qr{^thread$}, $clocks => qr{^(random|unistd\.h|sys/random\.h)$});
+my %excused = ($threads => qr{^thread$}, 'transport/loop/loop_thread.hpp' => qr{^thread$}, $clocks => qr{^(random|unistd\.h|sys/random\.h)$});
 
 my $longest = 400;
 my $is_text = qr{^browser/client_module\.hpp$};    # made from hotline.js, line by line
@@ -119,6 +130,11 @@ sub offences {
       $say->($line, "#include \"$name\": write <hotline/...>") if $bracket eq '"';
       if ($name =~ s{^hotline/}{}) {
         my $to = folder_of($name);
+        if (my ($from) = $path =~ m{^transport/(\w+)/}) {
+          my ($beside) = $name =~ m{^transport/(\w+)/};
+          $say->($line, "transport/$from may not include <hotline/$name>")
+            if $beside && $beside ne $from && !grep { $_ eq $beside } @{$may_include_beside{$from} || []};
+        }
         next if $to eq 'L0' || $to eq $folder;
         if ($folder eq 'L0' || !grep { $_ eq $to } @{$may_include{$folder} || []}) {
           my $from = $folder eq '' ? 'the top' : $folder;
@@ -197,6 +213,7 @@ sub self_test {
     ['command/desk.hpp', "#include <hotline/room/room.hpp>\n", qr{command may not include <hotline/room}],
     ['transport/asio.hpp', "#include <hotline/wire/decoder.hpp>\n", qr{transport may not include <hotline/wire}],
     ['transport/asio.hpp', "#include <hotline/ws_manager.hpp>\n", qr{transport may not include <hotline/ws_manager}],
+    ['transport/traffic/roll.hpp', "$once#include <hotline/transport/asio/loop.hpp>\n", qr{transport/traffic may not include}],
     ['unplaced/new.hpp', $once, qr{folder 'unplaced' is in no layer}],
     ['room/room.hpp', "#include <websocketpp/frame.hpp>\n", qr{websocketpp/frame.hpp> belongs in wire/ only}],
     ['wire/decoder.hpp', "#include <websocketpp/server.hpp>\n", qr{never used}],

@@ -104,7 +104,7 @@ inline constexpr std::chrono::milliseconds late_tick{50};
 /// | expression            | result            | meaning |
 /// |-----------------------|-------------------|---------|
 /// | `t.start(r)`          | `std::error_code` | accept connections and tick; on failure nothing runs and it may be called again |
-/// | `t.stop_accepting()`  |                   | no `on_open` from here on; open connections and ticks go on |
+/// | `t.stop_accepting()`  |                   | no `on_open` from here on; open connections and ticks go on. Before `start` it changes nothing |
 /// | `t.stop()`            |                   | every connection and the tick end at once, without a callback; none comes after it, posted functions included |
 /// | `t.write(c, s)`       | `std::size_t`     | how many bytes were taken, in order; never blocks. Less than all: `on_writable` or `on_closed` follows |
 /// | `t.pause_reading(c)`  |                   | no `on_data` until resumed; a peer's reset is still noticed |

@@ -10,7 +10,7 @@
 #include <hotline/command/command_result.hpp>
 #include <hotline/command/request.hpp>
 #include <hotline/command/responder.hpp>
-#include <hotline/transport/spawn.hpp>
+#include <hotline/transport/asio/spawn.hpp>
 
 #if defined(ASIO_HAS_CO_AWAIT)
 

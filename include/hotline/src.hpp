@@ -36,7 +36,7 @@
 #include <hotline/room/room.ipp>
 #include <hotline/server/hub.ipp>
 #include <hotline/transport/asio_transport.ipp>
-#include <hotline/transport/dial_desk.ipp>
+#include <hotline/transport/dialing/dial_desk.ipp>
 #if !defined(_WIN32)
 #include <hotline/transport/asio_dialer.ipp>
 #endif

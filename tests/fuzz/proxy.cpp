@@ -2,7 +2,7 @@
 
 #include "input.hpp"
 
-#include <hotline/transport/proxy_header.hpp>
+#include <hotline/transport/traffic/proxy_header.hpp>
 
 #include <cstddef>
 #include <cstdint>

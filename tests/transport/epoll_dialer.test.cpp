@@ -1,5 +1,5 @@
 #include <hotline/transport/epoll_dialer.hpp>
-#include <hotline/transport/owned_descriptor.hpp>
+#include <hotline/transport/socket/owned_descriptor.hpp>
 
 #include <catch2_any.hpp>
 

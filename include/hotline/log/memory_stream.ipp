@@ -240,7 +240,7 @@ HOTLINE_DETAIL_INLINE void memory_stream::let_go_of_the_rest() noexcept {
   if (!slabs_.empty()) return;
   std::vector<std::shared_ptr<detail::slab>>().swap(slabs_);
   keys_.reset();
-  if (held() != told_) tell_ledger();
+  if (footprint_ != told_) tell_ledger();
 }
 
 HOTLINE_DETAIL_INLINE sequence memory_stream::first_kept(const detail::slab& block, steady_time now) const noexcept {

@@ -3,14 +3,14 @@
 #if HOTLINE_DETAIL_LINUX
 
 #include <hotline/concepts.hpp>
-#include <hotline/transport/asio_place.hpp>
-#include <hotline/transport/context_watch.hpp>
-#include <hotline/transport/hosted_epoll.hpp>
+#include <hotline/transport/asio/asio_place.hpp>
+#include <hotline/transport/asio/context_watch.hpp>
+#include <hotline/transport/asio/hosted_epoll.hpp>
+#include <hotline/transport/asio/stopped_context.hpp>
 #include <hotline/transport/listen_options.hpp>
-#include <hotline/transport/loop_thread.hpp>
-#include <hotline/transport/plain_layer.hpp>
-#include <hotline/transport/stopped_context.hpp>
+#include <hotline/transport/loop/loop_thread.hpp>
 #include <hotline/transport/system_environment.hpp>
+#include <hotline/transport/traffic/plain_layer.hpp>
 
 #include <asio/error_code.hpp>
 #include <asio/execution/context.hpp>

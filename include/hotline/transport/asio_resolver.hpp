@@ -4,7 +4,7 @@
 
 #include <hotline/dialer.hpp>
 #include <hotline/error.hpp>
-#include <hotline/transport/asio_error.hpp>
+#include <hotline/transport/asio/asio_error.hpp>
 
 #include <asio/error.hpp>
 #include <asio/ip/basic_resolver.hpp>

@@ -7,8 +7,8 @@
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
 #include <hotline/subscription.hpp>
-#include <hotline/transport/asio_connection.hpp>
-#include <hotline/transport/asio_loop.hpp>
+#include <hotline/transport/asio/asio_connection.hpp>
+#include <hotline/transport/asio/asio_loop.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/system_environment.hpp>
 

@@ -3,13 +3,13 @@
 #if HOTLINE_DETAIL_LINUX
 
 #include <hotline/concepts.hpp>
-#include <hotline/transport/context_watch.hpp>
-#include <hotline/transport/executor_place.hpp>
-#include <hotline/transport/hosted_epoll.hpp>
+#include <hotline/transport/asio/context_watch.hpp>
+#include <hotline/transport/asio/executor_place.hpp>
+#include <hotline/transport/asio/hosted_epoll.hpp>
 #include <hotline/transport/listen_options.hpp>
-#include <hotline/transport/loop_thread.hpp>
-#include <hotline/transport/plain_layer.hpp>
+#include <hotline/transport/loop/loop_thread.hpp>
 #include <hotline/transport/system_environment.hpp>
+#include <hotline/transport/traffic/plain_layer.hpp>
 
 #include <boost/asio/execution/context.hpp>
 #include <boost/asio/execution_context.hpp>

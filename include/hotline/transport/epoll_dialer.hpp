@@ -5,11 +5,11 @@
 #include <hotline/compiled.hpp>
 #include <hotline/concepts.hpp>
 #include <hotline/dialer.hpp>
-#include <hotline/transport/dial_layer.hpp>
-#include <hotline/transport/dialer_face.hpp>
-#include <hotline/transport/dialing_traffic.hpp>
-#include <hotline/transport/epoll_set.hpp>
-#include <hotline/transport/epoll_traffic.hpp>
+#include <hotline/transport/dialing/dial_layer.hpp>
+#include <hotline/transport/dialing/dialer_face.hpp>
+#include <hotline/transport/dialing/dialing_traffic.hpp>
+#include <hotline/transport/epoll/epoll_set.hpp>
+#include <hotline/transport/epoll/epoll_traffic.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/system_environment.hpp>
 

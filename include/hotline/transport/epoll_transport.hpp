@@ -7,9 +7,9 @@
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
 #include <hotline/subscription.hpp>
-#include <hotline/transport/epoll_connection.hpp>
-#include <hotline/transport/epoll_set.hpp>
-#include <hotline/transport/epoll_traffic.hpp>
+#include <hotline/transport/epoll/epoll_connection.hpp>
+#include <hotline/transport/epoll/epoll_set.hpp>
+#include <hotline/transport/epoll/epoll_traffic.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/system_environment.hpp>
 

@@ -7,12 +7,12 @@
 #include <hotline/concepts.hpp>
 #include <hotline/dialer.hpp>
 #include <hotline/error.hpp>
-#include <hotline/transport/dial_desk.hpp>
+#include <hotline/transport/dialing/dial_desk.hpp>
+#include <hotline/transport/loop/timer_queue.hpp>
 #include <hotline/transport/manual_environment.hpp>
 #include <hotline/transport/memory_loop.hpp>
 #include <hotline/transport/memory_network.hpp>
 #include <hotline/transport/memory_peer.hpp>
-#include <hotline/transport/timer_queue.hpp>
 #include <hotline/types.hpp>
 
 #include <algorithm>

@@ -5,7 +5,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
-#include <hotline/transport/loop_thread.hpp>
+#include <hotline/transport/loop/loop_thread.hpp>
 #include <hotline/types.hpp>
 
 #include <algorithm>

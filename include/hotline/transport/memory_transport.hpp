@@ -5,7 +5,7 @@
 
 #include <hotline/concepts.hpp>
 #include <hotline/error.hpp>
-#include <hotline/transport/loop_thread.hpp>
+#include <hotline/transport/loop/loop_thread.hpp>
 #include <hotline/transport/manual_environment.hpp>
 #include <hotline/transport/memory_loop.hpp>
 #include <hotline/transport/memory_peer.hpp>

@@ -6,7 +6,7 @@
 #include <hotline/types.hpp>
 
 #if defined(_WIN32)
-#include <hotline/transport/native_types.hpp>
+#include <hotline/transport/socket/native_types.hpp>
 
 #include <bcrypt.h>
 #else

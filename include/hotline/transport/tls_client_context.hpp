@@ -2,8 +2,8 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
+#include <hotline/transport/tls/tls_credentials.hpp>
 #include <hotline/transport/tls_context.hpp>
-#include <hotline/transport/tls_credentials.hpp>
 #include <hotline/transport/tls_error.hpp>
 
 #include <openssl/err.h>

@@ -2,7 +2,7 @@
 #include <hotline/language.hpp>
 #if HOTLINE_DETAIL_LANGUAGE
 
-#include <hotline/transport/tls_credentials.hpp>
+#include <hotline/transport/tls/tls_credentials.hpp>
 #include <hotline/transport/tls_error.hpp>
 
 #include <openssl/ssl.h>

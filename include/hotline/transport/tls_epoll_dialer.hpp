@@ -6,9 +6,9 @@
 #include <hotline/dialer.hpp>
 #include <hotline/transport/epoll_dialer.hpp>
 #include <hotline/transport/system_environment.hpp>
+#include <hotline/transport/tls/tls_dial_layer.hpp>
+#include <hotline/transport/tls/tls_layer.hpp>
 #include <hotline/transport/tls_client_context.hpp>
-#include <hotline/transport/tls_dial_layer.hpp>
-#include <hotline/transport/tls_layer.hpp>
 
 #include <memory>
 #include <string_view>

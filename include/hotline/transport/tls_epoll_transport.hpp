@@ -6,8 +6,8 @@
 #include <hotline/transport/epoll_transport.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/system_environment.hpp>
+#include <hotline/transport/tls/tls_layer.hpp>
 #include <hotline/transport/tls_context.hpp>
-#include <hotline/transport/tls_layer.hpp>
 
 #include <memory>
 #include <string_view>

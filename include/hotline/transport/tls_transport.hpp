@@ -7,8 +7,8 @@
 #include <hotline/transport/asio_transport.hpp>
 #include <hotline/transport/listen_options.hpp>
 #include <hotline/transport/system_environment.hpp>
+#include <hotline/transport/tls/tls_layer.hpp>
 #include <hotline/transport/tls_context.hpp>
-#include <hotline/transport/tls_layer.hpp>
 
 #include <asio/io_context.hpp>
 
