@@ -37,8 +37,8 @@ my %may_include    = (
 # Folders of transport/, each with those beside it that it may include. The headers of transport/ itself are what hosts name.
 my %may_include_beside = (
   socket  => [],                              # the system's sockets, one call each
-  loop    => [],                              # what each loop needs
-  traffic => ['socket'],                      # connections and their bytes, whoever waits for them
+  loop    => [],                              # for each loop
+  traffic => ['socket'],                      # connections and their bytes, without a wait
   dialing => ['socket', 'loop', 'traffic'],
   asio    => ['socket', 'loop', 'traffic'],
   epoll   => ['socket', 'loop', 'traffic'],
