@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "proxy_headers.hpp"
+#include "transport/proxy_headers.hpp"
 
 using hotline::detail::proxy_header_reader;
 using state = proxy_header_reader::state;
