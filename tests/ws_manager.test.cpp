@@ -1232,6 +1232,31 @@ TEST_CASE("a handler and each hook may stop the manager, and clients still get w
   CHECK_FALSE(h.manager->is_running());
 }
 
+TEST_CASE("an answer that a responder gave before the stop, or in the call that stops, is sent", "[manager]") {
+  host h;
+  std::optional<responder> kept;
+  h.manager->on_command("before", [&](const request&, responder r) {
+    std::move(r).answer(json_object{{"was", "here"}});
+    h.manager->stop();
+  });
+  h.manager->on_command("after", [&](const request&, responder r) {
+    h.manager->stop();
+    std::move(r).answer(json_object{{"was", "here"}});
+  });
+  h.manager->on_command("kept", [&](const request&, responder r) { kept = std::move(r); });
+  memory_client c = h.connect();
+  SECTION("in a handler, before") { c.send(R"({"command":"before","id":1})"); }
+  SECTION("in a handler, after") { c.send(R"({"command":"after","id":1})"); }
+  SECTION("elsewhere") {
+    c.send(R"({"command":"kept","id":1})");
+    std::move(*kept).answer(json_object{{"was", "here"}});
+    h.manager->stop();
+  }
+  CHECK(c.next()["result"]["was"].as_string() == "here");
+  CHECK(c.next()["type"].as_string() == "disconnected");
+  CHECK(c.close_code == 1001);
+}
+
 TEST_CASE("a handler that finds no memory has failed like any other", "[manager]") {
   host h;
   std::vector<std::string> failures;

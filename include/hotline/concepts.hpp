@@ -109,7 +109,7 @@ inline constexpr std::chrono::milliseconds late_tick{50};
 /// | `t.write(c, s)`       | `std::size_t`     | how many bytes were taken, in order; never blocks. Less than all: `on_writable` or `on_closed` follows |
 /// | `t.pause_reading(c)`  |                   | no `on_data` until resumed; a peer's reset is still noticed |
 /// | `t.resume_reading(c)` |                   | reading goes on; what came meanwhile is delivered |
-/// | `t.shutdown(c)`       |                   | our direction ends after what was taken; `on_closed` follows when the peer ends its own |
+/// | `t.shutdown(c)`       |                   | our direction ends after what was taken; nothing more of the peer is delivered, and `on_closed` follows when it ends its own |
 /// | `t.abort(c)`          |                   | both directions end now; `on_closed` follows, later, unless it already ran |
 /// | `t.post(f)`           |                   | any thread: run `f` on the loop, in order, never inside this call; dropped once stopped |
 /// | `t.env()`             | `environment&`    | the clocks and the source of randomness |

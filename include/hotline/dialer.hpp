@@ -93,7 +93,7 @@ struct dial_failure {
   /// |----------------------------------|---------|
   /// | `errc::host_not_found`           | the name has no address |
   /// | `errc::no_resolver`              | the dialer was made without one, and `host` is no address |
-  /// | `std::errc::invalid_argument`    | neither host nor path, no port, a path that is too long, no name for the certificate |
+  /// | `std::errc::invalid_argument`    | neither host nor path, no port, a host that looks like an address and is none, a path that is too long, no name for the certificate |
   /// | `std::errc::connection_refused`  | no one listens there. The last error counts where there are several addresses |
   /// | `std::errc::timed_out`           | `dial_options::timeout` is over, or the system has given up before |
   /// | `errc::certificate_not_trusted`  | no issuer that we trust has signed it |

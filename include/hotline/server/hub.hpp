@@ -210,6 +210,9 @@ class hub final : public carrier_receiver, public mail_reader, public reader {
 
   HOTLINE_DETAIL_INLINE void on_mail() override;
 
+  // Has clients sent away, and the sessions ended, when what is in the mailbox has been handled.
+  void drain_after_mail();
+
   // Not from inside the transport's last `on_closed`, which has more to do with the connection.
   void finish_stop_later() {
     calls_.guard("stop", [&] { carrier_->post([this] { finish_stop(); }); });  // else at the next tick

@@ -41,10 +41,29 @@ HOTLINE_DETAIL_INLINE void hub::stop(std::function<void()> done) {
     if (c.at() == connection::phase::head) outbound_.abort(c);
     if (c.at() == connection::phase::waiting) protect(c, [&] { handshakes_.respond(c, 503); });
   }
-  outbound_.drain();
-  // No client can come back for its answers. The sessions end later: the command of one of them may have called `stop`.
-  post([this] { keeper_.expire_all(); });
+  drain_after_mail();
   if (connections_.empty()) finish_stop_later();
+}
+
+HOTLINE_DETAIL_INLINE void hub::drain_after_mail() {
+  // No client can come back for its answers, so those that were given before the call or in it go out first: they are in the
+  // mail by the time that the first task runs. The command of a session may have called `stop`, so sessions end later, too.
+  const auto drain = [this] {
+    outbound_.drain();
+    keeper_.expire_all();
+  };
+  try {
+    post([this, drain] {
+      try {
+        post(drain);
+      } catch (...) {
+        drain();  // without memory for a task, what is in the mail is lost
+      }
+    });
+  } catch (...) {
+    outbound_.drain();
+    throw;
+  }
 }
 
 HOTLINE_DETAIL_INLINE void hub::end(hub* ended) {
