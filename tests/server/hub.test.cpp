@@ -198,6 +198,17 @@ TEST_CASE("at its ticks a hub notices which peers are silent", "[server]") {
   one.end(head);
 }
 
+TEST_CASE("a hub that was stopped and ends before its loop runs again tells its clients", "[server]") {
+  hub_over_strings one;
+  REQUIRE_FALSE(one.h->start());
+  fake_socket s;
+  (void)one.connect(s);
+  one.h->stop({});
+  hub::end(std::exchange(one.h, nullptr));
+  CHECK(s.take().find("the server is shutting down") != std::string::npos);
+  CHECK(one.told == list{"connected"});
+}
+
 TEST_CASE("a hub that stops tells its clients, waits for them, and then says that it has", "[server]") {
   hub_over_strings one;
   REQUIRE_FALSE(one.h->start());

@@ -182,6 +182,8 @@ class delivery final : public room_output, public command_output, public settler
     touch_all();
   }
 
+  [[nodiscard]] bool is_draining() const noexcept { return draining_; }
+
   /// Has every connection settled when the turn ends.
   void touch_all() noexcept {
     for (connection& c : connections_) turns_.touch(c);

@@ -66,8 +66,20 @@ HOTLINE_DETAIL_INLINE void hub::drain_after_mail() {
   }
 }
 
+HOTLINE_DETAIL_INLINE void hub::drain_before_end() {
+  if (state_ != state::stopping || outbound_.is_draining()) return;
+  calls_.forget_host();
+  dispatcher_.forget_host();
+  outbound_.paces().clear();
+  const visit scope(*this);
+  calls_.guard("stop", [&] { outbound_.drain(); });
+}
+
 HOTLINE_DETAIL_INLINE void hub::end(hub* ended) {
-  if (ended->visits_ == 0) return delete ended;
+  if (ended->visits_ == 0) {
+    ended->drain_before_end();
+    return delete ended;
+  }
   ended->orphaned_ = true;
   ended->handshakes_.close();  // no client comes in without the hooks that decide it
   ended->mailbox_->close();
