@@ -220,7 +220,7 @@ TEST_CASE("a hub that stops tells its clients, waits for them, and then says tha
   CHECK_FALSE(one.h->is_running());
   CHECK_FALSE(one.line->accepts);
   CHECK(half.is_aborted);
-  CHECK(s.take().empty());  // what is in the mail goes out first
+  CHECK(s.take().empty());  // the mail goes out first
   one.h->stop([&] { ++done; });
   one.end(head);
   one.line->run();
