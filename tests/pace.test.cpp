@@ -27,7 +27,7 @@ constexpr int period = 45;   // steps: shorter than patience
 // A client that reads as much as it likes.
 class stranger {
  public:
-  explicit stranger(memory_transport& line, std::string_view target = "/ws/p", std::size_t reads = std::size_t{1} << 40)
+  explicit stranger(memory_transport& line, std::string_view target = "/ws/p", std::size_t reads = std::size_t{1} << 30)
       : line_(&line), peer_(line.connect()) {
     peer_->window(reads);
     peer_->send("GET " + std::string(target) +
@@ -45,7 +45,7 @@ class stranger {
     peer_->window(bytes);
     line_->run();
   }
-  void read_all() { read(std::size_t{1} << 40); }
+  void read_all() { read(std::size_t{1} << 30); }
   void leave() {
     peer_->reset();
     line_->run();

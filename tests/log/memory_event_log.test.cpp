@@ -310,8 +310,8 @@ std::size_t sum_of_footprints(memory_event_log& log) {
   return sum;
 }
 
-std::size_t kept(memory_event_log& log) {
-  std::size_t sum = 0;
+std::uint64_t kept(memory_event_log& log) {
+  std::uint64_t sum = 0;
   log.for_each([&](std::string_view, memory_stream& stream) {
     const auto [oldest, end] = stream.bounds();
     sum += end + 1 - oldest;
