@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -110,12 +111,12 @@ TEST_CASE("projects of strangers cost no more than the total, however many they 
   constexpr std::size_t total = 4 << 20;
   service s({.event_bytes = 64 * 1024, .total_bytes = total}, no_resume);
   for (int i = 0; i < 200; ++i) s.visit(name(i));
-  const std::size_t before = in_use - s.manager.metrics().log_bytes;
-  std::size_t most = 0, most_projects = 0;
+  const std::uint64_t before = in_use - s.manager.metrics().log_bytes;
+  std::uint64_t most = 0, most_projects = 0;
   for (int i = 200; i < 6000; ++i) {
     s.visit(name(i));
-    most = std::max<std::size_t>(most, in_use - before);
-    most_projects = std::max<std::size_t>(most_projects, s.manager.metrics().log_projects);
+    most = std::max<std::uint64_t>(most, in_use - before);
+    most_projects = std::max<std::uint64_t>(most_projects, s.manager.metrics().log_projects);
   }
   UNSCOPED_INFO("bytes in use beside the start's: " << most << " of " << total
                                                     << ", projects known: " << most_projects);
@@ -129,11 +130,11 @@ TEST_CASE("a tick forgets some of the projects that are due, and the next ticks 
   service s({}, no_resume);
   for (int i = 0; i < 1000; ++i) REQUIRE(s.events.emit(name(i), "said"));
   s.env->advance(20min);
-  std::size_t most = 0, known = s.manager.metrics().log_projects;
+  std::uint64_t most = 0, known = s.manager.metrics().log_projects;
   REQUIRE(known == 1000);
   for (int ticks = 0; ticks < 10; ++ticks) {
     s.pass(tick_interval);
-    const std::size_t left = s.manager.metrics().log_projects;
+    const std::uint64_t left = s.manager.metrics().log_projects;
     most = std::max(most, known - left);
     known = left;
   }
@@ -148,7 +149,7 @@ TEST_CASE("a tick evicts some of the events that are too old, and no client rece
   for (int i = 0; i < 1000; ++i) REQUIRE(s.events.emit(name(i), "said"));
   s.env->advance(2min);
   s.pass(tick_interval);
-  const std::size_t evicted = s.manager.metrics().log_evicted;
+  const std::uint64_t evicted = s.manager.metrics().log_evicted;
   UNSCOPED_INFO("evicted in one tick: " << evicted);
   CHECK(evicted > 0);
   CHECK(evicted <= 128);
@@ -161,10 +162,10 @@ TEST_CASE("a tick evicts some of the events that are too old, and no client rece
 TEST_CASE("a busy project's old events go in steps as well", "[projects]") {
   service s({.age = 1min, .idle = 1h}, no_resume);
   for (int i = 0; i < 4000; ++i) REQUIRE(s.events.emit("p", "said", {{"text", std::string(1000, 'x')}}));
-  const std::size_t held = s.manager.metrics().log_bytes;
+  const std::uint64_t held = s.manager.metrics().log_bytes;
   s.env->advance(2min);
   s.pass(tick_interval);
-  const std::size_t left = s.manager.metrics().log_bytes;
+  const std::uint64_t left = s.manager.metrics().log_bytes;
   UNSCOPED_INFO(held << " bytes held, " << left << " after a tick");
   CHECK(left < held);
   CHECK(held - left <= 3 << 20);

@@ -3,6 +3,7 @@
 
 #include <catch2_any.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -212,7 +213,7 @@ TEST_CASE("random structs come back as they were", "[protocol]") {
     value.first = one_item();
     if (below(2) == 0) value.last = one_item();
     for (std::uint64_t left = below(3); left > 0; --left)
-      value.bits.push_back(std::vector<bool>(below(4), below(2) == 0));
+      value.bits.push_back(std::vector<bool>(static_cast<std::size_t>(below(4)), below(2) == 0));
     for (std::uint64_t left = below(3); left > 0; --left) {
       value.notes.push_back(below(2) == 0 ? std::optional(string()) : std::nullopt);
     }

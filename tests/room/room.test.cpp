@@ -388,6 +388,7 @@ TEST_CASE("each event arrives once, in order, or a gap names it, however sockets
     stage s({.events = 5 + below(60)}, 300);
     const list types{"a", "b", "c"};
     std::vector<std::string> type_of{""};
+    const auto type_at = [&](sequence seq) -> const std::string& { return type_of[static_cast<std::size_t>(seq)]; };
     std::vector<subscriber*> members;
     std::vector<sequence> joined;
     std::vector<filter> filters;
@@ -420,7 +421,7 @@ TEST_CASE("each event arrives once, in order, or a gap names it, however sockets
       sequence at = joined[m];
       const auto unheard = [&](sequence up_to) {  // everything skipped silently must be of another type
         for (++at; at < up_to; ++at)
-          if (filters[m].matches(type_of[at], hash_type(type_of[at]))) return false;
+          if (filters[m].matches(type_at(at), hash_type(type_at(at)))) return false;
         return true;
       };
       for (const std::string& told : s.heard(*members[m])) {
@@ -435,7 +436,7 @@ TEST_CASE("each event arrives once, in order, or a gap names it, however sockets
           const sequence seq = std::stoull(told);
           REQUIRE(seq > at);
           REQUIRE(unheard(seq));
-          REQUIRE(filters[m].matches(type_of[seq], hash_type(type_of[seq])));
+          REQUIRE(filters[m].matches(type_at(seq), hash_type(type_at(seq))));
           at = seq;
         }
       }
