@@ -212,8 +212,6 @@ class hub final : public carrier_receiver, public mail_reader, public reader {
 
   // Has clients sent away, and the sessions ended, when what is in the mailbox has been handled.
   void drain_after_mail();
-  // The same at once, for a hub that was stopped and ends before its loop has run again. No hook is called.
-  void drain_before_end();
 
   // Not from inside the transport's last `on_closed`, which has more to do with the connection.
   void finish_stop_later() {

@@ -66,20 +66,11 @@ HOTLINE_DETAIL_INLINE void hub::drain_after_mail() {
   }
 }
 
-HOTLINE_DETAIL_INLINE void hub::drain_before_end() {
-  if (state_ != state::stopping || outbound_.is_draining()) return;
-  calls_.forget_host();
-  dispatcher_.forget_host();
-  outbound_.paces().clear();
-  const visit scope(*this);
-  calls_.guard("stop", [&] { outbound_.drain(); });
-}
-
 HOTLINE_DETAIL_INLINE void hub::end(hub* ended) {
-  if (ended->visits_ == 0) {
-    ended->drain_before_end();
-    return delete ended;
-  }
+  // One that was stopped, and whose loop has not run since, still has to tell its clients.
+  const bool owes_goodbye = ended->state_ == state::stopping && !ended->outbound_.is_draining();
+  if (ended->visits_ == 0 && !owes_goodbye) return delete ended;
+  const visit scope(*ended);  // the end of the last one deletes it
   ended->orphaned_ = true;
   ended->handshakes_.close();  // no client comes in without the hooks that decide it
   ended->mailbox_->close();
@@ -87,6 +78,7 @@ HOTLINE_DETAIL_INLINE void hub::end(hub* ended) {
   ended->calls_.forget_host();
   ended->dispatcher_.forget_host();
   ended->outbound_.paces().clear();
+  if (owes_goodbye) ended->calls_.guard("stop", [&] { ended->outbound_.drain(); });
 }
 
 HOTLINE_DETAIL_INLINE manager_metrics hub::metrics() {
