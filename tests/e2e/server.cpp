@@ -37,6 +37,7 @@
 #include <utility>
 #include <vector>
 
+#include "print_line.hpp"
 #include "server_loops.hpp"
 #include "steered_clock.hpp"
 
@@ -122,7 +123,7 @@ void work(const slow_command& wanted, responder answer) {
     stopped.wait(lock, told_to_stop, [] { return false; });
   }
   if (told_to_stop.stop_requested()) {
-    std::cout << "told to stop\n" << std::flush;
+    print_line("told to stop");
     return std::move(answer).fail({"cancelled", "told to stop", false});
   }
   std::move(answer).answer(json_object{{"steps", wanted.steps}});
@@ -225,22 +226,19 @@ int main(int argc, char** argv) {
     loop->ignore_signals();
     manager.stop([&] {
       loop->end();
-      std::cout << "stopped" << std::endl;
+      print_line("stopped");
     });
   };
-  manager
-      .on_connect(
-          [](const hotline::connection_info& c) { std::cout << "opened " << c.id << ' ' << c.project << std::endl; })
-      .release();
-  manager.on_resumed([](const hotline::connection_info& c) { std::cout << "resumed " << c.id << std::endl; }).release();
+  manager.on_connect([](const hotline::connection_info& c) { print_line("opened ", c.id, ' ', c.project); }).release();
+  manager.on_resumed([](const hotline::connection_info& c) { print_line("resumed ", c.id); }).release();
   manager
       .on_disconnect([](const hotline::connection_info& c, const hotline::disconnection& how) {
-        std::cout << "closed " << c.id << ' ' << static_cast<int>(how.code) << ' ' << how.reason << std::endl;
+        print_line("closed ", c.id, ' ', static_cast<int>(how.code), ' ', how.reason);
       })
       .release();
   manager
       .on_error([](std::string_view where, const std::exception_ptr& thrown) {
-        std::cout << "threw " << where << ' ' << what(thrown) << std::endl;
+        print_line("threw ", where, ' ', what(thrown));
       })
       .release();
   manager.on_http([](const hotline::http_request& q) -> std::optional<hotline::http_response> {
@@ -255,7 +253,7 @@ int main(int argc, char** argv) {
         [&](const hotline::http_request&, std::string_view project, hotline::admission_responder answer) {
           if (project != *s.hold) return std::move(answer).answer(hotline::admission{});
           held.push_back(std::move(answer));
-          std::cout << "held" << std::endl;
+          print_line("held");
         });
     manager.on_command("admit", [&](const request&) -> command_result {
       if (held.empty()) return command_error{"refused", "nobody is held", false};
@@ -324,6 +322,6 @@ int main(int argc, char** argv) {
     std::cerr << "e2e_server: " << refused.message() << '\n';
     return 1;
   }
-  std::cout << "listening on http://" << s.listen.address << ':' << loop->port() << std::endl;
+  print_line("listening on http://", s.listen.address, ':', loop->port());
   loop->run(stop);
 }

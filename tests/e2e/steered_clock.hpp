@@ -12,12 +12,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <iostream>
 #include <memory>
 #include <string>
 #include <system_error>
 
 #include <unistd.h>
+
+#include "print_line.hpp"
 
 /// Clocks that stand still until the test moves them, so that no timeout of the server passes because the machine is slow.
 /// The calendar's clock begins at the machine's time; the randomness is the machine's. Any thread may read and move them.
@@ -38,7 +39,7 @@ class steered_environment final : public hotline::environment {
   /// Moves the clock on by the milliseconds that the line names, and says so.
   void pass(const std::string& line) {
     advance(std::chrono::milliseconds(std::stoll(line)));
-    std::cout << "the time has passed" << std::endl;
+    print_line("the time has passed");
   }
 
  private:
