@@ -19,7 +19,7 @@ namespace hotline::detail {
 class conflation_index {
  public:
   static constexpr std::size_t longest_key = 256;
-  /// The cost of the index itself, in bytes, from its first entry on: the pieces that its members begin with.
+  /// The cost of the index itself, in bytes, from its first entry on: it and the pieces that its members begin with.
   static constexpr std::size_t own_cost = 800;
 
   explicit conflation_index(const hash_key& key = {}) : newest_(key) {}

@@ -204,7 +204,7 @@ class memory_stream final : public detail::ledger_holder {
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<detail::slab>> slabs_;
   std::vector<log_watcher*> watchers_;
-  std::optional<detail::conflation_index> keys_;
+  std::unique_ptr<detail::conflation_index> keys_;  // from the first entry with a key on
   sequence oldest_ = 1;
   sequence end_ = 0;
   std::size_t footprint_ = 0;           // that of slabs_; with that of keys_ it is what is reserved for this stream

@@ -181,10 +181,10 @@ HOTLINE_DETAIL_INLINE std::optional<sequence> memory_stream::take_place(const de
   const log_record& record = entry.record;
   if (needed.capacity > 0) slabs_.push_back(std::make_shared<detail::slab>(entry.seq, end_position(), needed.capacity));
   std::optional<sequence> older;
-  const bool has_keys = keys_.has_value();
+  const bool has_keys = keys_ != nullptr;
   try {
     if (!record.key.empty()) {
-      if (!has_keys) keys_.emplace(key_);
+      if (!has_keys) keys_ = std::make_unique<detail::conflation_index>(key_);
       older = keys_->add(entry.seq, record.type, record.key);
     }
   } catch (...) {
@@ -240,7 +240,7 @@ HOTLINE_DETAIL_INLINE void memory_stream::let_go_of_the_rest() noexcept {
   if (!slabs_.empty()) return;
   std::vector<std::shared_ptr<detail::slab>>().swap(slabs_);
   keys_.reset();
-  if (footprint_ != told_) tell_ledger();
+  if (held() != told_) tell_ledger();
 }
 
 HOTLINE_DETAIL_INLINE sequence memory_stream::first_kept(const detail::slab& block, steady_time now) const noexcept {
