@@ -24,8 +24,8 @@ struct ending {
 };
 
 gboolean end(gpointer data) {
-  auto& [loop, manager] = *static_cast<ending*>(data);
-  manager.stop([loop = loop] { g_main_loop_quit(loop); });
+  const ending& ends = *static_cast<ending*>(data);
+  ends.manager.stop([loop = ends.loop] { g_main_loop_quit(loop); });
   return G_SOURCE_CONTINUE;
 }
 

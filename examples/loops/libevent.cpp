@@ -20,8 +20,8 @@ struct ending {
 };
 
 void end(evutil_socket_t, short, void* data) {
-  auto& [base, manager] = *static_cast<ending*>(data);
-  manager.stop([base = base] { event_base_loopbreak(base); });
+  const ending& ends = *static_cast<ending*>(data);
+  ends.manager.stop([base = ends.base] { event_base_loopbreak(base); });
 }
 
 void run_task(evutil_socket_t, short, void* data) {
