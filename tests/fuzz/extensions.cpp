@@ -79,7 +79,7 @@ bool may_be_taken(const extension& offer) {
   static constexpr std::array<std::string_view, 8> windows{"8", "9", "10", "11", "12", "13", "14", "15"};
   for (const auto& [name, value] : offer.parameters) {
     if (std::count_if(offer.parameters.begin(), offer.parameters.end(),
-                      [&name = name](const auto& other) { return other.first == name; }) > 1)
+                      [&one = name](const auto& other) { return other.first == one; }) > 1)
       return false;
     if (name == "server_no_context_takeover" || name == "client_no_context_takeover") {
       if (value) return false;
