@@ -3,11 +3,10 @@
 // Memory that runs out at a chosen moment, and that is counted. Replaces the global operator new: include it in one file of an executable.
 
 #include <cstddef>
-#include <cstdlib>
 #include <new>
 #include <utility>
 
-#include <malloc.h>
+#include "system_memory.hpp"
 
 namespace hotline_test {
 
@@ -35,16 +34,14 @@ inline bool refuses() noexcept {
 inline void* allocate_or_null(std::size_t size, std::size_t alignment) noexcept {
   if (refuses()) return nullptr;
   if (size == 0) size = 1;
-  void* const taken = alignment <= alignof(std::max_align_t)
-                          ? std::malloc(size)
-                          : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
-  held += static_cast<std::ptrdiff_t>(malloc_usable_size(taken));
+  void* const taken = system_memory::take(size, alignment);
+  held += static_cast<std::ptrdiff_t>(system_memory::size_of(taken));
   return taken;
 }
 
 inline void give_back(void* p) noexcept {
-  held -= static_cast<std::ptrdiff_t>(malloc_usable_size(p));
-  std::free(p);
+  held -= static_cast<std::ptrdiff_t>(system_memory::size_of(p));
+  system_memory::give_back(p);
 }
 
 inline void* allocate(std::size_t size, std::size_t alignment) {

@@ -1,7 +1,6 @@
 // Projects that strangers name: what they cost, how many are known, which of them is forgotten for another one, and what
 // a tick has to do for them.
 
-#include <malloc.h>
 #include <catch2_any.hpp>
 #include <hotline/event_emitter.hpp>
 #include <hotline/transport/memory_transport.hpp>
@@ -12,7 +11,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <new>
 #include <string>
@@ -20,13 +18,15 @@
 #include <utility>
 #include <vector>
 
+#include "system_memory.hpp"
+
 namespace {
 
 std::atomic<std::size_t> in_use{0};  // bytes, as malloc counts them
 
 void* take(std::size_t size, const std::nothrow_t&) noexcept {
-  void* const taken = std::malloc(std::max<std::size_t>(size, 1));
-  if (taken != nullptr) in_use += malloc_usable_size(taken) + sizeof(void*);
+  void* const taken = hotline_test::system_memory::take(std::max<std::size_t>(size, 1), 1);
+  if (taken != nullptr) in_use += hotline_test::system_memory::size_of(taken) + sizeof(void*);
   return taken;
 }
 
@@ -37,8 +37,8 @@ void* take(std::size_t size) {
 }
 
 void give(void* taken) noexcept {
-  if (taken != nullptr) in_use -= malloc_usable_size(taken) + sizeof(void*);
-  std::free(taken);
+  if (taken != nullptr) in_use -= hotline_test::system_memory::size_of(taken) + sizeof(void*);
+  hotline_test::system_memory::give_back(taken);
 }
 
 }  // namespace
