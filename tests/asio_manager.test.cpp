@@ -131,7 +131,7 @@ TEST_CASE("a task that was posted before a manager starts on a stopped io_contex
 
 TEST_CASE("a manager that adopts serves on an io_context that had stopped", "[manager]") {
   asio::io_context io{1};
-  // Of the manager's executor: some Windows let no socket go to another one.
+  // It has the manager's executor: some Windows let no socket go to another one.
   using executor = asio::io_context::executor_type;
   asio::basic_socket_acceptor<asio::ip::tcp, executor> acceptor(io, {asio::ip::address_v4::loopback(), 0});
   io.poll();
