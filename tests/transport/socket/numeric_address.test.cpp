@@ -1,3 +1,4 @@
+#include <hotline/transport/socket/native_types.hpp>
 #include <hotline/transport/socket/numeric_address.hpp>
 #include <hotline/transport/socket/peer_address.hpp>
 
@@ -5,8 +6,6 @@
 
 #include <cstring>
 #include <string>
-
-#include <netinet/in.h>
 
 using hotline::detail::numeric_address;
 using hotline::detail::peer_address;
