@@ -121,7 +121,7 @@ TEST_CASE("projects of strangers cost no more than the total, however many they 
   UNSCOPED_INFO("bytes in use beside the start's: " << most << " of " << total
                                                     << ", projects known: " << most_projects);
   CHECK(most <= total + total / 20);  // tables grow in steps
-  CHECK(most_projects <= 128 + total / 3 / (120 * sizeof(void*)));
+  CHECK(most_projects <= 128 + total / 3 / (128 * sizeof(void*)));
   CHECK(s.manager.metrics().log_bytes <= total);
   CHECK(s.manager.metrics().log_bytes > total / 2);
 }

@@ -54,7 +54,7 @@ TEST_CASE("projects cost a third of the total at most, and leave room for the la
   memory_event_log log(std::make_shared<manual_environment>(), {.event_bytes = total / 2, .total_bytes = total});
   for (int i = 0; i < 5000; ++i) REQUIRE(log.append("project " + std::to_string(i), record));
   CHECK(log.size() > 128);
-  CHECK(log.size() <= 128 + total / 3 / (120 * sizeof(void*)));
+  CHECK(log.size() <= 128 + total / 3 / (128 * sizeof(void*)));
   CHECK(log.status().bytes <= total);
   const std::string tail(total / 2 - 200, ' ');
   CHECK(log.append("large", {head, tail, head.substr(30, 1)}));
